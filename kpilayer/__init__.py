@@ -1,0 +1,1 @@
+"""kpilayer: write each KPI once, get the same number everywhere."""

@@ -1,0 +1,309 @@
+"""Every code that an issue can carry, with what `kpilayer explain CODE` says of it.
+
+A code is a word that reads after "allow": allow *duplicate-key*. This table is the only registry:
+an :class:`~kpilayer.errors.Issue` with another code cannot be made.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+
+@dataclass(frozen=True, slots=True)
+class Code:
+    """What a code means: a sentence, why it matters, and the way out."""
+
+    title: str
+    why: str
+    instead: str
+
+
+CODES: Final[dict[str, Code]] = {
+    # ---------------------------------------------------------------- files and text
+    "unreadable-file": Code(
+        "A file of the project cannot be read as UTF-8 text.",
+        "What cannot be read cannot be compiled; guessing an encoding would change names.",
+        "Save the file as UTF-8, without NUL bytes, and make sure that it may be read.",
+    ),
+    "yaml-syntax": Code(
+        "A file is not well-formed YAML.",
+        "Nothing after the fault can be trusted to mean what its author meant.",
+        "Check indentation, quotes and colons at the place shown; quote strings that start with "
+        "`{`, `[`, `*`, `&`, `!`, `%`, `@` or a backtick. Jinja tags always stand in quotes.",
+    ),
+    "duplicate-key": Code(
+        "A mapping has the same key twice.",
+        "Most YAML readers keep the last one silently, so half of a definition can get lost.",
+        "Keep one of the two.",
+    ),
+    "too-large": Code(
+        "A file is larger, more deeply nested or expands to more values than allowed.",
+        "Aliases of aliases can grow without bound.",
+        "Split the file, or write out what the aliases stand for.",
+    ),
+    "jinja-error": Code(
+        "A Jinja template cannot be rendered.",
+        "The text that the template stands for is unknown.",
+        "Correct the tag at the place shown. Names that exist: `Dimension`, `TimeDimension`, "
+        "`Entity`, `Metric`, `ref`, `source`, `var`, `env_var`, `target` and the macros of the "
+        "project's macro folders.",
+    ),
+    "jinja-limit": Code(
+        "A Jinja template ran longer, or made more text, than allowed.",
+        "A definition must compile in bounded time on every machine, CI included.",
+        "Make the loop shorter; move work of this size into the warehouse.",
+    ),
+    "jinja-sandbox": Code(
+        "A Jinja template reached for something outside the sandbox.",
+        "Templates come with pull requests; they may make text, and nothing else.",
+        "Use the names that kpilayer gives to templates, `var()` for settings.",
+    ),
+    "unknown-var": Code(
+        "`var('..')` names a variable that has no value.",
+        "A definition with a missing variable would mean something else on each machine.",
+        "Add it under `vars:` in kpilayer.yml, pass `--vars`, or give `var` a default.",
+    ),
+    # ---------------------------------------------------------------- fields and values
+    "unknown-field": Code(
+        "A key is not one that this kind of definition has.",
+        "A key with a typing error would otherwise be ignored, and the number would change.",
+        "Use the suggested key, or put free-form values under `config: {meta: {..}}`.",
+    ),
+    "missing-field": Code(
+        "A required key is missing.",
+        "There is no safe default for it.",
+        "Add the key.",
+    ),
+    "bad-value": Code(
+        "A key has a value that it cannot take.",
+        "Coercing it would be a guess.",
+        "Use one of the values that the message names.",
+    ),
+    "not-supported-yet": Code(
+        "A kind or key of the definition language is known, but this version cannot compute it.",
+        "Ignoring it would give a different number than the definition says.",
+        "Remove it, or express the metric with the kinds that are supported (see the guide).",
+    ),
+    "bad-name": Code(
+        "A name does not follow the rule for names.",
+        "Names become columns on every warehouse, and `__` separates an entity from a dimension.",
+        "Use lower-case letters, digits and single underscores, starting with a letter; not a "
+        "grain such as `month` and not `metric_time`.",
+    ),
+    "duplicate-name": Code(
+        "Two definitions of one kind have the same name.",
+        "Which one is meant would depend on the order of files.",
+        "Rename or delete one of them; both places are shown.",
+    ),
+    # ---------------------------------------------------------------- references
+    "unknown-model": Code(
+        "A name is not a semantic model of this project.",
+        "There is no table to read.",
+        "Use the suggested name; `kpilayer list models` shows them all.",
+    ),
+    "unknown-metric": Code(
+        "A name is not a metric of this project.",
+        "There is nothing to compute.",
+        "Use the suggested name; `kpilayer list metrics` shows them all.",
+    ),
+    "unknown-dimension": Code(
+        "A name is not a dimension or entity that these metrics can be grouped or filtered by.",
+        "Every metric of a query must be able to resolve each of its group-bys and filters.",
+        "Write `<entity>__<dimension>`, or `metric_time`; "
+        "`kpilayer list dimensions -m <metric>` shows what a metric can be grouped by.",
+    ),
+    "unknown-column": Code(
+        "An expression names a column that its table does not have, by kpilayer.lock.",
+        "The warehouse would refuse the SQL, but only when somebody queries the metric.",
+        "Correct the column, or run `kpilayer lock` if the table has changed.",
+    ),
+    "unknown-input": Code(
+        "A derived metric's expression uses a name that is none of its inputs.",
+        "An expression over metrics reads its inputs' names or aliases, and nothing else.",
+        "Add the metric to `input_metrics`, or use the name or alias of one that is there.",
+    ),
+    "cycle": Code(
+        "Definitions refer to each other in a circle.",
+        "No order of computing them exists.",
+        "Break the circle at one of the places named.",
+    ),
+    # ---------------------------------------------------------------- SQL snippets
+    "bad-sql": Code(
+        "An expression, filter or SQL model cannot be parsed.",
+        "Text that is not understood cannot be carried to another warehouse, or checked.",
+        "Correct the SQL at the caret; it is read in the project's `dialect`.",
+    ),
+    "several-statements": Code(
+        "There is more than one SQL statement where one expression or query belongs.",
+        "A definition describes one value; a second statement could do anything.",
+        "Remove the semicolon and what follows it.",
+    ),
+    "not-an-expression": Code(
+        "Something other than a scalar SQL expression stands where an expression belongs.",
+        "Queries, window functions, DDL and DML inside an expression escape the compiler's "
+        "guarantees on rows, joins and side effects.",
+        "Write an expression over columns; put queries into a SQL model (`models/<name>.sql`).",
+    ),
+    "aggregate-in-expression": Code(
+        "An expression over rows holds an aggregate function.",
+        "The metric's `agg` aggregates; an aggregate inside its `expr` would be nested.",
+        "Write the row-level value in `expr` and name the aggregation in `agg`.",
+    ),
+    "bare-column": Code(
+        "A filter names a column directly.",
+        "A filter must mean the same for every metric that it meets; a bare column would bind to "
+        "whatever table happens to have it.",
+        "Name a dimension: `{{ Dimension('order__status') }}`.",
+    ),
+    "function-not-allowed": Code(
+        "A filter given by a caller uses a function that is not on the list of safe functions.",
+        "Callers pass values, not code: some functions of a warehouse sleep, read files or write.",
+        "Filter on a dimension; define one with the function in its `expr` if it is needed.",
+    ),
+    "unproven-function": Code(
+        "An expression uses a function that has not been executed on every supported dialect.",
+        "It may be missing or mean something else elsewhere.",
+        "Prefer a function of the guide's list, or use a SQL model or macro for it.",
+    ),
+    # ---------------------------------------------------------------- joins
+    "no-join-path": Code(
+        "There is no path of entities from a metric's model to a dimension.",
+        "Without one the number cannot be broken down by it.",
+        "Add the foreign entity to the metric's model, or use a dimension that it reaches.",
+    ),
+    "fan-out-join": Code(
+        "A dimension is reached only by joining from one row to many.",
+        "Each row of the metric's table would be counted once per matching row: a wrong total.",
+        "Use a dimension on the metric's own side, or define the metric on the finer table.",
+    ),
+    "ambiguous-join": Code(
+        "A dimension is reached by several equally short paths.",
+        "The paths can lead to different rows, so the number would depend on a coin toss.",
+        "Name the path in full, entity by entity, as the message shows.",
+    ),
+    # ---------------------------------------------------------------- queries
+    "no-metrics": Code(
+        "A query names no metric.",
+        "There is nothing to compute.",
+        "Name at least one: `-m revenue`.",
+    ),
+    "unknown-grain": Code(
+        "A word is not a time grain or date part.",
+        "Time can be truncated only to a known period.",
+        "Use one of the grains or parts that the message names.",
+    ),
+    "grain-too-fine": Code(
+        "A time dimension is asked for at a finer grain than it has.",
+        "The data do not say when within the period something happened.",
+        "Ask for the dimension's own grain or a coarser one.",
+    ),
+    "no-time-dimension": Code(
+        "A metric without a time dimension is asked for by time.",
+        "Nothing says when its rows happened.",
+        "Give the metric or its model an `agg_time_dimension`, or query without time.",
+    ),
+    "bad-time-range": Code(
+        "`start` or `end` is not a date or time, or the range is empty.",
+        "The rows it would select are unclear.",
+        "Write ISO 8601: `2026-01-31` or `2026-01-31T18:00:00`, with start before end.",
+    ),
+    "bad-order-by": Code(
+        "`order_by` names something that is not in the result.",
+        "Only what is selected can be sorted by.",
+        "Use an output column, with `-` in front for descending.",
+    ),
+    "bad-limit": Code(
+        "`limit` is not a whole number from 0 up.",
+        "It counts rows.",
+        "Give a whole number, or leave it out for all rows.",
+    ),
+    "duplicate-column": Code(
+        "A query asks for the same output column twice.",
+        "Consumers could not tell the two apart.",
+        "Ask for it once.",
+    ),
+    "unsupported-in-dialect": Code(
+        "A construct has no correct form in the target dialect.",
+        "A near miss would be a wrong number.",
+        "Use a target that has it, or the alternative that the message names.",
+    ),
+    "unverified-dialect": Code(
+        "The target dialect has not been executed against real data by kpilayer's tests.",
+        "SQL that parses can still give a wrong number.",
+        "Use `duckdb` or `postgres`, or pass `--unverified` to print it all the same.",
+    ),
+    "identifier-too-long": Code(
+        "A name is longer than the target dialect allows.",
+        "PostgreSQL, for one, cuts at 63 bytes with only a notice, and two columns can become one.",
+        "Shorten the metric's or dimension's name, or the path in front of it.",
+    ),
+    "truncated-literal": Code(
+        "A literal compared with a time grain was moved to the start of its period.",
+        "A month is compared by its first day; `>= '2026-01-15'` would otherwise drop January.",
+        "Write the first day of the period.",
+    ),
+    # ---------------------------------------------------------------- checks
+    "type-mismatch": Code(
+        "Types known from kpilayer.lock do not fit together.",
+        "A sum of text or a join of text to numbers fails, or matches by accident, when queried.",
+        "Correct the column or aggregation, or cast in `expr`.",
+    ),
+    "unlocked-relation": Code(
+        "kpilayer.lock does not describe a relation, so its columns were not checked.",
+        "An unknown column is then found only by the warehouse.",
+        "Run `kpilayer lock` and commit the file.",
+    ),
+    "stale-lock": Code(
+        "kpilayer.lock does not agree with the warehouse.",
+        "Checks would be made against columns and types that are no longer there.",
+        "Run `kpilayer lock`, review its diff and commit it.",
+    ),
+    "env-var-in-definition": Code(
+        "A definition reads an environment variable.",
+        "Its meaning then depends on the machine that compiles it, which no review can see.",
+        "Use `var()`, whose values stand in kpilayer.yml; keep `env_var` for profiles.",
+    ),
+    # ---------------------------------------------------------------- configuration
+    "no-project": Code(
+        "There is no kpilayer.yml here or in any folder above.",
+        "Commands work on a project.",
+        "Change into a project, pass `-C DIR`, or start one with `kpilayer init`.",
+    ),
+    "bad-profile": Code(
+        "profiles.yml, a profile in it or a target of the profile cannot be used.",
+        "It is not known where to run.",
+        "Correct the place shown; `kpilayer debug` prints which files were read.",
+    ),
+    "missing-env-var": Code(
+        "`env_var('..')` names an environment variable that is not set.",
+        "An empty value could connect somewhere else.",
+        "Set the variable, or give `env_var` a default as second argument.",
+    ),
+    "bad-vars": Code(
+        "`--vars` is not a YAML mapping.",
+        "Its values could not be told apart.",
+        "Write `--vars 'currency: USD'` or `--vars '{currency: USD, tax: 0.2}'`.",
+    ),
+    "folder-not-empty": Code(
+        "A command would write over files that are already there.",
+        "Work could be lost.",
+        "Choose another folder, or move the files away.",
+    ),
+    # ---------------------------------------------------------------- warehouse
+    "missing-driver": Code(
+        "The driver for a warehouse is not installed.",
+        "Without it no connection can be made; compiling still works.",
+        "Install the extra that the message names.",
+    ),
+    "connection-failed": Code(
+        "The warehouse could not be reached.",
+        "Nothing was run.",
+        "Check host, port, credentials and permissions; `kpilayer debug` tests them one by one.",
+    ),
+    "query-failed": Code(
+        "The warehouse refused or could not finish the SQL.",
+        "No number is better than a wrong one.",
+        "Read the warehouse's message; `kpilayer check` finds unknown columns with a lock file.",
+    ),
+}

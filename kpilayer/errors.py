@@ -1,0 +1,149 @@
+"""Problems as values: what is wrong, where, and the way out.
+
+Any function over project files returns :class:`Issue` values and goes on, so that one run reports
+everything. Exceptions leave only through ``Project`` and the command line:
+
+    KpilayerError            holds ``issues``, at least one
+    ├── DefinitionError      the project's files are wrong                  (exit 2)
+    ├── QueryError           the question asked of the project is wrong     (exit 2)
+    ├── ConfigError          kpilayer.yml, profiles.yml, a flag             (exit 2)
+    └── WarehouseError       connection, driver or SQL failure              (exit 3)
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+from kpilayer.codes import CODES
+
+Severity = Literal["error", "warning", "notice"]
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Location:
+    """A place in a text: 1-based line and column, and how many characters the caret spans.
+
+    ``text`` is the source line, kept so that an issue can show it; it takes no part in equality.
+    """
+
+    path: str
+    line: int = 1
+    column: int = 1
+    length: int = field(default=1, compare=False)
+    text: str | None = field(default=None, compare=False)
+
+    def __str__(self) -> str:
+        return f"{self.path}:{self.line}:{self.column}"
+
+
+@dataclass(frozen=True, slots=True)
+class Issue:
+    """One problem. ``code`` is a word of :data:`kpilayer.codes.CODES`; ``see`` names other places."""
+
+    code: str
+    message: str
+    location: Location | None = None
+    hint: str | None = None
+    severity: Severity = "error"
+    see: tuple[tuple[str, Location], ...] = ()
+
+    def __post_init__(self) -> None:
+        assert self.code in CODES, f"`{self.code}` is not a registered code"
+
+    def __str__(self) -> str:
+        """The issue as people read it: place, code, source line with a caret, help."""
+        where = f"{self.location}: " if self.location else ""
+        lines = [f"{where}{self.severity}[{self.code}]: {self.message}"]
+        if self.location and self.location.text is not None:
+            lines += _excerpt(self.location)
+        for label, place in self.see:
+            lines.append(f"  = {label}: {place}")
+        if self.hint:
+            lines.append(f"  = help: {self.hint}")
+        return "\n".join(lines)
+
+
+def _excerpt(place: Location) -> list[str]:
+    number = str(place.line)
+    text = (place.text or "").replace("\t", " ")
+    start = max(place.column - 1, 0)
+    if len(text) > 160:  # keep the caret in sight on very long lines
+        cut = max(0, start - 60)
+        text, start = text[cut : cut + 160], start - cut
+    width = max(1, min(place.length, len(text) - start))
+    return [f"{number} | {text.rstrip()}", f"{' ' * len(number)} | {' ' * start}{'^' * width}"]
+
+
+class KpilayerError(Exception):
+    """Something could not be done; ``issues`` says why, every reason at once."""
+
+    def __init__(self, issues: Issue | Iterable[Issue]) -> None:
+        self.issues: tuple[Issue, ...] = (
+            (issues,) if isinstance(issues, Issue) else tuple(sorted_issues(issues))
+        )
+        super().__init__("\n".join(str(issue) for issue in self.issues))
+
+
+class DefinitionError(KpilayerError):
+    """The project's definitions cannot be compiled."""
+
+
+class QueryError(KpilayerError):
+    """The question cannot be answered by these definitions."""
+
+
+class ConfigError(KpilayerError):
+    """The configuration cannot be used: project file, profile or flag."""
+
+
+class WarehouseError(KpilayerError):
+    """The warehouse could not be reached, or refused the SQL."""
+
+
+def sorted_issues(issues: Iterable[Issue]) -> list[Issue]:
+    """Issues in reading order: by file and line, those without a place first; duplicates once."""
+    unique = dict.fromkeys(issues)
+    nowhere = Location("", 0, 0)
+    return sorted(unique, key=lambda i: (i.location or nowhere, i.code, i.message))
+
+
+def did_you_mean(word: str, known: Iterable[str], *, most: int = 3) -> str | None:
+    """A hint that names the nearest known words, or None when nothing is near.
+
+    >>> did_you_mean("revnue", ["revenue", "orders"])
+    'did you mean `revenue`?'
+    """
+    near = nearest(word, known, most=most)
+    if not near:
+        return None
+    return f"did you mean {_either([f'`{n}`' for n in near])}?"
+
+
+def nearest(word: str, known: Iterable[str], *, most: int = 3) -> list[str]:
+    """Known words close to ``word``, best first; a much closer first one stands alone."""
+    candidates = sorted(set(known))
+    lowered = {name.lower(): name for name in candidates}
+    if word.lower() in lowered:
+        return [lowered[word.lower()]]
+    matches = difflib.get_close_matches(word.lower(), lowered, n=most, cutoff=0.6)
+    ratios = [difflib.SequenceMatcher(None, word.lower(), m).ratio() for m in matches]
+    kept = [m for m, r in zip(matches, ratios, strict=True) if r >= ratios[0] - 0.1]
+    return [lowered[m] for m in kept]
+
+
+def listing(names: Sequence[str], *, most: int = 8) -> str:
+    """Names as a phrase, in backticks, cut after ``most``.
+
+    >>> listing(["b", "a"])
+    '`a`, `b`'
+    """
+    ordered = sorted(names)
+    shown = ", ".join(f"`{n}`" for n in ordered[:most])
+    return shown + (f" and {len(ordered) - most} more" if len(ordered) > most else "")
+
+
+def _either(words: list[str]) -> str:
+    return words[0] if len(words) == 1 else ", ".join(words[:-1]) + f" or {words[-1]}"
