@@ -243,6 +243,11 @@ CODES: Final[dict[str, Code]] = {
         "A month is compared by its first day; `>= '2026-01-15'` would otherwise drop January.",
         "Write the first day of the period.",
     ),
+    "partial-period": Code(
+        "An exact time range cuts through a period of the result.",
+        "The first or last row then holds only a part of its period, and looks like a drop.",
+        "Leave out `exact`, or begin and end the range with whole periods.",
+    ),
     # ---------------------------------------------------------------- checks
     "type-mismatch": Code(
         "Types known from kpilayer.lock do not fit together.",

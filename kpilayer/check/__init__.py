@@ -1,0 +1,23 @@
+"""Rules over a resolved project. A rule is one function; this tuple is the list of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Final
+
+from kpilayer.check.context import Context
+from kpilayer.check.names import filters_resolve, time_paths_resolve
+from kpilayer.check.types import columns_exist, relations_are_locked, types_fit
+from kpilayer.errors import Issue
+
+Rule = Callable[[Context], Iterator[Issue]]
+
+RULES: Final[tuple[Rule, ...]] = (
+    filters_resolve,
+    time_paths_resolve,
+    relations_are_locked,
+    columns_exist,
+    types_fit,
+)
+
+__all__ = ["RULES", "Context", "Rule"]

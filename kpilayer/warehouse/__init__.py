@@ -1,0 +1,1 @@
+"""Profiles, connections, and results: the only package that knows a driver."""

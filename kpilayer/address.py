@@ -1,0 +1,64 @@
+"""The grammar of group-by names, shared by group-bys, filters and `agg_time_dimension`.
+
+``[entity__]*name[__grain]``, ``metric_time[__grain]``, a bare entity, and date parts as
+``..__extract_<part>``. Names are case-insensitive; a result column is named as asked, in lower case,
+with the grain added (language.md Q1, Q2).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from kpilayer.grain import GRAINS, PARTS
+
+METRIC_TIME: Final = "metric_time"
+_EXTRACT: Final = "extract_"
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """A parsed group-by name: entities to go through, the last name, and a grain or a date part."""
+
+    entities: tuple[str, ...]
+    name: str
+    grain: str | None = None
+    part: str | None = None
+
+    @property
+    def is_metric_time(self) -> bool:
+        """Whether it is the time axis that all metrics share."""
+        return self.name == METRIC_TIME and not self.entities
+
+    @property
+    def base(self) -> str:
+        """The name without grain and part."""
+        return "__".join((*self.entities, self.name))
+
+    def column(self, grain: str | None) -> str:
+        """The result column's name, once the grain is known.
+
+        >>> parse("Order__Ordered_At").column("day")
+        'order__ordered_at__day'
+        """
+        if self.part is not None:
+            return f"{self.base}__{_EXTRACT}{self.part}"
+        return f"{self.base}__{grain}" if grain else self.base
+
+
+def parse(text: str) -> Address:
+    """The address that a name stands for. Any text has one; whether it exists is another question.
+
+    >>> parse("customer__region__name")
+    Address(entities=('customer', 'region'), name='name', grain=None, part=None)
+    >>> parse("metric_time__extract_dow").part
+    'dow'
+    """
+    words = text.strip().lower().split("__")
+    grain = part = None
+    if len(words) > 1 and words[-1] in GRAINS:
+        grain = words.pop()
+    elif len(words) > 1 and words[-1].removeprefix(_EXTRACT) in PARTS:
+        if words[-1].startswith(_EXTRACT):
+            part = words.pop().removeprefix(_EXTRACT)
+    return Address(tuple(words[:-1]), words[-1], grain, part)

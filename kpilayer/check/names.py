@@ -1,0 +1,89 @@
+"""Names in filters and paths that mean nothing for the metrics that use them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from kpilayer.catalog import input_places
+from kpilayer.check.context import Context
+from kpilayer.columns import resolve_name, time_column
+from kpilayer.errors import Issue
+from kpilayer.formula import atoms, formula
+from kpilayer.join_graph import Unreached
+from kpilayer.model.definitions import Steps
+from kpilayer.model.metric import Metric
+
+
+def filters_resolve(context: Context) -> Iterator[Issue]:
+    """Names in filters that a metric cannot be filtered by.
+
+    Checks:
+        Each name of each filter, for every semantic model that the metric reads.
+    Why:
+        A filter goes down to all inputs; one that an input cannot apply would leave its rows in.
+    Instead:
+        Filter by a dimension that every input reaches, or filter the one input that has it.
+    """
+    for metric in context.catalog.metrics.values():
+        whole = formula(context.catalog, metric.name)
+        homes = {(a.model, a.time): a.metric for a in atoms(whole)}
+        for index, text in enumerate(metric.filter):
+            yield from _filter(context, metric, ("filter", index), text, homes)
+        for place, used in input_places(metric):
+            inner = atoms(formula(context.catalog, used.name))
+            below = {(a.model, a.time): a.metric for a in inner}
+            for index, text in enumerate(used.filter):
+                yield from _filter(context, metric, (*place, "filter", index), text, below)
+
+
+def _filter(
+    context: Context,
+    metric: Metric,
+    steps: Steps,
+    text: str,
+    homes: dict[tuple[str, str | None], str],
+) -> Iterator[Issue]:
+    for name in context.catalog.snippet(text).names:
+        for (model, time), used in homes.items():
+            found = resolve_name(context.graph, model, time, name.name)
+            if not isinstance(found, Unreached):
+                continue
+            code, message, hint = found.code, found.message, found.hint
+            places = context.graph.names(model).get(name.name.lower(), ())
+            if code == "unknown-dimension" and "__" not in name.name and places:
+                code = "bare-column"
+                message = f"`{name.name}` is a bare column; a filter names dimensions"
+                hint = f"write `{{{{ Dimension('{places[0].address}') }}}}`"
+            if used != metric.name:
+                message = f"{message} (for its input `{used}`)"
+            definitions = context.catalog.definitions
+            args = (steps, name.offset, name.length, name.name)
+            yield Issue(code, message, definitions.within("metric", metric.name, *args), hint)
+
+
+def time_paths_resolve(context: Context) -> Iterator[Issue]:
+    """Time dimensions of other models that cannot be reached.
+
+    Checks:
+        `agg_time_dimension: order__ordered_at`, for models and metrics.
+    Why:
+        Without the path, nothing says when the rows happened.
+    Instead:
+        Name a time dimension at the end of a many-to-one path.
+    """
+    definitions = context.catalog.definitions
+    for model in context.catalog.models.values():
+        if model.agg_time_dimension and "__" in model.agg_time_dimension:
+            found = time_column(context.graph, model.name, model.agg_time_dimension)
+            if isinstance(found, Unreached):
+                place = definitions.at("model", model.name, "agg_time_dimension")
+                yield Issue(found.code, found.message, place, found.hint)
+    for metric in context.catalog.metrics.values():
+        time = getattr(metric, "agg_time_dimension", None)
+        if time is None or (metric.inputs == () and "__" not in time):
+            continue
+        for atom in atoms(formula(context.catalog, metric.name)):
+            found = time_column(context.graph, atom.model, time)
+            if isinstance(found, Unreached):
+                place = definitions.at("metric", metric.name, "agg_time_dimension")
+                yield Issue(found.code, found.message, place, found.hint)

@@ -1,0 +1,227 @@
+"""Commands for people who write definitions: check, list, show, explain."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import click
+
+from kpilayer.cli.options import Session, command, output_flags, pass_session
+from kpilayer.cli.output import (
+    counted,
+    data_in_colour,
+    data_width,
+    issue_values,
+    place_values,
+    say,
+    styled,
+    write,
+    write_envelope,
+    write_rows,
+)
+from kpilayer.cli.question import split_names
+from kpilayer.codes import CODES
+from kpilayer.errors import Issue, did_you_mean
+
+# ------------------------------------------------------------------------------------------- check
+
+
+@command(
+    "check",
+    examples=(
+        "kpilayer check",
+        "kpilayer check -f github        # annotations on a pull request",
+        "kpilayer check -f json -o problems.json",
+    ),
+)
+@output_flags("table", "json", "github")
+@pass_session
+def check(session: Session) -> int:
+    """Report every problem of the definitions.
+
+    All files are read, and everything known about them is reported in one run, without a
+    connection. Types are checked where kpilayer.lock describes the tables.
+
+    The exit code is 1 where there are errors, 0 where there are only warnings.
+    """
+    project = session.load()
+    issues = project.check()
+    found = {level: sum(i.severity == level for i in issues) for level in _LEVELS}
+    sizes = {"metrics": len(project.metrics), "models": len(project.models)}
+    ok = not found["error"]
+    match session.format:
+        case "json":
+            summary = {**sizes, **{f"{level}s": number for level, number in found.items()}}
+            write_envelope(session, map(issue_values, issues), summary, ok=ok)
+        case "github":
+            write(session, (_annotation(issue, project.root) + "\n" for issue in issues))
+        case _:
+            texts = [styled(issue) + "\n" for issue in issues]
+            if not data_in_colour(session):
+                texts = list(map(click.unstyle, texts))
+            write(session, texts)
+    counts = ", ".join(counted(n, level) for level, n in found.items() if n) or "no problems"
+    say(session, f"{_sizes(sizes)}: {counts}")
+    return 0 if ok else 1
+
+
+_LEVELS: Final = ("error", "warning", "notice")
+
+
+def _sizes(sizes: Mapping[str, int]) -> str:
+    return ", ".join(counted(number, name.removesuffix("s")) for name, number in sizes.items())
+
+
+def _annotation(issue: Issue, root: Path) -> str:
+    """A GitHub workflow command; its file is relative to the repository, as GitHub wants it."""
+    values = {"title": issue.code}
+    if issue.location is not None:
+        repository = Path(os.environ.get("GITHUB_WORKSPACE") or Path.cwd()).resolve()
+        path = (root / issue.location.path).resolve()
+        if path.is_relative_to(repository):
+            path = path.relative_to(repository)
+        values |= {
+            "file": path.as_posix(),
+            "line": str(issue.location.line),
+            "col": str(issue.location.column),
+        }
+    text = issue.message + (f"\nhelp: {issue.hint}" if issue.hint else "")
+    properties = ",".join(
+        f"{name}={_escaped(value, ':,')}" for name, value in sorted(values.items())
+    )
+    return f"::{issue.severity} {properties}::{_escaped(text)}"
+
+
+def _escaped(text: str, more: str = "") -> str:
+    for special in "%\r\n" + more:
+        text = text.replace(special, f"%{ord(special):02X}")
+    return text
+
+
+# -------------------------------------------------------------------------------------------- list
+
+_COLUMNS: Final = {
+    "metrics": ("name", "label", "type", "unit", "status", "group", "description"),
+    "models": ("name", "relation", "entities", "dimensions", "metrics", "description"),
+    "dimensions": ("name", "type", "grain", "model", "label", "description"),
+    "entities": ("name", "type", "model"),
+}
+_ALL_VALUES: Final = {
+    "metrics": (*_COLUMNS["metrics"], "format", "tags", "hidden", "fingerprint", "inputs"),
+    "models": _COLUMNS["models"],
+    "dimensions": (*_COLUMNS["dimensions"], "fingerprint"),
+    "entities": _COLUMNS["entities"],
+}
+
+
+@command(
+    "list",
+    examples=(
+        "kpilayer list",
+        "kpilayer list dimensions -m revenue,orders     # what both can be grouped by",
+        "kpilayer list metrics -f json",
+    ),
+)
+@click.argument("kind", type=click.Choice(list(_COLUMNS)), default="metrics")
+@click.option(
+    "-m", "--metrics", multiple=True, metavar="A,B", help="What these metrics have in common."
+)
+@click.option("--all", "everything", is_flag=True, help="Hidden metrics too.")
+@output_flags("table", "csv", "json", "jsonl", "markdown", piped="csv")
+@pass_session
+def list_(session: Session, kind: str, metrics: Sequence[str], everything: bool) -> None:
+    """List metrics, models, dimensions or entities.
+
+    With -m, dimensions and entities are those that all the given metrics can be grouped by.
+    """
+    asked = [name for text in metrics for name in split_names(text)]
+    if asked and kind in ("metrics", "models"):
+        raise click.UsageError(f"`-m` narrows dimensions and entities, not {kind}.")
+    project = session.load()
+    found: Iterable[Any]
+    match kind:
+        case "metrics":
+            found = [metric for metric in project.metrics if everything or not metric.hidden]
+        case "models":
+            found = project.models
+        case "dimensions":
+            found = project.dimensions(asked)
+        case _:
+            found = project.entities(asked)
+    found = list(found)
+    columns = _COLUMNS[kind]
+    write_rows(
+        session,
+        columns,
+        [[_cell(getattr(one, name)) for name in columns] for one in found],
+        results=[_values(one, _ALL_VALUES[kind]) for one in found],
+        summary={"kind": kind, "count": len(found)},
+    )
+    if not found:
+        say(session, f"There are no {kind}.")
+
+
+def _cell(value: object) -> object:
+    """Several names share a cell, separated as ``-m`` and ``-g`` take them."""
+    return ", ".join(map(str, value)) if isinstance(value, tuple | list) else value
+
+
+def _values(one: Any, names: Sequence[str]) -> dict[str, Any]:
+    values = {name: getattr(one, name) for name in names}
+    if hasattr(one, "location"):
+        values["location"] = place_values(one.location)
+    return values
+
+
+# -------------------------------------------------------------------------------------------- show
+
+
+@command("show", examples=("kpilayer show revenue", "kpilayer show account__segment -f json"))
+@click.argument("name")
+@output_flags("table", "json")
+@pass_session
+def show(session: Session, name: str) -> None:
+    """Show one metric, model or dimension.
+
+    Its definition, where it stands, what it is computed from and what it can be grouped by.
+    """
+    found = session.load().describe(name)
+    if session.format == "json":
+        write_envelope(session, [found], {"kind": found.get("kind"), "name": name})
+        return
+    from kpilayer.cli.card import card
+
+    write(session, card(found, width=data_width(session), colour=data_in_colour(session)))
+
+
+# ----------------------------------------------------------------------------------------- explain
+
+
+@command("explain", examples=("kpilayer explain fan-out-join", "kpilayer explain"))
+@click.argument("code", required=False)
+@output_flags("table", "json")
+@pass_session
+def explain(session: Session, code: str | None) -> None:
+    """Explain the code of a problem.
+
+    What it means, why it matters, and the way out. Without a code, all of them are listed.
+    """
+    if code is not None and code not in CODES:
+        hint = did_you_mean(code, CODES) or "`kpilayer explain` lists all codes"
+        raise click.UsageError(f"There is no code `{code}`; {hint}")
+    chosen = CODES if code is None else {code: CODES[code]}
+    if session.format == "json":
+        results = [
+            {"code": name, "title": text.title, "why": text.why, "instead": text.instead}
+            for name, text in chosen.items()
+        ]
+        write_envelope(session, results, {"count": len(results)})
+    elif code is None:
+        write_rows(session, ("code", "meaning"), [(n, t.title) for n, t in CODES.items()])
+    else:
+        text = CODES[code]
+        parts = (f"{code}: {text.title}", f"Why: {text.why}", f"Instead: {text.instead}")
+        write(session, "\n\n".join(click.wrap_text(part, 96) for part in parts) + "\n")

@@ -1,0 +1,169 @@
+"""Commands that compute: compile, query, debug."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from kpilayer.cli.options import Session, command, output_flags, pass_session
+from kpilayer.cli.output import (
+    counted,
+    issue_values,
+    say,
+    show_issues,
+    write,
+    write_envelope,
+    write_parquet,
+    write_rows,
+)
+from kpilayer.cli.progress import Progress
+from kpilayer.cli.question import Question, query_flags
+
+if TYPE_CHECKING:
+    from kpilayer.errors import Issue
+    from kpilayer.project import Project
+
+# ----------------------------------------------------------------------------------------- compile
+
+
+@command(
+    "compile",
+    examples=(
+        "kpilayer compile -m revenue -g metric_time__month,account__segment",
+        "kpilayer compile -m revenue --stage plan",
+        "kpilayer compile -m revenue --dialect postgres -o revenue.sql",
+        "kpilayer compile                               # every metric, to target/kpilayer/",
+    ),
+)
+@query_flags
+@output_flags("sql", "json")
+@pass_session
+def compile_(session: Session, question: Question) -> None:
+    """Print the SQL of a query, or write that of every metric.
+
+    With query flags the SQL goes to stdout. Without any, each metric is compiled into
+    target/kpilayer/, beside a manifest.json that lists them. Nothing is run.
+    """
+    project = session.load()
+    if not question.is_empty:
+        print_compiled(session, project, question)
+        return
+    if session.output is not None or question.stage is not None:
+        raise click.UsageError("`-o` and `--stage` need a query: name metrics with `-m`.")
+    dialects = [question.dialect] if question.dialect else None
+    with Progress(session, "Compiling"):
+        files = project.compile_all(dialects=dialects, unverified=question.unverified)
+        manifest = project.write_compiled(dialects=dialects, unverified=question.unverified)
+    if session.format == "json":
+        results = [{"path": str(file.path)} for file in files]
+        write_envelope(session, results, {"files": len(files), "manifest": str(manifest)})
+    say(session, f"{counted(len(files), 'file')} and {manifest} written")
+
+
+def print_compiled(session: Session, project: Project, question: Question) -> None:
+    """One compiled query, at the stage that was asked for, with its notices."""
+    compiled = project.prepare(**question.arguments())
+    stage = question.stage or "sql"
+    text = {"sql": compiled.sql, "plan": compiled.plan, "ast": compiled.ast}[stage]
+    if session.format == "json":
+        result = {
+            "stage": stage,
+            "text": text,
+            "columns": column_names(compiled.columns),
+            "fingerprints": dict(compiled.fingerprints),
+        }
+        write_envelope(session, [result], {"notices": list(map(issue_values, compiled.notices))})
+    else:
+        write(session, text.rstrip("\n") + "\n")
+    _say_notices(session, compiled.notices)
+
+
+# ------------------------------------------------------------------------------------------- query
+
+
+@command(
+    "query",
+    examples=(
+        "kpilayer query -m revenue,orders -g metric_time__month",
+        "kpilayer query -m revenue -g account__segment -w \"account__region = 'EU'\"",
+        "kpilayer query -m revenue --start 2026-01-01 --order-by -revenue --limit 10",
+        "kpilayer query -m revenue -g metric_time__day -o revenue.parquet",
+    ),
+)
+@query_flags
+@click.option("--dry-run", is_flag=True, help="Print the SQL and run nothing, as `compile` does.")
+@output_flags("table", "csv", "json", "jsonl", "markdown", "parquet", piped="csv")
+@pass_session
+def query(session: Session, question: Question, dry_run: bool) -> None:
+    """Compute metrics in the warehouse.
+
+    The answer is a table on a terminal and CSV where it is piped or written to a file, unless
+    -f or the suffix of -o names another format. With -v the SQL goes to stderr.
+    """
+    if question.stage is not None and not dry_run:
+        raise click.UsageError("`--stage` prints and runs nothing: add `--dry-run`.")
+    project = session.load()
+    if dry_run:
+        print_compiled(session, project, question)
+        return
+    with Progress(session, "Running"):
+        result = project.query(**question.arguments())
+    if session.verbose:
+        say(session, result.sql.rstrip("\n") + "\n")
+    write_result(session, result)
+    _say_notices(session, result.notices)
+
+
+def write_result(session: Session, result: Any) -> None:
+    """The rows of a result; json adds what they mean and where they come from."""
+    if session.format == "parquet":
+        write_parquet(session, result.to_arrow())
+        return
+    columns, rows = column_names(result.columns), list(result.rows())
+    summary = {
+        "rows": len(rows),
+        "columns": columns,
+        "fingerprints": dict(result.fingerprints),
+        "sql": result.sql,
+        "notices": list(map(issue_values, result.notices)),
+    }
+    write_rows(session, columns, rows, summary=summary)
+
+
+def column_names(columns: Iterable[Any]) -> list[str]:
+    """Names of output columns."""
+    return [str(getattr(column, "name", column)) for column in columns]
+
+
+def _say_notices(session: Session, notices: Iterable[Issue]) -> None:
+    if not session.quiet:
+        show_issues(notices)
+
+
+# ------------------------------------------------------------------------------------------- debug
+
+
+@command("debug", examples=("kpilayer debug", "kpilayer debug -t prod"))
+@output_flags("table", "json")
+@pass_session
+def debug(session: Session) -> int:
+    """Test configuration, driver and connection.
+
+    What was read and what works, one by one. The exit code is 1 where one of them fails.
+    """
+    project = session.load()
+    with Progress(session, "Connecting"):
+        checks = list(project.debug())
+    failed = [check for check in checks if not check.ok]
+    if session.format == "json":
+        results = [{"name": c.name, "ok": c.ok, "detail": c.detail} for c in checks]
+        summary = {"checks": len(checks), "failed": len(failed)}
+        write_envelope(session, results, summary, ok=not failed)
+    else:
+        rows = [("ok" if c.ok else "failed", c.name, c.detail) for c in checks]
+        write_rows(session, ("state", "what", "detail"), rows)
+    verdict = f"{counted(len(failed), 'check')} failed" if failed else "everything works"
+    say(session, verdict)
+    return 1 if failed else 0

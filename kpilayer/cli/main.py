@@ -1,0 +1,246 @@
+"""The entry point: finds the command, runs it, and turns every outcome into an exit code.
+
+    0    done
+    1    done, and problems were found
+    2    could not be done: usage, configuration, definitions that do not compile, unknown names
+    3    the warehouse, the connection to it, or its SQL failed
+    4    refused by policy
+    70   a fault in kpilayer itself
+    130  interrupted
+
+Commands are a table of names. Their modules load when a command is used, and the heavy libraries
+(sqlglot, pydantic, duckdb, Jinja, rich) only inside the functions that need them, so that `--help`
+and completion answer at once.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import io
+import os
+import sys
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, NoReturn
+
+import click
+
+from kpilayer.cli.options import HELP_SETTINGS, CommonFlag, Session, common_flags
+from kpilayer.errors import KpilayerError, WarehouseError, did_you_mean
+
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
+
+DONE: Final = 0
+PROBLEMS_FOUND: Final = 1
+COULD_NOT: Final = 2
+WAREHOUSE_FAILED: Final = 3
+REFUSED: Final = 4
+OUR_FAULT: Final = 70
+INTERRUPTED: Final = 130
+
+
+class Entry(NamedTuple):
+    """Where a command lives (``module:function``), and its line in ``kpilayer --help``."""
+
+    family: str
+    place: str
+    summary: str
+
+
+COMMANDS: Final[dict[str, Entry]] = {
+    "init": Entry("Author", "start:init", "Start a small project that works at once."),
+    "demo": Entry("Author", "start:demo", "Copy the example company, build its data, show KPIs."),
+    "check": Entry("Author", "author:check", "Report every problem of the definitions."),
+    "list": Entry("Author", "author:list_", "List metrics, models, dimensions or entities."),
+    "show": Entry("Author", "author:show", "Show one metric, model or dimension."),
+    "explain": Entry("Author", "author:explain", "Explain the code of a problem."),
+    "compile": Entry(
+        "Compute", "compute:compile_", "Print the SQL of a query, or write that of every metric."
+    ),
+    "query": Entry("Compute", "compute:query", "Compute metrics in the warehouse."),
+    "debug": Entry("Compute", "compute:debug", "Test configuration, driver and connection."),
+    "lock": Entry("Review", "lock:lock", "Write down column types for checks to use."),
+}
+
+
+class Kpilayer(click.Group):
+    """The group of all commands, imported one at a time, with one guard around them."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """The names of all commands, in reading order."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """The command of that name, its module imported now."""
+        if cmd_name not in COMMANDS:
+            return None
+        module, _, function = COMMANDS[cmd_name].place.partition(":")
+        command = getattr(importlib.import_module(f"kpilayer.cli.{module}"), function)
+        assert isinstance(command, click.Command), f"{cmd_name} is not a command"
+        return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """As click does it, except that the nearest commands come from our one suggester."""
+        if args and args[0] not in COMMANDS and not args[0].startswith("-"):
+            hint = did_you_mean(args[0], COMMANDS)
+            ctx.fail(f"there is no command `{args[0]}`" + (f"; {hint}" if hint else "."))
+        return super().resolve_command(ctx, args)
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """Names and summaries from the table, without importing any command."""
+        from click.shell_completion import CompletionItem
+
+        names = [
+            CompletionItem(name, help=entry.summary)
+            for name, entry in COMMANDS.items()
+            if name.startswith(incomplete)
+        ]
+        return names + click.Command.shell_complete(self, ctx, incomplete)
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Commands by family first, then the flags that all of them take."""
+        width = max(map(len, COMMANDS))  # one column for all families
+        for family in dict.fromkeys(entry.family for entry in COMMANDS.values()):
+            rows = [
+                (name.ljust(width), entry.summary)
+                for name, entry in COMMANDS.items()
+                if entry.family == family
+            ]
+            with formatter.section(family):
+                formatter.write_dl(rows)
+        click.Command.format_options(self, ctx, formatter)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Runs the command; problems are rendered here and become an exit code."""
+        try:
+            return super().invoke(ctx)
+        except KpilayerError as error:
+            ctx.exit(_report(error, ctx.ensure_object(Session)))
+        except BrokenPipeError:
+            _let_go_of_stdout()
+            ctx.exit(DONE)  # whoever reads has seen enough, as in `kpilayer query .. | head`
+        except (click.ClickException, click.exceptions.Exit, click.Abort):
+            raise
+        except Exception as error:  # noqa: BLE001 - the edge: any other error is a fault of ours
+            ctx.exit(_own_fault(error, ctx.ensure_object(Session)))
+
+    def main(self, *args: Any, **extra: Any) -> NoReturn:
+        """Runs the command line and ends the process with one of the exit codes above."""
+        extra |= {"standalone_mode": False, "prog_name": "kpilayer"}
+        _speak_utf8()
+        try:
+            outcome = super().main(*args, **extra)
+            code = outcome if isinstance(outcome, int) else DONE
+            sys.stdout.flush()
+        except click.ClickException as error:
+            error.show()
+            code = COULD_NOT
+        except click.Abort:
+            code = INTERRUPTED
+        except BrokenPipeError:
+            _let_go_of_stdout()
+            code = DONE
+        sys.exit(code)
+
+
+def _version(ctx: click.Context, _flag: click.Parameter, wanted: bool) -> None:
+    if not wanted or ctx.resilient_parsing:
+        return
+    click.echo(f"kpilayer {_installed_version()}")
+    ctx.exit()
+
+
+@click.group(
+    cls=Kpilayer,
+    context_settings=dict(HELP_SETTINGS),
+    epilog="""\b
+Examples:
+  kpilayer demo                                    see it work
+  kpilayer check                                   in a project: is everything right?
+  kpilayer query -m revenue -g metric_time__month
+
+Each flag is also read from the environment: KPILAYER_TARGET stands for --target. The flag wins.
+KPILAYER_DEBUG=1 adds the traceback to an internal error.""",
+)
+@common_flags()
+@click.option(
+    "--version",
+    is_flag=True,
+    expose_value=False,
+    is_eager=True,
+    callback=_version,
+    cls=CommonFlag,
+    help="Print the version and leave.",
+)
+def cli() -> None:
+    """Write each KPI once, get the same number everywhere."""
+
+
+def main(args: Sequence[str] | None = None) -> NoReturn:
+    """Runs ``kpilayer`` with the arguments of the process, and ends the process."""
+    cli.main(args=None if args is None else list(args))
+
+
+def _report(error: KpilayerError, session: Session) -> int:
+    from kpilayer.cli.output import show_issues, write_failure
+
+    code = WAREHOUSE_FAILED if isinstance(error, WarehouseError) else COULD_NOT
+    show_issues(error.issues)
+    if session.format == "json":
+        write_failure(session, code, error.issues)
+    return code
+
+
+def _own_fault(error: Exception, session: Session) -> int:
+    wants_traceback = session.verbose >= 2 or os.environ.get("KPILAYER_DEBUG", "") not in ("", "0")
+    if wants_traceback:
+        import traceback
+
+        click.echo("".join(traceback.format_exception(error)), err=True, nl=False)
+    first_line = (str(error).splitlines() or [""])[0]
+    click.echo(f"internal error: {type(error).__name__}: {first_line}", err=True)
+    click.echo(
+        "This is a fault in kpilayer, not in the project. Please report it with the command, the\n"
+        f"version ({_installed_version()}) and what it prints "
+        f"{'above' if wants_traceback else 'with KPILAYER_DEBUG=1 set'}{_where_to_report()}.",
+        err=True,
+    )
+    return OUR_FAULT
+
+
+def _installed_version() -> str:
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        return version("kpilayer")
+    except PackageNotFoundError:
+        return "(not installed)"
+
+
+def _where_to_report() -> str:
+    from importlib.metadata import PackageNotFoundError, metadata
+
+    try:
+        links = metadata("kpilayer").get_all("Project-URL") or []
+    except PackageNotFoundError:
+        links = []
+    named = dict(link.split(", ", 1) for link in links if ", " in link)
+    return f", at {named['Issues']}" if "Issues" in named else ""
+
+
+def _speak_utf8() -> None:
+    """Data are UTF-8 in every locale; a terminal that has less shows `?` for what it lacks."""
+    if isinstance(sys.stdout, io.TextIOWrapper) and sys.stdout.encoding.lower() != "utf-8":
+        if sys.stdout.isatty():
+            sys.stdout.reconfigure(errors="replace")
+        else:
+            sys.stdout.reconfigure(encoding="utf-8")
+
+
+def _let_go_of_stdout() -> None:
+    # Python flushes stdout once more when it ends, and would complain about the closed pipe.
+    with contextlib.suppress(OSError, ValueError):  # not a real file, as under a test runner
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -1,0 +1,119 @@
+"""The flags that say what to compute, shared by every command that asks for numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, fields, replace
+from functools import update_wrapper
+from typing import Any, Final
+
+import click
+
+from kpilayer.cli.options import QueryFlag
+
+Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
+
+
+@dataclass(frozen=True)
+class Question:
+    """What the query flags ask for, with the words of ``Project.prepare``."""
+
+    metrics: tuple[str, ...] = ()
+    group_by: tuple[str, ...] = ()
+    where: tuple[str, ...] = ()
+    start: str | None = None
+    end: str | None = None
+    exact: bool = False
+    order_by: tuple[str, ...] = ()
+    limit: int | None = None
+    dialect: str | None = None
+    unverified: bool = False
+    stage: str | None = None
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether no flag asks for particular numbers, only perhaps how to spell them."""
+        return replace(self, dialect=None, unverified=False, stage=None) == Question()
+
+    def arguments(self) -> dict[str, Any]:
+        """Keyword arguments of ``Project.prepare`` and ``Project.query``."""
+        return {
+            "metrics": list(self.metrics),
+            "group_by": list(self.group_by),
+            "where": list(self.where) or None,
+            "start": self.start,
+            "end": self.end,
+            "exact": self.exact,
+            "order_by": list(self.order_by),
+            "limit": self.limit,
+            "dialect": self.dialect,
+            "unverified": self.unverified,
+        }
+
+
+_FIELDS: Final = tuple(field.name for field in fields(Question))
+
+
+def query_flags(function: Callable[..., Any]) -> Callable[..., Any]:
+    """The query flags; the command receives them as one ``question``."""
+
+    def ask(*args: Any, **values: Any) -> Any:
+        found = {name: values.pop(name) for name in _FIELDS}
+        return function(*args, question=Question(**found), **values)
+
+    def flag(*names: str, **attributes: Any) -> Decorator:
+        return click.option(*names, cls=QueryFlag, **attributes)
+
+    def listed(*names: str, **attributes: Any) -> Decorator:
+        return flag(*names, multiple=True, callback=_split_all, **attributes)
+
+    flags = [
+        listed("-m", "--metrics", metavar="A,B", help="Metrics to compute."),
+        listed("-g", "--group-by", metavar="X,Y", help="Dimensions, entities or time to group by."),
+        flag("-w", "--where", multiple=True, metavar="SQL", help="Condition on rows; may repeat."),
+        flag("--start", metavar="DATE", help="First day, widened to its whole period."),
+        flag("--end", metavar="DATE", help="Last day, included, widened likewise."),
+        flag("--exact", is_flag=True, help="Keep --start and --end as they are."),
+        listed("--order-by", metavar="A,-B", help="Columns to sort by; `-` for descending."),
+        flag("--limit", type=int, metavar="N", help="At most this many rows."),
+        flag("--dialect", metavar="NAME", help="Dialect of the SQL, if not the target's own."),
+        flag("--unverified", is_flag=True, help="Allow dialects that no test has executed."),
+        flag(
+            "--stage",
+            type=click.Choice(["plan", "ast", "sql"]),
+            help="Which stage of compiling to print; sql if not said.",
+        ),
+    ]
+    decorated: Callable[..., Any] = update_wrapper(ask, function)
+    for one in reversed(flags):
+        decorated = one(decorated)
+    return decorated
+
+
+def _split_all(
+    _ctx: click.Context, _flag: click.Parameter, texts: Iterable[str]
+) -> tuple[str, ...]:
+    return tuple(part for text in texts for part in split_names(text))
+
+
+def split_names(text: str) -> list[str]:
+    """Names between commas; commas inside brackets or quotes belong to the name.
+
+    >>> split_names("order__status, TimeDimension('metric_time', 'month')")
+    ['order__status', "TimeDimension('metric_time', 'month')"]
+    """
+    parts, depth, quote = [""], 0, ""
+    for character in text:
+        if quote:
+            quote = "" if character == quote else quote
+        elif character in "'\"":
+            quote = character
+        elif character in "([{":
+            depth += 1
+        elif character in ")]}":
+            depth -= 1
+        elif character == "," and depth <= 0:
+            parts.append("")
+            continue
+        parts[-1] += character
+    return [part.strip() for part in parts if part.strip()]

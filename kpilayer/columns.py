@@ -1,0 +1,106 @@
+"""A group-by name to a column of a metric: where it is, at which grain, or which date part.
+
+Group-bys, filters and fingerprints all ask here, so a name means the same in each.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from kpilayer import address, grain
+from kpilayer.address import METRIC_TIME, Address
+from kpilayer.errors import listing, nearest
+from kpilayer.join_graph import JoinGraph, Reached, Unreached
+from kpilayer.model.semantic_model import Dimension, Entity
+
+
+@dataclass(frozen=True, slots=True)
+class TimedColumn:
+    """A column that a name means. ``grain`` is None for what is not a time, or where a part is asked."""
+
+    asked: Address
+    reached: Reached
+    grain: str | None
+    part: str | None
+
+    @property
+    def meaning(self) -> tuple[str, str, str]:
+        """What several metrics must agree on: a dimension of a model, or an entity."""
+        if self.asked.is_metric_time:
+            return ("time", METRIC_TIME, "")
+        element = self.reached.element
+        if isinstance(element, Entity):
+            return ("entity", element.target, "")
+        return ("dimension", self.reached.model, element.name)
+
+
+def resolve_name(
+    graph: JoinGraph, model: str, time: str | None, name: str, metric_time_grain: str | None = None
+) -> TimedColumn | Unreached:
+    """What a name means for a metric of ``model`` whose time dimension is ``time``.
+
+    A time dimension without a grain has its own one; `metric_time` has ``metric_time_grain``
+    where that is given.
+    """
+    asked = address.parse(name)
+    if asked.is_metric_time:
+        reached = time_column(graph, model, time)
+    elif METRIC_TIME in asked.entities:
+        return _not_a_grain(asked.name)
+    else:
+        reached = graph.reach(model, asked)
+    if isinstance(reached, Unreached):
+        return _perhaps_a_grain(graph, model, asked) or reached
+    own = reached.element.granularity if isinstance(reached.element, Dimension) else None
+    if own is None:
+        if asked.grain or asked.part:
+            message = f"`{asked.base}` is not a time dimension: it has no `{asked.grain or asked.part}`"
+            return Unreached("unknown-grain", message, f"ask for `{asked.base}`")
+        return TimedColumn(asked, reached, None, None)
+    if asked.part is not None:
+        if grain.is_finer(grain.part_needs(asked.part), own):
+            message = f"`{asked.base}` has one value per {own}: its `{asked.part}` is not known"
+            return Unreached("grain-too-fine", message)
+        return TimedColumn(asked, reached, None, asked.part)
+    wanted = asked.grain or (metric_time_grain if asked.is_metric_time else None) or own
+    if grain.is_finer(wanted, own):
+        message = f"`{asked.base}` of `{model}` has the grain {own}: {wanted} is finer"
+        return Unreached("grain-too-fine", message, f"ask for `{asked.base}__{own}` or coarser")
+    return TimedColumn(asked, reached, wanted, None)
+
+
+def time_column(graph: JoinGraph, model: str, time: str | None) -> Reached | Unreached:
+    """The column that is `metric_time`: the model's own, or at the end of a many-to-one path."""
+    if time is None:
+        message = f"`{model}` has no `agg_time_dimension`: its metrics have no `metric_time`"
+        return Unreached("no-time-dimension", message, "query it without time")
+    definition = graph.catalog.models[model]
+    own = definition.dimension(time)
+    if own is not None:
+        return Reached((), model, own, definition.own_names[:1])
+    reached = graph.reach(model, address.parse(time))
+    if isinstance(reached, Reached) and not (
+        isinstance(reached.element, Dimension) and reached.element.type == "time"
+    ):
+        return Unreached("bad-value", f"`{time}` is not a time dimension")
+    return reached
+
+
+def _not_a_grain(word: str) -> Unreached:
+    known = [*grain.GRAINS, *(f"extract_{part}" for part in grain.PARTS)]
+    near = nearest(word, known, most=1)
+    hint = f"did you mean `{near[0]}`?" if near else f"grains: {listing(grain.GRAINS, most=12)}"
+    return Unreached("unknown-grain", f"`{word}` is not a time grain or date part", hint)
+
+
+def _perhaps_a_grain(graph: JoinGraph, model: str, asked: Address) -> Unreached | None:
+    """`order__ordered_at__fortnight`: everything but the last word is a time dimension."""
+    if not asked.entities:
+        return None
+    shorter = graph.reach(model, Address(asked.entities[:-1], asked.entities[-1]))
+    is_time = (
+        isinstance(shorter, Reached)
+        and isinstance(shorter.element, Dimension)
+        and shorter.element.type == "time"
+    )
+    return _not_a_grain(asked.name) if is_time else None

@@ -1,0 +1,406 @@
+"""SQL snippets in definitions: parsed once, validated, canonical, and positioned.
+
+A snippet is one scalar expression over columns (or over inputs, in a derived metric), written in
+the project's authoring dialect. What it may contain is a closed list of node types, so a query,
+DDL, DML or a second statement cannot hide in one.
+
+Semantic functions are what the compiler says in every dialect in its own words: anonymous functions
+``KPI_TRUNC('month', x)`` and ``KPI_PART('dow', x)``, spelled by ``sql/dialects.py``.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Final
+
+from sqlglot import exp
+from sqlglot.dialects.dialect import Dialect, Dialects
+from sqlglot.errors import ParseError, SqlglotError, TokenError
+
+TRUNC: Final = "KPI_TRUNC"
+PART: Final = "KPI_PART"
+
+#: Every dialect that sqlglot reads and writes.
+DIALECTS: Final = tuple(d.value for d in Dialects if d.value)
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """What is wrong inside a snippet: ``offset`` and ``length`` are in characters of its text."""
+
+    code: str
+    message: str
+    offset: int = 0
+    length: int = 1
+    word: str | None = None
+    hint: str | None = None
+    severity: str = "error"
+
+
+@dataclass(frozen=True, slots=True)
+class Name:
+    """A column-like name in a snippet, where it stands."""
+
+    name: str
+    offset: int
+    length: int
+
+
+@dataclass(frozen=True, slots=True)
+class Snippet:
+    """A parsed expression. ``tree`` is shared: copy before embedding."""
+
+    text: str
+    tree: exp.Expression
+    names: tuple[Name, ...]
+    problems: tuple[Problem, ...] = ()
+
+
+#: Executed on every supported engine by tests/engines; a caller's filter may use these and no other.
+SAFE_FUNCTIONS: Final[tuple[type[exp.Expression], ...]] = (
+    exp.Abs,
+    exp.Case,
+    exp.Cast,
+    exp.Ceil,
+    exp.Coalesce,
+    exp.Concat,
+    exp.DPipe,
+    exp.Extract,
+    exp.Floor,
+    exp.Greatest,
+    exp.If,
+    exp.Least,
+    exp.Length,
+    exp.Lower,
+    exp.Nullif,
+    exp.Round,
+    exp.Substring,
+    exp.TimestampTrunc,
+    exp.DateTrunc,
+    exp.Trim,
+    exp.Upper,
+)
+#: Operators that sqlglot models as functions; they are not calls.
+_OPERATORS: Final = (exp.And, exp.Or, exp.Xor)
+
+_CONNECTING: Final = (
+    exp.Identifier,
+    exp.DataType,
+    exp.DataTypeParam,
+    exp.Var,
+    exp.Tuple,
+    exp.IntervalSpan,
+    exp.TimeUnit,
+)
+_WORDING: Final[tuple[tuple[tuple[type[exp.Expression], ...], str], ...]] = (
+    ((exp.Query, exp.SubqueryPredicate, exp.Values), "a query"),
+    ((exp.Window, exp.WindowSpec), "a window function"),
+    ((exp.Placeholder, exp.Parameter, exp.SessionParameter), "a parameter"),
+    ((exp.Star,), "`*`"),
+    ((exp.UDTF, exp.Explode), "a table function"),
+    ((exp.DDL, exp.DML, exp.Command, exp.Drop, exp.Alter, exp.Set), "a statement"),
+    ((exp.Alias, exp.Aliases), "an alias (`AS`)"),
+)
+_FORBIDDEN: Final = tuple(kind for kinds, _ in _WORDING for kind in kinds) + (
+    exp.Lambda,
+    exp.Kwarg,
+    exp.PropertyEQ,
+    exp.Ordered,
+    exp.WithinGroup,
+    exp.Filter,
+)
+
+
+def parse(text: str, dialect: str) -> Snippet:
+    """One scalar expression. The tree of a snippet with problems is NULL and must not be used.
+
+    Divisions are true divisions and yield NULL by zero in every dialect (language.md X6).
+    """
+    return _parse(text, dialect)
+
+
+@lru_cache(maxsize=50_000)
+def _parse(text: str, dialect: str) -> Snippet:
+    tree, problems = _parse_one(text, dialect)
+    if tree is None:
+        return Snippet(text, exp.Null(), (), problems)
+    problems += tuple(_refusals(tree))
+    if any(p.severity == "error" for p in problems):
+        return Snippet(text, exp.Null(), (), problems)
+    names = tuple(Name(c.name, *_span(c.this)) for c in tree.find_all(exp.Column))
+    return Snippet(text, true_division(_without_comments(tree)), names, problems)
+
+
+def _parse_one(text: str, dialect: str) -> tuple[exp.Expression | None, tuple[Problem, ...]]:
+    try:
+        trees = Dialect.get_or_raise(dialect).parse(text)
+    except TokenError:
+        quote = next((q for q in "'\"`" if text.count(q) % 2), None)
+        message = f"a quote (`{quote}`) is not closed" if quote else "the SQL cannot be read"
+        return None, (Problem("bad-sql", message, text.find(quote) if quote else 0),)
+    except ParseError as error:
+        return None, (_syntax_problem(text, error),)
+    except (SqlglotError, RecursionError):
+        return None, (Problem("bad-sql", "the SQL cannot be read", 0, len(text)),)
+    found = [tree for tree in trees if tree is not None]
+    if not found:
+        return None, (Problem("bad-sql", "the expression is empty", 0, max(len(text), 1)),)
+    if len(found) > 1 or len(trees) > 1:
+        offset = max(text.find(";"), 0)
+        message = "one expression belongs here, and there is a second statement"
+        return None, (Problem("several-statements", message, offset),)
+    return found[0], ()
+
+
+def parse_query(text: str, dialect: str) -> tuple[exp.Query | None, Problem | None]:
+    """A SQL model: exactly one query that only reads."""
+    tree, problems = _parse_one(text, dialect)
+    if tree is None:
+        return None, problems[0]
+    if not isinstance(tree, exp.Query):
+        message = f"a SQL model is one query (SELECT); this is `{tree.key}`"
+        return None, Problem("not-an-expression", message, 0, 1)
+    for node in tree.walk():
+        if isinstance(node, (exp.DML, exp.DDL, exp.Command, exp.Into, exp.Lock)) and not isinstance(
+            node, exp.Query
+        ):
+            message = f"a SQL model only reads; `{node.key}` does not"
+            return None, Problem("not-an-expression", message, *_span(node))
+        if isinstance(node, (exp.Placeholder, exp.Parameter)):
+            message = "a SQL model has no parameters; use `var()`"
+            return None, Problem("not-an-expression", message, *_span(node))
+    for node in tree.walk():
+        node.comments = None
+    return tree, None
+
+
+def _syntax_problem(text: str, error: ParseError) -> Problem:
+    detail = error.errors[0]
+    highlight = detail.get("highlight") or ""
+    offset = _offset(text, detail.get("line") or 1, (detail.get("col") or 1)) - len(highlight)
+    description = str(detail.get("description", ""))
+    if "Required keyword" in description or "missing" in description:
+        message = f"something is missing after `{highlight}`"
+    elif "Expecting )" in description:
+        message = "a parenthesis is not closed"
+    else:
+        message = f"unexpected `{highlight}`"
+    return Problem("bad-sql", message, max(offset, 0), max(len(highlight), 1))
+
+
+def _offset(text: str, line: int, column: int) -> int:
+    return sum(len(row) + 1 for row in text.split("\n")[: line - 1]) + column
+
+
+def _refusals(tree: exp.Expression) -> list[Problem]:
+    """Every node that a scalar expression over rows cannot hold; outermost only."""
+    problems: list[Problem] = []
+    stack = [tree]
+    while stack:
+        node = stack.pop()
+        problem = _refusal(node)
+        if problem is not None:
+            problems.append(problem)
+            if problem.severity == "error":
+                continue
+        stack.extend(reversed([n for n in node.iter_expressions()]))
+    return problems
+
+
+def _refusal(node: exp.Expression) -> Problem | None:
+    offset, length = _span(node)
+    if isinstance(node, exp.AggFunc):
+        name = node.sql_name().lower() if isinstance(node, exp.Func) else node.key
+        message = f"`{name}` is an aggregate; `expr` is a value of one row"
+        return Problem("aggregate-in-expression", message, offset, length, word=name)
+    for kinds, wording in _WORDING:
+        if isinstance(node, kinds):
+            message = f"{wording} cannot stand here: one expression over columns is expected"
+            return Problem("not-an-expression", message, offset, length)
+    if isinstance(node, exp.Column) and node.table:
+        message = f"`{node.sql()}`: columns are named without their table"
+        return Problem("not-an-expression", message, offset, length, word=node.table)
+    if isinstance(node, _FORBIDDEN) or not isinstance(node, (exp.Condition, *_CONNECTING)):
+        message = f"`{node.key}` is not part of a scalar expression"
+        return Problem("not-an-expression", message, offset, length)
+    if _is_call(node) and not (isinstance(node, SAFE_FUNCTIONS) or _is_day_difference(node)):
+        name = function_name(node)
+        message = f"`{name}` has not been executed on every supported dialect"
+        return Problem("unproven-function", message, offset, length, name, severity="warning")
+    return None
+
+
+def _is_call(node: exp.Expression) -> bool:
+    return isinstance(node, exp.Func) and not isinstance(node, _OPERATORS)
+
+
+def _is_day_difference(node: exp.Expression) -> bool:
+    """Days between two dates count midnights in every dialect; other units differ between them."""
+    return isinstance(node, exp.DateDiff) and str(node.args.get("unit")).lower() == "day"
+
+
+def function_name(node: exp.Expression) -> str:
+    """A function's name in lower case, as a person would write it."""
+    if isinstance(node, exp.Anonymous):
+        return str(node.name).lower()
+    return node.sql_name().lower() if isinstance(node, exp.Func) else node.key
+
+
+def _span(node: exp.Expression) -> tuple[int, int]:
+    """Offset and length of a node in its text, from the first positioned token inside it."""
+    for inner in node.walk(bfs=False):
+        start, end = inner.meta.get("start"), inner.meta.get("end")
+        if start is not None and end is not None:
+            return int(start), int(end) - int(start) + 1
+    return 0, 1
+
+
+def _without_comments(tree: exp.Expression) -> exp.Expression:
+    for node in tree.walk():
+        node.comments = None
+    return tree
+
+
+def true_division(tree: exp.Expression) -> exp.Expression:
+    """Divisions as doubles, NULL by zero.
+
+    >>> import sqlglot
+    >>> true_division(sqlglot.parse_one("a / b", read="duckdb")).sql("postgres")
+    'CAST(a AS DOUBLE PRECISION) / NULLIF(b, 0)'
+    """
+
+    for division in reversed(list(tree.find_all(exp.Div))):  # innermost first
+        divided = ratio(division.this, division.expression)
+        if division is tree:
+            return divided
+        division.replace(divided)
+    return tree
+
+
+def ratio(numerator: exp.Expression, denominator: exp.Expression) -> exp.Expression:
+    """``numerator / denominator`` as a double; NULL where the denominator is 0 or NULL."""
+    literal = denominator.unnest()
+    if not (isinstance(literal, exp.Literal) and not literal.is_string and float(literal.name)):
+        denominator = exp.Nullif(this=_bare(denominator), expression=exp.Literal.number(0))
+    double = exp.Cast(this=_bare(numerator), to=exp.DataType.build("double"))
+    return exp.Div(this=double, expression=denominator, typed=False, safe=False)
+
+
+def _bare(tree: exp.Expression) -> exp.Expression:
+    return tree.unnest() if isinstance(tree, exp.Paren) else tree
+
+
+def quote_of(dialect: str) -> str:
+    """The character that quotes an identifier in a dialect.
+
+    >>> quote_of("duckdb"), quote_of("bigquery")
+    ('"', '`')
+    """
+    return str(Dialect.get_or_raise(dialect).IDENTIFIER_START)
+
+
+def trunc(grain: str, tree: exp.Expression) -> exp.Expression:
+    """The semantic function that gives the first instant of a period."""
+    return exp.Anonymous(this=TRUNC, expressions=[exp.Literal.string(grain), tree])
+
+
+def part(name: str, tree: exp.Expression) -> exp.Expression:
+    """The semantic function that gives a date part as an integer."""
+    return exp.Anonymous(this=PART, expressions=[exp.Literal.string(name), tree])
+
+
+def replace_names(
+    tree: exp.Expression, replacement: Callable[[str], exp.Expression]
+) -> exp.Expression:
+    """A copy of the tree with every column replaced; parenthesised where binding needs it."""
+
+    def swap(node: exp.Expression) -> exp.Expression:
+        if not isinstance(node, exp.Column):
+            return node
+        new = replacement(node.name)
+        simple = isinstance(new, (exp.Column, exp.Func, exp.Literal, exp.Paren))
+        simple = simple and not isinstance(new, (exp.Connector, exp.Binary))
+        return new if simple or node.parent is None else exp.Paren(this=new)
+
+    return tree.copy().transform(swap, copy=False)
+
+
+def conjuncts(tree: exp.Expression) -> tuple[exp.Expression, ...]:
+    """The conditions that a condition is the AND of."""
+    tree = _bare(tree)
+    if isinstance(tree, exp.And):
+        return conjuncts(tree.this) + conjuncts(tree.expression)
+    return (tree,)
+
+
+# ---------------------------------------------------------------------------------- canonical form
+
+_ASSOCIATIVE: Final = (exp.And, exp.Or, exp.Add, exp.Mul)
+_COMMUTATIVE: Final = (*_ASSOCIATIVE, exp.EQ, exp.NEQ, exp.NullSafeEQ, exp.NullSafeNEQ)
+_MIRRORED: Final[dict[type[exp.Expression], str]] = {exp.GT: "lt", exp.GTE: "lte"}
+#: Dialects in which quoting keeps the case of a name apart.
+_CASE_SENSITIVE: Final = frozenset({"postgres", "redshift", "snowflake", "oracle", "clickhouse"})
+
+
+def canonical(tree: exp.Expression, dialect: str) -> str:
+    """One form for expressions that differ only in writing: spaces, case, redundant parentheses,
+    the order of commutative operands, ``a > b`` or ``b < a``. Prefix notation, so that no rule of
+    precedence can make two meanings look alike.
+
+    >>> import sqlglot
+    >>> canonical(sqlglot.parse_one("(B > 1) AND a = 'x'", read="duckdb"), "duckdb")
+    "(and (eq 'x' a) (lt 1 b))"
+    """
+    match tree:
+        case exp.Paren():
+            return canonical(tree.this, dialect)
+        case exp.Identifier():
+            return _canonical_name(tree, dialect)
+        case exp.Column() if not tree.table:
+            return canonical(tree.this, dialect)
+        case exp.Literal():
+            return exp.Literal.string(tree.name).sql() if tree.is_string else str(tree.name)
+        case exp.DataType():
+            return str(tree.sql(dialect)).lower()
+    if isinstance(tree, _ASSOCIATIVE):
+        operands = sorted({canonical(o, dialect): None for o in _operands(tree, type(tree))})
+        if isinstance(tree, (exp.Add, exp.Mul)):  # a + a is not a
+            operands = sorted(canonical(o, dialect) for o in _operands(tree, type(tree)))
+        return f"({tree.key} {' '.join(operands)})" if len(operands) > 1 else operands[0]
+    if isinstance(tree, _COMMUTATIVE):
+        sides = sorted((canonical(tree.this, dialect), canonical(tree.expression, dialect)))
+        return f"({tree.key} {' '.join(sides)})"
+    if type(tree) in _MIRRORED:
+        left, right = canonical(tree.this, dialect), canonical(tree.expression, dialect)
+        return f"({_MIRRORED[type(tree)]} {right} {left})"
+    arguments = [
+        f"{'' if key in ('this', 'expression') else key + '='}{_canonical_argument(value, dialect)}"
+        for key, value in sorted(tree.args.items(), key=lambda item: (item[0] != "this", item[0]))
+        if value is not None and value is not False and value != []
+    ]
+    return f"({' '.join([tree.key, *arguments])})"
+
+
+def _canonical_name(name: exp.Identifier, dialect: str) -> str:
+    text = str(name.name)
+    if name.args.get("quoted") and dialect in _CASE_SENSITIVE and text != text.lower():
+        return json.dumps(text)
+    return text.lower() if text.isidentifier() else json.dumps(text.lower())
+
+
+def _canonical_argument(value: object, dialect: str) -> str:
+    if isinstance(value, exp.Expression):
+        return canonical(value, dialect)
+    if isinstance(value, list):
+        return f"[{' '.join(_canonical_argument(v, dialect) for v in value)}]"
+    return str(value).lower() if isinstance(value, str) else repr(value)
+
+
+def _operands(node: exp.Expression, kind: type[exp.Expression]) -> list[exp.Expression]:
+    bare = node.unnest() if isinstance(node, exp.Paren) else node
+    if type(bare) is kind:
+        return _operands(bare.this, kind) + _operands(bare.expression, kind)
+    return [bare]

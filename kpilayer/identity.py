@@ -1,0 +1,172 @@
+"""Fingerprints: a hash of what a definition means, not of its text or its SQL (decisions.md 1).
+
+The *resolved normal form* of a metric, dimension or join is JSON made of strings: expressions in
+canonical form (``expr.canonical``), conditions as a sorted set of conjuncts, names replaced by the
+digest of what they stand for. Names, descriptions, formats, positions, target dialects and versions
+of software take no part, so renaming, moving or reformatting changes nothing.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from sqlglot import exp
+
+from kpilayer import expr
+from kpilayer.catalog import REF, Catalog, Relation
+from kpilayer.columns import TimedColumn, resolve_name, time_column
+from kpilayer.formula import Atom, Compute, Formula, formula
+from kpilayer.join_graph import JoinGraph, Reached, Step
+from kpilayer.model.semantic_model import Dimension
+
+PREFIX: Final = "f1:"
+#: The relation of a model without one stands in the target's schema, whatever its name.
+TARGET_SCHEMA: Final = "{target.schema}"
+
+
+@dataclass(frozen=True)
+class Identity:
+    """Normal forms and fingerprints over a catalog without errors."""
+
+    graph: JoinGraph
+    _known: dict[tuple[str, str], str] = field(default_factory=dict, compare=False)
+
+    @property
+    def catalog(self) -> Catalog:
+        """The catalog whose definitions are identified."""
+        return self.graph.catalog
+
+    def metric(self, name: str) -> str:
+        """The fingerprint of a metric."""
+        key = ("metric", name)
+        if key not in self._known:
+            self._known[key] = fingerprint(self.metric_form(name))
+        return self._known[key]
+
+    def metric_form(self, name: str) -> dict[str, Any]:
+        """The resolved normal form of a metric."""
+        unit = self.catalog.metrics[name].unit
+        return {
+            "formula": self._formula(formula(self.catalog, name)),
+            **({"unit": unit} if unit else {}),
+        }
+
+    def column(self, reached: Reached) -> str:
+        """The fingerprint of a dimension or entity at the end of its path."""
+        return fingerprint(self.column_form(reached))
+
+    def column_form(self, reached: Reached) -> dict[str, Any]:
+        """The resolved normal form of a dimension or entity, with the joins to it."""
+        element = reached.element
+        is_dimension = isinstance(element, Dimension)
+        text = element.sql if isinstance(element, Dimension) else element.key
+        form: dict[str, Any] = {"value": self._sql(text), "of": self._relation_of(reached.model)}
+        if is_dimension and element.granularity:
+            form["granularity"] = element.granularity
+        if reached.path:
+            form["joins"] = [self.join_form(step) for step in reached.path]
+        return form
+
+    def join(self, step: Step) -> str:
+        """The fingerprint of a join."""
+        return fingerprint(self.join_form(step))
+
+    def join_form(self, step: Step) -> dict[str, Any]:
+        """The resolved normal form of a join: whose key meets whose unique key."""
+        return {
+            "from": self._relation_of(step.left),
+            "key": self._sql(step.entity.key),
+            "to": self._relation_of(step.right),
+            "unique_key": self._sql(step.key.key),
+        }
+
+    # ------------------------------------------------------------------------------ parts of forms
+
+    def _sql(self, text: str) -> str:
+        return expr.canonical(self.catalog.snippet(text).tree, self.catalog.dialect)
+
+    def _formula(self, tree: Formula) -> dict[str, Any]:
+        if isinstance(tree, Atom):
+            return self._atom(tree)
+        return self._compute(tree)
+
+    def _atom(self, atom: Atom) -> dict[str, Any]:
+        agg, value, percentile = atom.agg, self._sql(atom.value), atom.percentile
+        if agg == "median":
+            agg, percentile = "percentile", 0.5
+        if agg == "count" and isinstance(self.catalog.snippet(atom.value).tree, exp.Literal):
+            value = "*"  # every row counts, whatever the literal
+        form: dict[str, Any] = {"agg": agg, "value": value, "of": self._relation_of(atom.model)}
+        if percentile is not None:
+            form["percentile"] = repr(percentile)
+            form["kind"] = "discrete" if atom.discrete else "continuous"
+        if atom.time is not None:
+            time = time_column(self.graph, atom.model, atom.time)
+            assert isinstance(time, Reached), f"`{atom.time}` was checked to be reachable"
+            form["time"] = self.column_form(time)
+        conditions = {c for text in atom.conditions for c in self._conditions(atom, text)}
+        if conditions:
+            form["conditions"] = sorted(conditions)
+        return form
+
+    def _conditions(self, atom: Atom, text: str) -> list[str]:
+        def digest(name: str) -> exp.Expression:
+            found = resolve_name(self.graph, atom.model, atom.time, name)
+            assert isinstance(found, TimedColumn), f"`{name}` was checked to be reachable"
+            form = {"column": self.column_form(found.reached)}
+            form |= {"grain": found.grain, "part": found.part}
+            return exp.column(exp.to_identifier(_digest(form), quoted=False))
+
+        bound = expr.replace_names(self.catalog.snippet(text).tree, digest)
+        return [expr.canonical(c, self.catalog.dialect) for c in expr.conjuncts(bound)]
+
+    def _compute(self, tree: Compute) -> dict[str, Any]:
+        digests = {name: _digest(self._formula(inner)) for name, inner in tree.inputs}
+        bound = expr.replace_names(
+            self.catalog.snippet(tree.text).tree,
+            lambda name: exp.column(exp.to_identifier(digests[name.lower()])),
+        )
+        used = {digests[name]: self._formula(inner) for name, inner in tree.inputs}
+        return {"expr": expr.canonical(bound, self.catalog.dialect), "inputs": used}
+
+    def _relation_of(self, model: str) -> str:
+        return self._relation(self.catalog.relation(model))
+
+    def _relation(self, relation: Relation) -> str:
+        match relation.kind:
+            case "file":
+                return f"file {relation.path}"
+            case "table":
+                schema = TARGET_SCHEMA if len(relation.parts) == 1 else ""
+                return "table " + ".".join(p for p in (schema, *relation.parts) if p)
+        key = ("query", relation.query)
+        if key not in self._known:
+            self._known[key] = f"query {_digest(self._query_form(relation.query))}"
+        return self._known[key]
+
+    def _query_form(self, name: str) -> str:
+        tree = self.catalog.queries[name].copy()
+        reads = self.catalog.query_reads(name)
+        for table in list(tree.find_all(exp.Table)):
+            if table.db == REF:
+                relation = self._relation(reads[table.name.lower()])
+                table.set("db", None)
+                table.set("this", exp.to_identifier(relation, quoted=True))
+        return str(tree.sql(self.catalog.dialect, comments=False))
+
+
+def fingerprint(form: object) -> str:
+    """``f1:`` and the first 16 hex digits of the SHA-256 of a normal form."""
+    return PREFIX + _hash(form)[:16]
+
+
+def _digest(form: object) -> str:
+    return "d" + _hash(form)[:32]
+
+
+def _hash(form: object) -> str:
+    text = json.dumps(form, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return hashlib.sha256(text.encode()).hexdigest()

@@ -1,0 +1,119 @@
+"""A folder to :class:`Definitions`: read, parse, render and decode every file."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path, PurePosixPath
+
+from kpilayer.errors import ConfigError, Issue, Location, did_you_mean
+from kpilayer.expr import DIALECTS, quote_of
+from kpilayer.load.decode import Decoded, decode_config, decode_file
+from kpilayer.load.files import PROJECT_FILE, Texts, read_text, read_texts
+from kpilayer.load.reader import Origin, read_yaml
+from kpilayer.load.template import TargetInfo, Templates
+from kpilayer.model.config import ProjectConfig
+from kpilayer.model.definitions import Definitions, SqlModel
+
+
+def read_config(root: Path) -> ProjectConfig:
+    """The project file of a folder.
+
+    Raises:
+        ConfigError: everything that is wrong with the file.
+    """
+    text, issue = read_text(root / PROJECT_FILE, PROJECT_FILE)
+    if text is None or issue is not None:
+        assert issue is not None, "a file is read or there is an issue"
+        raise ConfigError(issue)
+    document, issues = read_yaml(PROJECT_FILE, text)
+    if document is None or issues:
+        raise ConfigError(issues)
+    config, problems = decode_config(document)
+    if config is not None and config.dialect not in DIALECTS:
+        hint = did_you_mean(config.dialect, DIALECTS)
+        message = f"`{config.dialect}` is not a dialect"
+        problems.append(Issue("bad-value", message, document.at(("dialect",)), hint))
+    if config is None or problems:
+        raise ConfigError(problems)
+    return config
+
+
+def load_definitions(
+    root: Path,
+    config: ProjectConfig,
+    target: TargetInfo,
+    variables: Mapping[str, object],
+    environ: Mapping[str, str],
+) -> tuple[Definitions, list[Issue]]:
+    """Everything that the project's files define, and everything that is wrong with them."""
+    texts, issues = read_texts(root, config.model_paths, config.metric_paths, config.macro_paths)
+    templates = Templates(
+        macros=texts.macros,
+        variables=variables,
+        target=target,
+        quote=quote_of(config.dialect),
+        environ=environ,
+    )
+    issues += templates.issues
+    found = Decoded(issues=issues)
+    for path, text in sorted((texts.yaml | texts.templates).items()):
+        _decode_text(path, text, path in texts.templates, templates, found)
+    queries = _sql_models(texts, templates, found)
+    definitions = Definitions(
+        config,
+        tuple(found.models),
+        tuple(found.metrics),
+        queries,
+        found.places,
+        frozenset(found.broken),
+    )
+    return definitions, found.issues
+
+
+def _decode_text(
+    path: str, text: str, is_template: bool, templates: Templates, found: Decoded
+) -> None:
+    origin: Origin | None = None
+    if is_template:
+        rendered, line_of, problems = templates.render_file(path, text)
+        found.issues.extend(problems)
+        if rendered is None:
+            return
+        origin = Origin(tuple(text.split("\n")), line_of)
+        text = rendered
+    document, issues = read_yaml(path, text, origin)
+    found.issues.extend(issues)
+    if document is not None:
+        decode_file(document, templates, found)
+
+
+def _sql_models(texts: Texts, templates: Templates, found: Decoded) -> dict[str, SqlModel]:
+    models: dict[str, SqlModel] = {}
+    for path, text in texts.sql.items():
+        name = PurePosixPath(path).stem.lower()
+        if name in models:
+            see = (("first defined here", Location(models[name].path)),)
+            message = f"there are two SQL models named `{name}`"
+            found.issues.append(Issue("duplicate-name", message, Location(path), see=see))
+            continue
+        rendered, line_of, problems = templates.render_file(path, text)
+        found.issues.extend(problems)
+        if rendered is None:
+            found.broken.add(("query", name))
+            continue
+        lines = tuple(text.split("\n"))
+        models[name] = SqlModel(name, path, rendered, _place_in(path, lines, line_of))
+    return models
+
+
+def _place_in(
+    path: str, lines: tuple[str, ...], line_of: tuple[int, ...]
+) -> Callable[[int, int, int], Location]:
+    def at(line: int, column: int, length: int) -> Location:
+        """A place of the rendered text, in the template: the line is exact, the column if it fits."""
+        original = line_of[line - 1] if 0 < line <= len(line_of) else min(line, len(lines))
+        text = lines[original - 1] if 0 < original <= len(lines) else ""
+        fits = 0 < column <= len(text)
+        return Location(path, original, column if fits else 1, length if fits else 1, text)
+
+    return at

@@ -1,0 +1,32 @@
+"""The project file, `kpilayer.yml`."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import Field
+
+from kpilayer.model.names import Definition, Name
+
+
+class ProjectConfig(Definition):
+    """What kpilayer.yml says."""
+
+    name: Name
+    """The project's name; also the name of its database under .kpilayer/ where no profile is set."""
+    dialect: str = "duckdb"
+    """The SQL dialect in which expressions are written; never the target's."""
+    model_paths: tuple[str, ...] = Field(("models",), alias="model-paths")
+    """Folders with semantic models and SQL models."""
+    metric_paths: tuple[str, ...] = Field(("metrics",), alias="metric-paths")
+    """Folders with metrics."""
+    macro_paths: tuple[str, ...] = Field(("macros",), alias="macro-paths")
+    """Folders with Jinja macros."""
+    profile: str | None = None
+    """A profile of profiles.yml; none: DuckDB at .kpilayer/<name>.duckdb."""
+    timezone: Literal["UTC"] = "UTC"
+    """The reporting time zone."""
+    week_start: Literal["monday"] = "monday"
+    """The first day of a week."""
+    vars: dict[str, Any] = Field(default_factory=dict)
+    """Values for `var()` in templates."""

@@ -1,0 +1,79 @@
+"""All definitions of a project, and where each one stands.
+
+Positions live beside definitions, not inside: a moved or reformatted metric equals itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Literal, Protocol
+
+from kpilayer.errors import Location
+from kpilayer.model.config import ProjectConfig
+from kpilayer.model.metric import Metric
+from kpilayer.model.semantic_model import Model
+
+Kind = Literal["model", "metric", "query"]
+Key = tuple[Kind, str]
+Steps = tuple[str | int, ...]
+
+
+class Text(Protocol):
+    """A file that can tell where its parts stand (a ``load.reader.Document``)."""
+
+    def at_key(self, path: Steps) -> Location:
+        """The place of a key."""
+        ...
+
+    def at(self, path: Steps) -> Location:
+        """The place of a value."""
+        ...
+
+    def within(self, path: Steps, offset: int, length: int, needle: str | None) -> Location:
+        """A place inside a string value."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a definition stands: a file, and the path of keys inside it."""
+
+    text: Text
+    steps: Steps
+
+
+@dataclass(frozen=True, slots=True)
+class SqlModel:
+    """A SQL model, ``models/<name>.sql``, rendered. ``at(line, column, length)`` is in the template."""
+
+    name: str
+    path: str
+    sql: str
+    at: Callable[[int, int, int], Location] = field(compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Definitions:
+    """A decoded project. ``broken`` names what stands in the files but could not be decoded."""
+
+    config: ProjectConfig
+    models: tuple[Model, ...] = ()
+    metrics: tuple[Metric, ...] = ()
+    queries: Mapping[str, SqlModel] = field(default_factory=dict)
+    places: Mapping[Key, Place] = field(default_factory=dict, compare=False)
+    broken: frozenset[Key] = frozenset()
+
+    def at(self, kind: Kind, name: str, *steps: str | int) -> Location | None:
+        """Where a definition, or a value inside it, stands."""
+        place = self.places.get((kind, name))
+        return place.text.at((*place.steps, *steps)) if place else None
+
+    def within(
+        self, kind: Kind, name: str, steps: Steps, offset: int, length: int, word: str | None
+    ) -> Location | None:
+        """A place inside a string of a definition."""
+        place = self.places.get((kind, name))
+        if place is None:
+            return None
+        return place.text.within((*place.steps, *steps), offset, length, word)

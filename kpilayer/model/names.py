@@ -1,0 +1,68 @@
+"""The rules for names and free text that all definitions share."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Any, Final
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic_core import PydanticCustomError
+
+from kpilayer.grain import GRAINS
+
+_NAME: Final = re.compile(r"\A[a-z]((?!__)[a-z0-9_])*[a-z0-9]\Z")
+_TAKEN: Final = frozenset({*GRAINS, "nanosecond", "metric_time", "mf_internal_uuid"})
+
+
+class Definition(BaseModel):
+    """What people write: a frozen value that refuses unknown keys."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+
+def _name(value: Any) -> Any:
+    if not isinstance(value, str):
+        return value
+    name = value.lower()
+    if name in _TAKEN:
+        raise PydanticCustomError("bad-name", "`{name}` is a reserved name", {"name": value})
+    if not _NAME.match(name):
+        rule = "lower-case letters, digits and single underscores, a letter first, two at least"
+        raise PydanticCustomError(
+            "bad-name", "`{name}` is not a name: {rule}", {"name": value, "rule": rule}
+        )
+    return name
+
+
+def _text(value: Any) -> Any:
+    """YAML reads ``expr: 1`` as a number; a snippet is text."""
+    if isinstance(value, bool):
+        return "TRUE" if value else "FALSE"
+    return str(value) if isinstance(value, (int, float)) else value
+
+
+def _texts(value: Any) -> Any:
+    return (value,) if isinstance(value, (str, bool, int)) else value
+
+
+#: A name: lower-cased, two or more letters, digits and single underscores.
+Name = Annotated[str, BeforeValidator(_name)]
+#: A name that refers to another definition; whether it exists is the catalog's question.
+Reference = Annotated[str, BeforeValidator(lambda v: v.lower() if isinstance(v, str) else v)]
+#: A SQL snippet in the project's authoring dialect.
+Sql = Annotated[str, BeforeValidator(_text)]
+#: One condition or a list of them, all of which must hold.
+Conditions = Annotated[tuple[Sql, ...], BeforeValidator(_texts)]
+
+
+class Config(Definition):
+    """Grouping and free-form metadata; takes no part in meaning."""
+
+    enabled: bool = True
+    """Whether the definition exists at all."""
+    group: str | None = None
+    """The group (team, domain) that owns it."""
+    tags: Annotated[tuple[str, ...], BeforeValidator(_texts)] = ()
+    """Words to select by."""
+    meta: dict[str, Any] = Field(default_factory=dict)
+    """Anything else, by key."""

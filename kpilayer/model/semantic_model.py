@@ -1,0 +1,242 @@
+"""A semantic model: a table or query described for analysis."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator, Field, model_validator
+from pydantic_core import PydanticCustomError
+
+from kpilayer.model.names import Config, Definition, Name, Reference, Sql
+
+EntityType = Literal["primary", "unique", "foreign", "natural"]
+Grain = Literal[
+    "microsecond",
+    "millisecond",
+    "second",
+    "minute",
+    "hour",
+    "day",
+    "week",
+    "month",
+    "quarter",
+    "year",
+]
+
+
+class Entity(Definition):
+    """A join key with a role."""
+
+    name: Name
+    """The name that paths use: `account` in `account__segment`."""
+    type: EntityType
+    """primary or unique: one row per value; foreign: any number of rows per value."""
+    expr: Sql | None = None
+    """The key as an expression; the name by default."""
+    to: Reference | None = None
+    """The entity that a role stands for: `buyer` to `user`. The name by default."""
+    label: str | None = None
+    """A name for people."""
+    description: str | None = None
+    """What one value stands for."""
+    config: Config = Config()
+    """Grouping and metadata."""
+
+    @property
+    def key(self) -> str:
+        """The key as SQL."""
+        return self.expr or self.name
+
+    @property
+    def target(self) -> str:
+        """The entity whose home model this key joins to."""
+        return self.to or self.name
+
+    @property
+    def is_unique(self) -> bool:
+        """Whether a value stands in one row at most."""
+        return self.type in ("primary", "unique")
+
+
+class Dimension(Definition):
+    """An attribute to group or filter by."""
+
+    name: Name
+    """The last part of its address: `segment` in `account__segment`."""
+    type: Literal["categorical", "time"]
+    """categorical: any value; time: a date or timestamp that can be truncated."""
+    granularity: Grain | None = None
+    """How fine a time dimension is; required for it."""
+    expr: Sql | None = None
+    """The value as an expression; the name by default."""
+    label: str | None = None
+    """A name for people."""
+    description: str | None = None
+    """What the values mean."""
+    config: Config = Config()
+    """Grouping and metadata."""
+
+    @property
+    def sql(self) -> str:
+        """The value as SQL."""
+        return self.expr or self.name
+
+    @model_validator(mode="after")
+    def _time_has_a_grain(self) -> Dimension:
+        if self.type == "time" and self.granularity is None:
+            raise PydanticCustomError(
+                "missing-field",
+                "time dimension `{name}` has no `granularity`",
+                {"name": self.name},
+            )
+        if self.type == "categorical" and self.granularity is not None:
+            raise PydanticCustomError(
+                "bad-value",
+                "`granularity` belongs to time dimensions; `{name}` is categorical",
+                {"name": self.name},
+            )
+        return self
+
+
+def _word_as_type(value: Any) -> Any:
+    return {"type": value} if isinstance(value, str) else value
+
+
+class ColumnEntity(Definition):
+    """The entity that a column is."""
+
+    type: EntityType
+    """primary, unique or foreign."""
+    name: Name | None = None
+    """The column's name by default."""
+    to: Reference | None = None
+    """The entity that a role stands for."""
+    label: str | None = None
+    """A name for people."""
+    description: str | None = None
+    """What one value stands for."""
+    config: Config = Config()
+    """Grouping and metadata."""
+
+
+class ColumnDimension(Definition):
+    """The dimension that a column is."""
+
+    type: Literal["categorical", "time"]
+    """categorical or time."""
+    name: Name | None = None
+    """The column's name by default."""
+    label: str | None = None
+    """A name for people."""
+    description: str | None = None
+    """What the values mean."""
+    config: Config = Config()
+    """Grouping and metadata."""
+
+
+class Column(Definition):
+    """A column of the relation, and what it is for analysis."""
+
+    name: str = Field(min_length=1)
+    """The column's name in the relation."""
+    description: str | None = None
+    """What it holds."""
+    granularity: Grain | None = None
+    """How fine a time column is."""
+    entity: Annotated[ColumnEntity | None, BeforeValidator(_word_as_type)] = None
+    """The join key that it is, if any: a word for its type, or a mapping."""
+    dimension: Annotated[ColumnDimension | None, BeforeValidator(_word_as_type)] = None
+    """The attribute that it is, if any: a word for its type, or a mapping."""
+
+
+class DerivedSemantics(Definition):
+    """Entities and dimensions that are not a plain column."""
+
+    entities: tuple[Entity, ...] = ()
+    """Join keys as expressions."""
+    dimensions: tuple[Dimension, ...] = ()
+    """Attributes as expressions."""
+
+
+class Model(Definition):
+    """A table, file or query described for analysis. One row of it is what its primary entity names."""
+
+    name: Name
+    """The name that metrics and `ref` use."""
+    description: str | None = None
+    """What one row is."""
+    label: str | None = None
+    """A name for people."""
+    relation: str | None = None
+    """The table or view, as `schema.table`; by default models/<name>.sql, else <target schema>.<name>."""
+    path: str | None = None
+    """A Parquet or CSV file or glob, on engines that read files; relative to the project."""
+    semantic_model: bool = True
+    """Whether the model takes part in metrics."""
+    agg_time_dimension: Reference | None = None
+    """The time dimension that is `metric_time` for its metrics."""
+    primary_entity: Name | None = None
+    """A name for rows of a model without a primary entity column."""
+    columns: tuple[Column, ...] = ()
+    """Columns with what they are."""
+    derived_semantics: DerivedSemantics = DerivedSemantics()
+    """Entities and dimensions as expressions."""
+    config: Config = Config()
+    """Grouping and metadata."""
+
+    @model_validator(mode="after")
+    def _one_source(self) -> Model:
+        if self.relation and self.path:
+            raise PydanticCustomError("bad-value", "a model has a `relation` or a `path`, not both")
+        return self
+
+    @cached_property
+    def entities(self) -> tuple[Entity, ...]:
+        """Join keys, from columns first, then derived ones."""
+        found = [
+            Entity(
+                name=c.entity.name or c.name,
+                expr=quoted(c.name) if (c.entity.name or c.name) != c.name else None,
+                **c.entity.model_dump(exclude={"name"}),
+            )
+            for c in self.columns
+            if c.entity is not None
+        ]
+        return (*found, *self.derived_semantics.entities)
+
+    @cached_property
+    def dimensions(self) -> tuple[Dimension, ...]:
+        """Attributes, from columns first, then derived ones."""
+        found = [
+            Dimension(
+                name=c.dimension.name or c.name,
+                granularity=c.granularity if c.dimension.type == "time" else None,
+                expr=quoted(c.name) if (c.dimension.name or c.name) != c.name else None,
+                **c.dimension.model_dump(exclude={"name"}),
+            )
+            for c in self.columns
+            if c.dimension is not None
+        ]
+        return (*found, *self.derived_semantics.dimensions)
+
+    def entity(self, name: str) -> Entity | None:
+        """The entity of this name."""
+        return next((e for e in self.entities if e.name == name), None)
+
+    def dimension(self, name: str) -> Dimension | None:
+        """The dimension of this name."""
+        return next((d for d in self.dimensions if d.name == name), None)
+
+    @property
+    def own_names(self) -> tuple[str, ...]:
+        """The entities by which its own dimensions are addressed, the primary one first."""
+        unique = [e for e in self.entities if e.is_unique]
+        unique.sort(key=lambda e: e.type != "primary")
+        virtual = (self.primary_entity,) if self.primary_entity else ()
+        return (*virtual, *(e.name for e in unique))
+
+
+def quoted(column: str) -> str:
+    """A column's name as SQL: plain names as they are, others in double quotes."""
+    return column if column.isidentifier() else '"' + column.replace('"', '""') + '"'

@@ -1,0 +1,336 @@
+"""A question bound to definitions: every name at its column, for every metric it is asked of.
+
+What a caller passes is never SQL text that runs: conditions are parsed, checked against a list of
+safe functions, bound to dimensions and printed again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlglot import exp
+
+from kpilayer import address, expr, grain
+from kpilayer.address import METRIC_TIME
+from kpilayer.catalog import Catalog
+from kpilayer.columns import TimedColumn, resolve_name, time_column
+from kpilayer.errors import Issue, Location, Severity, did_you_mean, listing
+from kpilayer.formula import Atom, Formula, atoms, formula
+from kpilayer.join_graph import JoinGraph, Reached, Unreached
+from kpilayer.model.semantic_model import Dimension
+from kpilayer.plan.query import Query
+
+#: What decides how names resolve: an atom's model and its time dimension.
+Home = tuple[str, str | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """A group-by: its result column, and the column that it is for each home."""
+
+    name: str
+    at: tuple[tuple[Home, TimedColumn], ...]
+
+    def column(self, home: Home) -> TimedColumn:
+        """The column for a home."""
+        return dict(self.at)[home]
+
+
+@dataclass(frozen=True, slots=True)
+class Range:
+    """A half-open span of time; ``upper_is_inclusive`` where an exact instant ends it."""
+
+    lower: datetime | None
+    upper: datetime | None
+    upper_is_inclusive: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class BoundQuery:
+    """A question whose every name is known to resolve."""
+
+    metrics: tuple[tuple[str, Formula], ...]
+    keys: tuple[Key, ...]
+    where: tuple[exp.Expression, ...]
+    range: Range | None
+    order: tuple[tuple[str, bool], ...]
+    limit: int | None
+
+    @property
+    def atoms(self) -> tuple[Atom, ...]:
+        """Every atom once, in order of first use."""
+        return tuple(dict.fromkeys(a for _, tree in self.metrics for a in atoms(tree)))
+
+    @property
+    def uses_metric_time(self) -> bool:
+        """Whether the time dimension of a metric decides which rows stand together."""
+        grouped = any(c.asked.is_metric_time for key in self.keys for _, c in key.at)
+        named = (address.parse(c.name) for w in self.where for c in w.find_all(exp.Column))
+        return grouped or self.range is not None or any(a.is_metric_time for a in named)
+
+
+def bind(query: Query, graph: JoinGraph) -> tuple[BoundQuery | None, list[Issue]]:
+    """The question with every name resolved, or None; notices come with an answer too."""
+    issues: list[Issue] = []
+    metrics = list(_metrics(query, graph.catalog, issues))
+    homes = _homes(metrics)
+    unit = _default_grain(query, graph, metrics)
+    keys = [k for text in query.group_by if (k := _key(text, graph, homes, unit, issues))]
+    where = tuple(_conditions(query, graph, homes, issues))
+    span = _range(query, graph, homes, keys, issues)
+    names = [k.name for k in keys] + [name for name, _ in metrics]
+    for name in dict.fromkeys(n for n in names if names.count(n) > 1):
+        issues.append(Issue("duplicate-column", f"`{name}` is asked for twice"))
+    order = tuple(_order(query, keys, names, issues))
+    if query.limit is not None and query.limit < 0:
+        issues.append(Issue("bad-limit", f"a limit of {query.limit} rows cannot be"))
+    if any(i.severity == "error" for i in issues):
+        return None, issues
+    return BoundQuery(tuple(metrics), tuple(keys), where, span, order, query.limit), issues
+
+
+def _asked(argument: str, text: str, word: str | None = None, offset: int | None = None) -> Location:
+    """A place in what the caller wrote: the argument's name stands for the file."""
+    start = offset if offset is not None else max(text.find(word), 0) if word else 0
+    return Location(argument, 1, start + 1, len(word or text), text)
+
+
+# ----------------------------------------------------------------------------------------- metrics
+
+
+def _metrics(query: Query, catalog: Catalog, issues: list[Issue]) -> Iterator[tuple[str, Formula]]:
+    if not query.metrics:
+        issues.append(Issue("no-metrics", "a query needs at least one metric"))
+    for text in query.metrics:
+        name = text.strip().lower()
+        if name in catalog.metrics:
+            yield name, formula(catalog, name)
+            continue
+        hint = did_you_mean(name, catalog.metrics) or _by_synonym(name, catalog)
+        hint = hint or f"metrics: {listing(list(catalog.metrics))}"
+        message = f"there is no metric `{text}`"
+        issues.append(Issue("unknown-metric", message, _asked("metrics", text), hint))
+
+
+def _by_synonym(name: str, catalog: Catalog) -> str | None:
+    for metric in catalog.metrics.values():
+        known = [s.lower() for s in (*metric.synonyms, metric.label or "")]
+        if name in known or name.replace("_", " ") in known:
+            return f"`{name}` is another name of `{metric.name}`"
+    return None
+
+
+def _homes(metrics: list[tuple[str, Formula]]) -> dict[Home, str]:
+    """Each home with a metric that has it, for messages."""
+    found: dict[Home, str] = {}
+    for name, tree in metrics:
+        for atom in atoms(tree):
+            found.setdefault((atom.model, atom.time), name)
+    return found
+
+
+def _default_grain(
+    query: Query, graph: JoinGraph, metrics: list[tuple[str, Formula]]
+) -> str | None:
+    """The grain of `metric_time` where a query names none: the largest of the metrics' own."""
+    grains: list[str] = []
+    for name, tree in metrics:
+        stated = graph.catalog.metrics[name].time_granularity
+        if stated is not None:
+            grains.append(stated)
+            continue
+        for atom in atoms(tree):
+            own = own_grain(graph, atom.model, atom.time)
+            grains += [grain.coarsest(["day", own])] if own else []
+    return grain.coarsest(grains) if grains else None
+
+
+def own_grain(graph: JoinGraph, model: str, time: str | None) -> str | None:
+    """The declared grain of a metric's time dimension."""
+    reached = time_column(graph, model, time)
+    if isinstance(reached, Reached) and isinstance(reached.element, Dimension):
+        return reached.element.granularity
+    return None
+
+
+# ------------------------------------------------------------------------------------------- names
+
+
+def _key(
+    text: str, graph: JoinGraph, homes: dict[Home, str], unit: str | None, issues: list[Issue]
+) -> Key | None:
+    found: list[tuple[Home, TimedColumn]] = []
+    for home, metric in homes.items():
+        column = resolve_name(graph, *home, text, unit)
+        if isinstance(column, Unreached):
+            issues.append(_unreached(column, "group_by", text, metric, len(homes)))
+        else:
+            found.append((home, column))
+    if not found or len(found) < len(homes):
+        return None
+    first = found[0][1]
+    for home, column in found[1:]:
+        if column.meaning != first.meaning:
+            message = f"`{text}` is `{first.reached.model}.{first.reached.element.name}` for "
+            message += f"`{homes[found[0][0]]}`, and `{column.reached.model}."
+            message += f"{column.reached.element.name}` for `{homes[home]}`"
+            hint = "name the dimension by the primary entity of the model that is meant"
+            issues.append(Issue("ambiguous-join", message, _asked("group_by", text), hint))
+            return None
+    return Key(first.asked.column(first.grain), tuple(found))
+
+
+def _unreached(
+    why: Unreached, argument: str, text: str, metric: str, count: int, word: str | None = None,
+    offset: int | None = None,
+) -> Issue:
+    message = f"{why.message} (for metric `{metric}`)" if count > 1 else why.message
+    return Issue(why.code, message, _asked(argument, text, word, offset), why.hint)
+
+
+def _conditions(
+    query: Query, graph: JoinGraph, homes: dict[Home, str], issues: list[Issue]
+) -> Iterator[exp.Expression]:
+    for text in query.where:
+        snippet = expr.parse(text, graph.catalog.dialect)
+        sound = True
+        for problem in snippet.problems:
+            sound = False
+            issues.append(_caller_problem(problem, text))
+        for name in snippet.names if sound else ():
+            for home, metric in homes.items():
+                column = resolve_name(graph, *home, name.name)
+                if isinstance(column, Unreached):
+                    sound = False
+                    column = _bare(column, name.name, graph, home)
+                    args = (metric, len(homes), name.name, name.offset)
+                    issues.append(_unreached(column, "where", text, *args))
+        if sound:
+            yield snippet.tree
+
+
+def _caller_problem(problem: expr.Problem, text: str) -> Issue:
+    """A caller's functions are a closed list: what is a warning in a definition is refused here."""
+    code, message = problem.code, problem.message
+    if code == "unproven-function":
+        code, message = "function-not-allowed", f"`{problem.word}` cannot be used in a filter here"
+    word = text[problem.offset : problem.offset + problem.length]
+    return Issue(code, message, _asked("where", text, word, problem.offset), problem.hint)
+
+
+def _bare(why: Unreached, name: str, graph: JoinGraph, home: Home) -> Unreached:
+    """A name without an entity that some dimension has: a column, as SQL would have it."""
+    if "__" in name or why.code != "unknown-dimension":
+        return why
+    places = graph.names(home[0]).get(name.lower(), ())
+    if not places:
+        return why
+    message = f"`{name}` is a bare column; a filter names dimensions"
+    return Unreached("bare-column", message, f"write `{places[0].address}`")
+
+
+# -------------------------------------------------------------------------------------------- time
+
+
+def _range(
+    query: Query,
+    graph: JoinGraph,
+    homes: dict[Home, str],
+    keys: list[Key],
+    issues: list[Issue],
+) -> Range | None:
+    if query.start is None and query.end is None:
+        return None
+    for home, metric in homes.items():
+        reached = time_column(graph, *home)
+        if isinstance(reached, Unreached):
+            argument = "start" if query.start is not None else "end"
+            issues.append(_unreached(reached, argument, "", metric, len(homes)))
+    lower, upper = _moment("start", query.start, issues), _moment("end", query.end, issues)
+    asked = [c.grain for k in keys for _, c in k.at if c.asked.is_metric_time and c.grain]
+    own = [g for home in homes if (g := own_grain(graph, *home))]
+    unit = grain.finest(asked or own or ["day"])
+    span = _exact(lower, upper) if query.exact else _widened(lower, upper, unit)
+    if span.lower and span.upper and span.upper <= span.lower and not span.upper_is_inclusive:
+        message = f"the range is empty: `{query.start}` is after `{query.end}`"
+        issues.append(Issue("bad-time-range", message, _asked("start", str(query.start))))
+    elif query.exact and asked:
+        issues += _partial_periods(span, grain.finest(asked))
+    return span
+
+
+def _moment(argument: str, text: str | None, issues: list[Issue]) -> tuple[datetime, bool] | None:
+    if text is None:
+        return None
+    parsed = grain.parse_moment(text)
+    if parsed is None:
+        message = f"`{text}` is not a date or time without zone"
+        hint = "write 2026-01-31 or 2026-01-31T18:00:00"
+        issues.append(Issue("bad-time-range", message, _asked(argument, text), hint))
+    return parsed
+
+
+def _exact(lower: tuple[datetime, bool] | None, upper: tuple[datetime, bool] | None) -> Range:
+    if upper is None or not upper[1]:
+        return Range(lower and lower[0], upper and upper[0], upper is not None)
+    return Range(lower and lower[0], upper[0] + timedelta(days=1))
+
+
+def _widened(
+    lower: tuple[datetime, bool] | None, upper: tuple[datetime, bool] | None, unit: str
+) -> Range:
+    """Whole periods; a date as `end` is at least the whole day."""
+    last = grain.coarsest(["day", unit]) if upper and upper[1] else unit
+    return Range(
+        grain.truncate(lower[0], unit) if lower else None,
+        grain.next_period(upper[0], last) if upper else None,
+    )
+
+
+def _partial_periods(span: Range, unit: str) -> Iterator[Issue]:
+    """The first and last period hold only a part of their rows: say which."""
+    for end, inside in (("start", span.lower), ("end", span.upper)):
+        if inside is not None and grain.truncate(inside, unit) != inside:
+            first = grain.truncate(inside, unit).date()
+            message = f"the {unit} of {first} is partial: `{end}` cuts it (exact range)"
+            yield Issue("partial-period", message, severity="notice")
+
+
+# ------------------------------------------------------------------------------------------- order
+
+
+def _order(
+    query: Query, keys: list[Key], names: list[str], issues: list[Issue]
+) -> Iterator[tuple[str, bool]]:
+    """What was asked, then the remaining group-bys, so that a limit cuts at the same place."""
+    asked_as = {a: k.name for text, k in zip(query.group_by, keys, strict=False) for a in (text.lower(),)}
+    seen: set[str] = set()
+    for text in query.order_by:
+        word = text.strip().lower()
+        descending = word.startswith("-")
+        word = word.removeprefix("-")
+        name = word if word in names else asked_as.get(word)
+        if name is None:
+            hint = did_you_mean(word, names) or f"columns: {listing(names)}"
+            message = f"`{word}` is not in the result"
+            issues.append(Issue("bad-order-by", message, _asked("order_by", text), hint))
+        elif name not in seen:
+            seen.add(name)
+            yield name, descending
+    for key in keys:
+        if key.name not in seen:
+            seen.add(key.name)
+            yield key.name, False
+
+
+def severity_of(problem: expr.Problem) -> Severity:
+    """A problem's severity as an issue has it."""
+    match problem.severity:
+        case "warning" | "notice":
+            return problem.severity  # type: ignore[return-value]
+    return "error"
+
+
+__all__ = ["METRIC_TIME", "BoundQuery", "Home", "Key", "Range", "bind"]

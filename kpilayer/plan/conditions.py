@@ -1,0 +1,172 @@
+"""Conditions over group-by names to conditions over columns.
+
+A comparison of a truncated time with a literal becomes a range on the raw column: the literal is
+moved to the start of its period (language.md Q3), and the warehouse can skip what is out of range.
+
+    TRUNC('month', t) >= '2026-01-15'   →   t >= DATE '2026-01-01'     and a notice
+    TRUNC('month', t) = '2026-02-01'    →   t >= DATE '2026-02-01' AND t < DATE '2026-03-01'
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime, time
+from typing import Final
+
+from sqlglot import exp
+
+from kpilayer import expr, grain
+from kpilayer.columns import TimedColumn
+
+_MIRROR: Final[dict[type[exp.Expression], type[exp.Expression]]] = {
+    exp.EQ: exp.EQ,
+    exp.NEQ: exp.NEQ,
+    exp.LT: exp.GT,
+    exp.LTE: exp.GTE,
+    exp.GT: exp.LT,
+    exp.GTE: exp.LTE,
+}
+
+Resolve = Callable[[str], TimedColumn]
+Value = Callable[[TimedColumn], exp.Expression]
+Report = Callable[[expr.Problem], None]
+
+
+def bind_condition(
+    tree: exp.Expression, resolve: Resolve, value: Value, report: Report
+) -> exp.Expression:
+    """A copy of a condition over columns: ``value`` gives the raw SQL of what ``resolve`` finds.
+
+    Literals that are no dates where dates are compared, and those that were moved, are reported.
+    """
+    holder = exp.Paren(this=tree.copy())
+    for node in [n for n in holder.walk() if isinstance(n, (*_MIRROR, exp.Between))]:
+        bound = _period_comparison(node, resolve, value, report)
+        if bound is not None:
+            node.replace(bound)
+    for column in [c for c in holder.find_all(exp.Column) if not c.table]:
+        column.replace(_operand(timed(resolve(column.name), value)))
+    return holder.this
+
+
+def timed(column: TimedColumn, value: Value) -> exp.Expression:
+    """A column at its grain, or its date part, or as it is."""
+    if column.part is not None:
+        return expr.part(column.part, value(column))
+    return expr.trunc(column.grain, value(column)) if column.grain else value(column)
+
+
+def moment(when: datetime, is_day: bool) -> exp.Expression:
+    """A literal DATE, or TIMESTAMP."""
+    if is_day and when.time() == time():
+        return exp.cast(exp.Literal.string(when.date().isoformat()), "date")
+    return exp.cast(exp.Literal.string(when.isoformat(sep=" ")), "timestamp")
+
+
+def between(
+    value: exp.Expression, lower: exp.Expression | None, upper: exp.Expression | None
+) -> exp.Expression | None:
+    """``lower <= value < upper``, as far as there are bounds."""
+    parts: list[exp.Expression] = []
+    if lower is not None:
+        parts.append(exp.GTE(this=_operand(value.copy()), expression=lower))
+    if upper is not None:
+        parts.append(exp.LT(this=_operand(value.copy()), expression=upper))
+    return all_of(parts)
+
+
+def all_of(parts: list[exp.Expression]) -> exp.Expression | None:
+    """The AND of conditions; None where there are none."""
+    return _joined(exp.And, parts)
+
+
+def any_of(parts: list[exp.Expression]) -> exp.Expression | None:
+    """The OR of conditions; None where there are none."""
+    return _joined(exp.Or, parts)
+
+
+def _joined(kind: type[exp.Expression], parts: list[exp.Expression]) -> exp.Expression | None:
+    if not parts:
+        return None
+    if len(parts) == 1:
+        return parts[0].copy()
+    tree = None
+    for part in parts:
+        operand = part.copy()
+        if isinstance(operand, exp.Connector) and type(operand) is not kind:
+            operand = exp.Paren(this=operand)
+        tree = operand if tree is None else kind(this=tree, expression=operand)
+    assert tree is not None, "there is at least one part"
+    return tree
+
+
+def _operand(tree: exp.Expression) -> exp.Expression:
+    binds_weakly = isinstance(tree, (exp.Binary, exp.Unary, exp.Predicate, exp.Interval))
+    return exp.Paren(this=tree) if binds_weakly and not isinstance(tree, exp.Paren) else tree
+
+
+def _period_comparison(
+    node: exp.Expression, resolve: Resolve, value: Value, report: Report
+) -> exp.Expression | None:
+    """The comparison of a truncated time with literals as a range; None for anything else."""
+    kind, name, literals = _sides(node)
+    if name is None or any(text is None for text in literals):
+        return None
+    column = resolve(name.name)
+    if column.grain is None:
+        return None
+    starts: list[datetime] = []
+    for text in literals:
+        parsed = grain.parse_moment(text or "")
+        if parsed is None:
+            message = f"`{text}` is not a date or time: {column.asked.base} is compared with ISO dates"
+            report(expr.Problem("bad-value", message, word=text))
+            return None
+        start = grain.truncate(parsed[0], column.grain)
+        if start != parsed[0]:
+            message = f"`{text}` was moved to the start of its {column.grain}, {start.date()}"
+            report(expr.Problem("truncated-literal", message, word=text, severity="notice"))
+        starts.append(start)
+    return _range(kind, value(column), column.grain, starts)
+
+
+def _range(
+    kind: type[exp.Expression], raw: exp.Expression, unit: str, starts: list[datetime]
+) -> exp.Expression:
+    first, last = starts[0], starts[-1]
+    is_day = grain.is_date(unit)
+    start, after = moment(first, is_day), moment(grain.next_period(last, unit), is_day)
+    inside = between(raw, start, after)
+    choices: dict[type[exp.Expression], exp.Expression | None] = {
+        exp.GTE: between(raw, start, None),
+        exp.LT: between(raw, None, start),
+        exp.GT: between(raw, moment(grain.next_period(first, unit), is_day), None),
+        exp.LTE: between(raw, None, after),
+        exp.EQ: inside,
+        exp.Between: inside,
+        exp.NEQ: any_of([exp.LT(this=_operand(raw.copy()), expression=start), exp.GTE(this=_operand(raw.copy()), expression=after)]),
+    }
+    tree = choices[kind]
+    assert tree is not None, "every comparison has a bound"
+    return exp.Paren(this=tree) if isinstance(tree, exp.Connector) else tree
+
+
+def _sides(
+    node: exp.Expression,
+) -> tuple[type[exp.Expression], exp.Column | None, list[str | None]]:
+    """The comparison's kind with the name on the left, the name, and the literals."""
+    if isinstance(node, exp.Between):
+        name = node.this if isinstance(node.this, exp.Column) else None
+        return exp.Between, name, [_literal(node.args["low"]), _literal(node.args["high"])]
+    if isinstance(node.this, exp.Column):
+        return type(node), node.this, [_literal(node.expression)]
+    if isinstance(node.expression, exp.Column):
+        return _MIRROR[type(node)], node.expression, [_literal(node.this)]
+    return type(node), None, []
+
+
+def _literal(tree: exp.Expression) -> str | None:
+    """The text of a string literal, also as DATE '..' or TIMESTAMP '..'."""
+    if isinstance(tree, exp.Cast) and tree.to.is_type("date", "timestamp", "datetime"):
+        tree = tree.this
+    return str(tree.name) if isinstance(tree, exp.Literal) and tree.is_string else None

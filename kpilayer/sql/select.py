@@ -1,0 +1,319 @@
+"""A plan to one SELECT of named CTEs: a function per node, and what differs per dialect from tables.
+
+Every column is qualified, names are quoted where a dialect needs it, and equal plans give equal
+bytes. Rows are ordered with NULLs last both ways.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final
+
+from sqlglot import exp
+from sqlglot.errors import UnsupportedError
+
+from kpilayer import expr
+from kpilayer.catalog import REF, Relation
+from kpilayer.errors import Issue, QueryError, listing
+from kpilayer.plan.nodes import (
+    Aggregate,
+    Combine,
+    Filter,
+    Join,
+    Measure,
+    Plan,
+    Project,
+    Scan,
+    Sort,
+    Source,
+    Subquery,
+    branches,
+)
+from kpilayer.sql.dialects import AGGREGATES, VERIFIED, Capabilities, call, capabilities, percentile
+from kpilayer.sql.reserved import RESERVED
+
+_PLAIN: Final = re.compile(r"\A[a-z_][a-z0-9_]*\Z")
+_STACKED: Final = "stacked"
+
+
+def generate(plan: Plan, dialect: str, schema: str) -> exp.Select:
+    """The SELECT that answers a plan. ``schema`` is where models without a relation are.
+
+    Raises:
+        QueryError: `unsupported-in-dialect`, `identifier-too-long`.
+    """
+    tree = _Generator(capabilities(dialect), schema).plan(plan)
+    _check_lengths(tree, capabilities(dialect))
+    return tree
+
+
+def to_sql(tree: exp.Select, dialect: str) -> str:
+    """The text of a SELECT, laid out for reading.
+
+    Raises:
+        QueryError: `unsupported-in-dialect`, where sqlglot knows that it is.
+    """
+    from sqlglot import ErrorLevel
+
+    try:
+        return str(tree.sql(dialect=dialect, pretty=True, unsupported_level=ErrorLevel.RAISE))
+    except UnsupportedError as error:
+        message = f"{dialect} cannot express this query: {error}"
+        raise QueryError(Issue("unsupported-in-dialect", message)) from error
+
+
+@dataclass(frozen=True, slots=True)
+class _Generator:
+    """Node to SELECT, for one dialect and schema."""
+
+    dialect: Capabilities
+    schema: str
+
+    def plan(self, plan: Plan) -> exp.Select:
+        select, ctes = self.sort(plan.root)
+        for subquery in reversed(plan.subqueries):
+            ctes = [(subquery.name, self.subquery(subquery)), *ctes]
+        for name, query in ctes:
+            select = select.with_(exp.to_identifier(name), query, copy=False)
+        return _quoted(select)
+
+    # ---------------------------------------------------------------------------- result and branches
+
+    def sort(self, node: Sort) -> tuple[exp.Select, list[tuple[str, exp.Query]]]:
+        select, ctes = self.project(node.input)
+        for name, descending in node.by:
+            key = exp.Ordered(this=exp.column(name), desc=descending, nulls_first=False)
+            select = select.order_by(key, copy=False)
+        return (select if node.limit is None else select.limit(node.limit, copy=False)), ctes
+
+    def project(self, node: Project) -> tuple[exp.Select, list[tuple[str, exp.Query]]]:
+        """Columns over branches; where nothing is computed, the branch itself is the result."""
+        ctes: list[tuple[str, exp.Query]] = []
+        top = node.input
+        as_is = all(_is_column(c.value, c.name) for c in node.columns)
+        if isinstance(top, Aggregate):
+            if as_is:
+                return self.aggregate(top, [c.name for c in node.columns]), ctes
+            ctes.append((top.name, self.aggregate(top)))
+            return self._computed(node).from_(exp.to_table(top.name), copy=False), ctes
+        ctes += [(branch.name, self.aggregate(branch)) for branch in top.branches]
+        if not top.branches[0].keys:
+            return self._side_by_side(node, top), ctes
+        ctes.append((_STACKED, self.stacked(top)))
+        if as_is:
+            return self.combined(top, [c.name for c in node.columns]), ctes
+        ctes.append((top.name, self.combined(top)))
+        return self._computed(node).from_(exp.to_table(top.name), copy=False), ctes
+
+    def _computed(self, node: Project) -> exp.Select:
+        return exp.Select(
+            expressions=[exp.alias_(self.spelled(c.value), c.name) for c in node.columns]
+        )
+
+    def _side_by_side(self, node: Project, top: Combine) -> exp.Select:
+        """Branches of one row each: their columns stand beside each other."""
+        owner = {m.name: branch.name for branch in top.branches for m in branch.measures}
+        select = self._computed(node)
+        for column in select.find_all(exp.Column):
+            column.set("table", exp.to_identifier(owner[column.name]))
+        select = select.from_(exp.to_table(top.branches[0].name), copy=False)
+        for branch in top.branches[1:]:
+            select = select.join(exp.to_table(branch.name), join_type="cross", copy=False)
+        return select
+
+    def stacked(self, node: Combine) -> exp.Query:
+        """All branches' rows under each other, NULL where a branch has no such measure."""
+        arms = [self._arm(node, index) for index in range(len(node.branches))]
+        tree: exp.Query = arms[0]
+        for arm in arms[1:]:
+            tree = exp.Union(this=tree, expression=arm, distinct=False)
+        return tree
+
+    def _arm(self, node: Combine, index: int) -> exp.Select:
+        here = node.branches[index]
+        columns = [exp.column(k.name, table=here.name) for k in here.keys]
+        for position, branch in enumerate(node.branches):
+            for measure in branch.measures:
+                if branch is here:
+                    columns.append(exp.column(measure.name, table=here.name))
+                    continue
+                # Types settle pairwise, from the first arm on: it must say the type of what the
+                # second arm does not have either (untyped NULLs would become text or integers).
+                typed = index == 0 and position > 1
+                missing = _typed_null(branch, measure) if typed else exp.null()
+                columns.append(exp.alias_(missing, measure.name))
+        return exp.Select(expressions=columns).from_(exp.to_table(here.name), copy=False)
+
+    def combined(self, node: Combine, wanted: list[str] | None = None) -> exp.Select:
+        """One row per group. MAX picks the one value that is there; SUM would widen its type."""
+        keys = [k.name for k in node.branches[0].keys]
+        values = [m.name for b in node.branches for m in b.measures]
+        columns: dict[str, exp.Expression] = {k: exp.column(k, table=_STACKED) for k in keys}
+        for name in values:
+            largest = exp.Max(this=exp.column(name, table=_STACKED))
+            columns[name] = exp.alias_(largest, name)
+        select = exp.Select(expressions=[columns[name] for name in wanted or columns])
+        select = select.from_(exp.to_table(_STACKED), copy=False)
+        return select.group_by(*(columns[k].copy() for k in keys), copy=False)
+
+    def aggregate(self, node: Aggregate, wanted: list[str] | None = None) -> exp.Select:
+        columns: dict[str, exp.Expression] = {}
+        for key in node.keys:
+            columns[key.name] = exp.alias_(self.spelled(key.value), key.name)
+        for measure in node.measures:
+            columns[measure.name] = exp.alias_(self.measure(measure), measure.name)
+        select = exp.Select(expressions=[columns[name] for name in wanted or columns])
+        select = self.source(select, node.input)
+        if node.keys:
+            select = select.group_by(*(self.spelled(k.value) for k in node.keys), copy=False)
+        return select
+
+    # ------------------------------------------------------------------------------------------ rows
+
+    def source(self, select: exp.Select, node: Source) -> exp.Select:
+        match node:
+            case Scan():
+                return select.from_(self.table(node.relation, node.alias), copy=False)
+            case Join():
+                select = self.source(select, node.left)
+                condition = exp.EQ(
+                    this=self.spelled(node.left_key), expression=self.spelled(node.right_key)
+                )
+                right = self.table(node.right.relation, node.right.alias)
+                return select.join(right, on=condition, join_type="left", copy=False)
+            case Filter():
+                select = self.source(select, node.input)
+                return select.where(self.spelled(node.condition), copy=False)
+
+    def table(self, relation: Relation, alias: str | None = None) -> exp.Table:
+        name = exp.TableAlias(this=exp.to_identifier(alias)) if alias else None
+        match relation.kind:
+            case "query":
+                return exp.Table(this=exp.to_identifier(f"{relation.query}_model"), alias=name)
+            case "file":
+                return exp.Table(this=self._file(relation.path), alias=name)
+        parts = relation.parts
+        if len(parts) == 1 and self.schema:
+            parts = (self.schema, *parts)
+        catalog, db, this = (None, None, *parts)[-3:]
+        return exp.table_(this, db=db, catalog=catalog, alias=alias)
+
+    def _file(self, path: str) -> exp.Expression:
+        readers = self.dialect.file_readers
+        ending = path.removesuffix(".gz").rsplit(".", 1)[-1].lower()
+        if not readers:
+            message = f"{self.dialect.name} does not read files: `path: {path}`"
+            hint = "load the file into a table and use `relation:`, or query on DuckDB"
+            raise QueryError(Issue("unsupported-in-dialect", message, hint=hint))
+        if ending not in readers:
+            message = f"`{path}`: files are read by their ending: {listing(list(readers))}"
+            raise QueryError(Issue("unsupported-in-dialect", message))
+        return call(readers[ending], exp.Literal.string(path))
+
+    def subquery(self, node: Subquery) -> exp.Query:
+        tree = node.tree.copy()
+        reads = dict(node.reads)
+        for table in list(tree.find_all(exp.Table)):
+            if table.db == REF:
+                name = table.name.lower()
+                table.replace(self.table(reads[name], table.alias or name))
+        return tree
+
+    # ----------------------------------------------------------------------------------- expressions
+
+    def spelled(self, tree: exp.Expression) -> exp.Expression:
+        """A copy with semantic functions in the dialect's words."""
+
+        def spell(node: exp.Expression) -> exp.Expression:
+            if not isinstance(node, exp.Anonymous) or node.name not in (expr.TRUNC, expr.PART):
+                return node
+            unit, value = node.expressions
+            write = self.dialect.trunc if node.name == expr.TRUNC else self.dialect.part
+            return write(unit.name, value)
+
+        return tree.copy().transform(spell, copy=False)
+
+    def measure(self, measure: Measure) -> exp.Expression:
+        """An aggregation with its condition inside, so that measures can share a scan."""
+        value = self.spelled(measure.value)
+        condition = None if measure.condition is None else self.spelled(measure.condition)
+        counts_rows = measure.agg == "count" and isinstance(value, exp.Literal)
+        if measure.agg == "sum_boolean":
+            condition, value = _both(condition, value), exp.Literal.number(1)
+        if counts_rows and condition is None:
+            value = exp.Star()
+        elif condition is not None:
+            value = exp.Case(ifs=[exp.If(this=condition, true=value)])
+        result = self._aggregated(measure, value)
+        if not measure.needs_rows:
+            return result
+        if counts_rows:
+            return exp.Nullif(this=result, expression=exp.Literal.number(0))
+        passing: exp.Expression = exp.Star()
+        if measure.condition is not None:
+            one = exp.If(this=self.spelled(measure.condition), true=exp.Literal.number(1))
+            passing = exp.Case(ifs=[one])
+        some = exp.GT(this=exp.Count(this=passing), expression=exp.Literal.number(0))
+        return exp.Case(ifs=[exp.If(this=some, true=result)])
+
+    def _aggregated(self, measure: Measure, value: exp.Expression) -> exp.Expression:
+        if measure.agg in ("median", "percentile"):
+            return percentile(value, measure.percentile or 0.5, measure.discrete)
+        spell = self.dialect.aggregates.get(measure.agg) or AGGREGATES[measure.agg]
+        return spell(value)
+
+
+def _both(condition: exp.Expression | None, value: exp.Expression) -> exp.Expression:
+    if condition is None:
+        return value
+    sides = [exp.Paren(this=s) if isinstance(s, exp.Or) else s for s in (condition, value)]
+    return exp.And(this=sides[0], expression=sides[1])
+
+
+def _typed_null(branch: Aggregate, measure: Measure) -> exp.Expression:
+    """A NULL of a measure's type, without knowing the type: the largest of no rows."""
+    none = exp.EQ(this=exp.Literal.number(1), expression=exp.Literal.number(0))
+    largest = exp.Max(this=exp.column(measure.name, table=branch.name))
+    select = exp.Select(expressions=[largest]).from_(exp.to_table(branch.name), copy=False)
+    return exp.Subquery(this=select.where(none, copy=False))
+
+
+def _is_column(tree: exp.Expression, name: str) -> bool:
+    return isinstance(tree, exp.Column) and tree.name == name
+
+
+def _quoted(tree: exp.Select) -> exp.Select:
+    """Names that a dialect would misread are quoted; what an author quoted stays so."""
+    for identifier in tree.find_all(exp.Identifier):
+        name = identifier.name
+        if name.lower() in RESERVED or not _PLAIN.match(name.lower()):
+            identifier.set("quoted", True)
+        elif _PLAIN.match(name):
+            identifier.set("quoted", False)
+    return tree
+
+
+def _check_lengths(tree: exp.Select, dialect: Capabilities) -> None:
+    limit = dialect.max_identifier
+    if limit is None:
+        return
+    names = {i.name: None for i in tree.find_all(exp.Identifier) if len(i.name.encode()) > limit}
+    issues = [
+        Issue("identifier-too-long", f"`{name}` is longer than {limit} bytes on {dialect.name}")
+        for name in names
+    ]
+    if issues:
+        raise QueryError(issues)
+
+
+def check_verified(dialect: str) -> Iterator[Issue]:
+    """An issue where no test has executed a dialect's SQL."""
+    if dialect not in VERIFIED:
+        message = f"SQL for {dialect} has not been executed by kpilayer's tests"
+        hint = f"verified dialects: {listing(list(VERIFIED))}; `--unverified` prints it all the same"
+        yield Issue("unverified-dialect", message, hint=hint)
+
+
+__all__ = ["branches", "check_verified", "generate", "to_sql"]

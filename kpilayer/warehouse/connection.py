@@ -1,0 +1,194 @@
+"""What kpilayer asks of a warehouse, and the way to one: from a target, or from an open connection.
+
+A connection gives whole results as Arrow, with the engine's exact values: no number passes through
+a double that was not one. All sessions run in UTC. Drivers are imported when they are used.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, Protocol
+
+from kpilayer.errors import Issue, Location, WarehouseError
+from kpilayer.warehouse.profiles import Target
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+SQL: Final = "<sql>"  # the path in locations of SQL text
+_LONGEST_MESSAGE: Final = 2_000
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column of a query or relation; ``type`` as the warehouse spells it: ``DECIMAL(14,2)``."""
+
+    name: str
+    type: str
+    nullable: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Relation:
+    """A table or view: columns in order, and the keys that the warehouse enforces."""
+
+    columns: tuple[Column, ...]
+    primary_key: tuple[str, ...] = ()
+    unique_keys: tuple[tuple[str, ...], ...] = ()
+
+    @property
+    def keys(self) -> tuple[tuple[str, ...], ...]:
+        """Every set of columns that no two rows share, the primary key first."""
+        return ((self.primary_key,) if self.primary_key else ()) + self.unique_keys
+
+
+class Connection(Protocol):
+    """An open session. All methods raise :class:`WarehouseError` where the engine refuses."""
+
+    @property
+    def dialect(self) -> str:
+        """The sqlglot dialect of the SQL that it takes."""
+
+    def run(self, sql: str) -> pa.Table:
+        """The whole result of one query.
+
+        Raises:
+            WarehouseError: ``query-failed`` with the engine's message, and the place in ``sql``
+                where the engine tells it.
+        """
+
+    def describe(self, select_sql: str) -> tuple[Column, ...]:
+        """The columns that a query would give, without running it."""
+
+    def describe_relation(self, parts: tuple[str, ...]) -> Relation | None:
+        """Columns and keys of ``([catalog,] [schema,] name)``; None when there is no such relation.
+
+        Parts are names, not SQL: they are not quoted, and case counts as it does in the engine.
+        """
+
+    def execute(self, sql: str) -> None:
+        """Run statements for their effect."""
+
+    def progress(self) -> float | None:
+        """How much of the running query is done, 0 to 1; None where the engine does not say."""
+
+    def cancel(self) -> None:
+        """Stop what is running, from any thread; nothing happens when nothing runs."""
+
+    def close(self) -> None:
+        """End the session, unless it was handed in open."""
+
+
+def connect(target: Target, *, project_dir: Path, read_only: bool = True) -> Connection:
+    """An open connection to a target.
+
+    Raises:
+        WarehouseError: ``missing-driver``, naming the extra to install; ``connection-failed``,
+            naming host, port, user and database, never a password; also for a type of warehouse
+            that SQL can be compiled for but that cannot be run on yet.
+    """
+    match target.type:
+        case "duckdb" | "motherduck":
+            from kpilayer.warehouse import duckdb
+
+            return duckdb.connect(target, project_dir=project_dir, read_only=read_only)
+        case "postgres" | "postgresql":
+            from kpilayer.warehouse import postgres
+
+            return postgres.connect(target, read_only=read_only)
+        case _:
+            raise connection_failed(
+                f"kpilayer compiles SQL for `{target.type}`, but cannot run it there yet",
+                hint="use `kpilayer compile` and run the SQL yourself, or choose a target of type "
+                "`duckdb` or `postgres`",
+            )
+
+
+def wrap(connection: object) -> Connection:
+    """An open DuckDB or psycopg connection as a :class:`Connection`; its owner closes it.
+
+    Session settings that matter (the time zone) are set for each query and put back after it.
+
+    Raises:
+        WarehouseError: ``connection-failed`` for any other kind of connection.
+    """
+    if _is_a(connection, "duckdb", "DuckDBPyConnection"):
+        from kpilayer.warehouse import duckdb
+
+        return duckdb.wrap(connection)
+    if _is_a(connection, "psycopg", "Connection"):
+        from kpilayer.warehouse import postgres
+
+        return postgres.wrap(connection)
+    kind = f"{type(connection).__module__}.{type(connection).__qualname__}"
+    raise connection_failed(
+        f"a connection of type `{kind}` is not one that kpilayer can use",
+        hint="pass an open connection of `duckdb` or `psycopg` (version 3, not asynchronous)",
+    )
+
+
+def _is_a(value: object, module: str, name: str) -> bool:
+    """Whether ``value`` is an instance of a driver's class, without importing the driver."""
+    loaded = sys.modules.get(module)
+    return loaded is not None and isinstance(value, getattr(loaded, name))
+
+
+# ---------------------------------------------------------------- what drivers raise
+
+
+def connection_failed(message: str, *, hint: str | None = None) -> WarehouseError:
+    """The error for a warehouse that cannot be reached."""
+    return WarehouseError(Issue("connection-failed", message, hint=hint))
+
+
+def missing_driver(driver: str, install: str) -> WarehouseError:
+    """The error for a Python package that is not installed; ``install`` is what pip is given."""
+    message = f"the Python package `{driver}` is not installed"
+    hint = f"pip install '{install}'"
+    return WarehouseError(Issue("missing-driver", message, hint=hint))
+
+
+def query_failed(
+    message: str,
+    sql: str,
+    *,
+    position: int | None = None,
+    length: int = 1,
+    hint: str | None = None,
+) -> WarehouseError:
+    """The error for SQL that the engine refused; ``position`` counts characters from 0."""
+    place = None if position is None else locate(sql, position, length)
+    return WarehouseError(Issue("query-failed", trimmed(message), place, hint=hint))
+
+
+def locate(sql: str, position: int, length: int = 1) -> Location:
+    r"""The line and column of a character of ``sql``, with the line's text for the caret.
+
+    >>> str(locate("SELECT\n  foo", 9, 3))
+    '<sql>:2:3'
+    """
+    position = max(0, min(position, len(sql)))
+    start = sql.rfind("\n", 0, position) + 1
+    end = sql.find("\n", position)
+    text = sql[start : end if end >= 0 else len(sql)].rstrip("\r")
+    line = sql.count("\n", 0, position) + 1
+    return Location(SQL, line, position - start + 1, max(1, length), text)
+
+
+def trimmed(message: str) -> str:
+    """An engine's message without blank lines around it, and cut where it becomes a listing."""
+    message = message.strip()
+    if len(message) <= _LONGEST_MESSAGE:
+        return message
+    return f"{message[:_LONGEST_MESSAGE].rstrip()} [..]"
+
+
+def named(settings: Mapping[str, object], *names: str) -> object | None:
+    """The first of several spellings of a setting that has a value."""
+    for name in names:
+        if settings.get(name) is not None:
+            return settings[name]
+    return None

@@ -1,0 +1,252 @@
+"""PostgreSQL through psycopg 3: a server of a profile, or an open connection of a user.
+
+A session of our own is read-only unless told otherwise, in UTC, named ``kpilayer`` in
+``pg_stat_activity``, with ``schema`` first in its search path. Each query on a user's connection
+runs inside a transaction or savepoint that is rolled back, which puts the time zone back too.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any, Final
+
+from kpilayer.errors import WarehouseError
+from kpilayer.warehouse.connection import (
+    Column,
+    Relation,
+    connection_failed,
+    missing_driver,
+    named,
+    query_failed,
+)
+from kpilayer.warehouse.profiles import Target
+from kpilayer.warehouse.redact import scrub
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+# libpq's name: the names it may have in a profile
+_PARAMETERS: Final[dict[str, tuple[str, ...]]] = {
+    "host": ("host",),
+    "port": ("port",),
+    "user": ("user", "username"),
+    "password": ("password", "pass"),
+    "dbname": ("dbname", "database"),
+    "sslmode": ("sslmode",),
+    "sslcert": ("sslcert",),
+    "sslkey": ("sslkey",),
+    "sslrootcert": ("sslrootcert",),
+    "connect_timeout": ("connect_timeout",),
+    "keepalives_idle": ("keepalives_idle",),
+}
+_TIMEOUT: Final = 10  # seconds, as dbt-postgres
+_CANCEL_TIMEOUT: Final = 5.0  # seconds
+
+_TYPES: Final = """
+SELECT format_type(t.oid, t.modifier)
+FROM unnest(%s::oid[], %s::int[]) WITH ORDINALITY AS t(oid, modifier, n) ORDER BY n"""
+_EXISTS: Final = "SELECT to_regclass(%s)::oid"
+_DATABASE: Final = "SELECT current_database()"
+_COLUMNS: Final = """
+SELECT attname, format_type(atttypid, atttypmod), NOT attnotnull
+FROM pg_attribute
+WHERE attrelid = %s AND attnum > 0 AND NOT attisdropped
+ORDER BY attnum"""
+# A deferrable key can be broken inside a transaction, but not in what others see of it.
+_KEYS: Final = """
+SELECT c.contype::text, (
+    SELECT array_agg(a.attname::text ORDER BY k.n)
+    FROM unnest(c.conkey) WITH ORDINALITY AS k(attnum, n)
+    JOIN pg_attribute AS a ON a.attrelid = c.conrelid AND a.attnum = k.attnum
+)
+FROM pg_constraint AS c
+WHERE c.conrelid = %s AND c.contype IN ('p', 'u')
+ORDER BY c.contype, c.conname"""
+
+
+def connect(target: Target, *, read_only: bool) -> Postgres:
+    """A session on the target's server.
+
+    Raises:
+        WarehouseError: ``missing-driver``, or ``connection-failed`` naming all but the password.
+    """
+    try:
+        import psycopg
+    except ImportError:
+        raise missing_driver("psycopg", "kpilayer[postgres]") from None
+    settings = target.settings
+    parameters: dict[str, Any] = {"connect_timeout": _TIMEOUT}
+    for name, spellings in _PARAMETERS.items():
+        value = named(settings, *spellings)
+        if value is not None:
+            parameters[name] = str(value)
+    raw = None
+    try:
+        raw = psycopg.connect(
+            **parameters, autocommit=True, prepare_threshold=None, application_name="kpilayer"
+        )
+        _prepare(raw, target, read_only=read_only)
+    except psycopg.Error as error:
+        if raw is not None:
+            raw.close()
+        lines = [line.strip() for line in str(error).splitlines()]
+        why = scrub("; ".join(filter(None, lines)), settings).removeprefix("connection failed: ")
+        raise connection_failed(f"PostgreSQL at {_place(parameters)}: {why}") from None
+    return Postgres(raw, owned=True)
+
+
+def wrap(connection: Any) -> Postgres:
+    """A user's open connection, which stays open."""
+    return Postgres(connection, owned=False)
+
+
+class Postgres:
+    """A :class:`~kpilayer.warehouse.connection.Connection` over one psycopg connection."""
+
+    dialect: Final = "postgres"
+
+    def __init__(self, raw: Any, *, owned: bool) -> None:
+        self._raw = raw
+        self._owned = owned
+        self._lock = threading.Lock()
+
+    def run(self, sql: str) -> pa.Table:
+        """The whole result of one query; types as :mod:`kpilayer.warehouse.postgres_arrow` has."""
+        from kpilayer.warehouse import postgres_arrow
+
+        with self._session(sql) as cursor:
+            postgres_arrow.choose_loaders(cursor)
+            cursor.execute(sql)
+            if cursor.description is None:
+                raise query_failed("the statement gives no rows", sql)
+            return postgres_arrow.fetch(cursor, sql)
+
+    def describe(self, select_sql: str) -> tuple[Column, ...]:
+        """The columns of a query, which PostgreSQL plans but does not run. All may be NULL."""
+        inner = select_sql.strip().rstrip(";")
+        before = "SELECT * FROM (\n"
+        sql = f"{before}{inner}\n) AS described LIMIT 0"
+        with self._session(inner, skip=len(before)) as cursor:
+            result = cursor.execute(sql).pgresult
+            ids = [result.ftype(i) for i in range(result.nfields)]
+            modifiers = [result.fmod(i) for i in range(result.nfields)]
+            names = [column.name for column in cursor.description]
+            types = cursor.execute(_TYPES, [ids, modifiers]).fetchall()
+        return tuple(Column(n, t, True) for n, (t,) in zip(names, types, strict=True))
+
+    def describe_relation(self, parts: tuple[str, ...]) -> Relation | None:
+        """Columns and keys of a table or view, found along the search path if it has no schema."""
+        with self._session("") as cursor:
+            if len(parts) == 3:
+                (database,) = cursor.execute(_DATABASE).fetchone()
+                if parts[0] != database:
+                    return None
+                parts = parts[1:]
+            quoted = ".".join('"' + part.replace('"', '""') + '"' for part in parts)
+            (oid,) = cursor.execute(_EXISTS, [quoted]).fetchone()
+            if oid is None:
+                return None
+            columns = cursor.execute(_COLUMNS, [oid]).fetchall()
+            keys = cursor.execute(_KEYS, [oid]).fetchall()
+        primary = next((tuple(names) for kind, names in keys if kind == "p"), ())
+        unique = tuple(tuple(names) for kind, names in keys if kind == "u")
+        return Relation(tuple(Column(*row) for row in columns), primary, unique)
+
+    def execute(self, sql: str) -> None:
+        """Run statements for their effect, in the transaction that is open, if one is."""
+        import psycopg
+
+        with self._lock:
+            try:
+                self._raw.execute(sql)
+            except psycopg.Error as error:
+                raise _refusal(error, sql, 0) from None
+
+    def progress(self) -> float | None:
+        """None: PostgreSQL does not tell."""
+        return None
+
+    def cancel(self) -> None:
+        """Ask the server to cancel what this session runs."""
+        import psycopg
+
+        with contextlib.suppress(psycopg.Error):  # the session is gone, and with it the query
+            self._raw.cancel_safe(timeout=_CANCEL_TIMEOUT)
+
+    def close(self) -> None:
+        """End the session, unless the connection was handed in."""
+        if self._owned:
+            self._raw.close()
+
+    @contextlib.contextmanager
+    def _session(self, sql: str, *, skip: int = 0) -> Iterator[Any]:
+        """A plain cursor, one thread at a time; errors told in terms of ``sql``.
+
+        ``skip`` is how many characters the statement has before ``sql``.
+        """
+        import psycopg
+        from psycopg.rows import tuple_row
+
+        with self._lock:
+            try:
+                # A user's connection may make cursors and rows of other kinds.
+                with psycopg.Cursor(self._raw, row_factory=tuple_row) as cursor:
+                    if self._owned:
+                        yield cursor
+                    else:
+                        with self._raw.transaction(force_rollback=True):
+                            cursor.execute("SET LOCAL TimeZone = 'UTC'")
+                            yield cursor
+            except psycopg.Error as error:
+                raise _refusal(error, sql, skip) from None
+
+
+def _prepare(raw: Any, target: Target, *, read_only: bool) -> None:
+    from psycopg import sql
+
+    if role := target.settings.get("role"):
+        raw.execute(sql.SQL("SET ROLE {}").format(sql.Identifier(str(role))))
+    raw.execute("SET TimeZone = 'UTC'")
+    path = target.settings.get("search_path")
+    if path:
+        raw.execute("SELECT set_config('search_path', %s, false)", [str(path)])
+    elif target.schema:
+        raw.execute(sql.SQL("SET search_path = {}, public").format(sql.Identifier(target.schema)))
+    if read_only:
+        raw.execute("SET SESSION CHARACTERISTICS AS TRANSACTION READ ONLY")
+
+
+def _refusal(error: Any, sql: str, skip: int) -> WarehouseError:
+    """The server's words, or the driver's where a value has no Python form."""
+    diagnosis = error.diag
+    message = diagnosis.message_primary or str(error)
+    if diagnosis.message_detail:
+        message = f"{message} ({diagnosis.message_detail})"
+    at = diagnosis.statement_position
+    position = int(at) - 1 - skip if at and sql else None
+    if position is not None and not 0 <= position <= len(sql):
+        position = None
+    length = _word(sql, position) if position is not None else 1
+    hint = diagnosis.message_hint
+    return query_failed(message, sql, position=position, length=length, hint=hint)
+
+
+def _word(sql: str, start: int) -> int:
+    """The length of the name at a position: PostgreSQL tells only where it starts."""
+    end = start
+    while end < len(sql) and (sql[end].isalnum() or sql[end] in '_."'):
+        end += 1
+    return max(1, end - start)
+
+
+def _place(parameters: Mapping[str, str]) -> str:
+    """Where a connection was to go: all of it but the password."""
+    host = parameters.get("host", "the default host")
+    database, user = parameters.get("dbname"), parameters.get("user")
+    return (
+        f"{host}:{parameters.get('port', '5432')}"
+        + (f", database `{database}`" if database else "")
+        + (f", user `{user}`" if user else "")
+    )
