@@ -1,1 +1,51 @@
 """kpilayer: write each KPI once, get the same number everywhere."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from kpilayer.errors import (
+    ConfigError,
+    DefinitionError,
+    Issue,
+    KpilayerError,
+    Location,
+    QueryError,
+    WarehouseError,
+)
+
+if TYPE_CHECKING:
+    from kpilayer.project import Project
+    from kpilayer.sql.compiled import Compiled
+    from kpilayer.warehouse.result import Result
+
+__all__ = [
+    "Compiled",
+    "ConfigError",
+    "DefinitionError",
+    "Issue",
+    "KpilayerError",
+    "Location",
+    "Project",
+    "QueryError",
+    "Result",
+    "WarehouseError",
+    "__version__",
+]
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    "Compiled": "kpilayer.sql.compiled",
+    "Project": "kpilayer.project",
+    "Result": "kpilayer.warehouse.result",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """The heavy names are imported when first used, so that `kpilayer --help` stays fast."""
+    import importlib
+
+    if name in _HOMES:
+        return getattr(importlib.import_module(_HOMES[name]), name)
+    raise AttributeError(f"module 'kpilayer' has no attribute '{name}'")

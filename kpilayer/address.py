@@ -1,8 +1,8 @@
 """The grammar of group-by names, shared by group-bys, filters and `agg_time_dimension`.
 
 ``[entity__]*name[__grain]``, ``metric_time[__grain]``, a bare entity, and date parts as
-``..__extract_<part>``. Names are case-insensitive; a result column is named as asked, in lower case,
-with the grain added (language.md Q1, Q2).
+``..__extract_<part>``. Names are case-insensitive; a result column is named as asked, in lower
+case, with the grain added.
 """
 
 from __future__ import annotations

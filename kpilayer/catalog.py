@@ -1,7 +1,7 @@
 """Definitions with their names resolved: what refers to what, where it stands, and its parsed SQL.
 
-``resolve`` reports every unknown name, cycle and unreadable snippet; a catalog is made all the same,
-without the definitions that cannot be used, so that later checks still see the rest.
+``resolve`` reports every unknown name, cycle and unreadable snippet; a catalog is made all the
+same, without the definitions that cannot be used, so that later checks still see the rest.
 """
 
 from __future__ import annotations
@@ -133,7 +133,9 @@ def resolve(definitions: Definitions) -> tuple[Catalog, list[Issue]]:
     issues += _cycles(definitions, metrics, whole)
     issues += _query_cycles(definitions, queries)
     usable = _usable(metrics, whole)
-    return Catalog(definitions, models, {n: metrics[n] for n in metrics if n in usable}, queries), issues
+    return Catalog(
+        definitions, models, {n: metrics[n] for n in metrics if n in usable}, queries
+    ), issues
 
 
 def snippet_issues(
@@ -147,7 +149,7 @@ def snippet_issues(
         yield Issue(problem.code, problem.message, place, problem.hint, severity)
 
 
-# ------------------------------------------------------------------------------------------ models
+# ------------------------------------------------------------------------------------------- models
 
 
 def _model_issues(definitions: Definitions, model: Model) -> Iterator[Issue]:
@@ -205,7 +207,9 @@ def _time_issues(
     place = definitions.at(kind, name, "agg_time_dimension")
     times = [d.name for d in model.dimensions if d.type == "time"]
     if dimension is None:
-        hint = did_you_mean(time, times) or (f"time dimensions: {listing(times)}" if times else None)
+        hint = did_you_mean(time, times) or (
+            f"time dimensions: {listing(times)}" if times else None
+        )
         message = f"model `{model.name}` has no dimension `{time}`"
         yield Issue("unknown-dimension", message, place, hint)
     elif dimension.type != "time":
@@ -213,7 +217,7 @@ def _time_issues(
         yield Issue("bad-value", message, place, did_you_mean(time, times))
 
 
-# ----------------------------------------------------------------------------------------- metrics
+# ------------------------------------------------------------------------------------------ metrics
 
 
 def _metric_issues(
@@ -290,7 +294,9 @@ def _home_issues(
     assert metric.model is not None, "a simple metric that is no variant has a model"
     model = models.get(metric.model)
     if model is not None:
-        yield from _time_issues(definitions, model, metric.agg_time_dimension, "metric", metric.name)
+        yield from _time_issues(
+            definitions, model, metric.agg_time_dimension, "metric", metric.name
+        )
     elif ("model", metric.model) not in definitions.broken:
         message = f"there is no semantic model `{metric.model}`"
         place = definitions.at("metric", metric.name, "model")
@@ -341,7 +347,7 @@ def _usable(metrics: Mapping[str, Metric], whole: set[str]) -> set[str]:
     return usable
 
 
-# -------------------------------------------------------------------------------------- SQL models
+# --------------------------------------------------------------------------------------- SQL models
 
 
 def _queries(definitions: Definitions, issues: list[Issue]) -> Iterator[tuple[str, exp.Query]]:
@@ -358,7 +364,9 @@ def _query_issue(model: SqlModel, problem: expr.Problem) -> Issue:
     before = model.sql[: problem.offset]
     line = before.count("\n") + 1
     column = problem.offset - (before.rfind("\n") + 1) + 1
-    return Issue(problem.code, problem.message, model.at(line, column, problem.length), problem.hint)
+    return Issue(
+        problem.code, problem.message, model.at(line, column, problem.length), problem.hint
+    )
 
 
 def _sources_as_tables(tree: exp.Query) -> exp.Query:

@@ -20,7 +20,7 @@ class Code:
 
 
 CODES: Final[dict[str, Code]] = {
-    # ---------------------------------------------------------------- files and text
+    # ------------------------------------------------------------------------------- files and text
     "unreadable-file": Code(
         "A file of the project cannot be read as UTF-8 text.",
         "What cannot be read cannot be compiled; guessing an encoding would change names.",
@@ -64,7 +64,7 @@ CODES: Final[dict[str, Code]] = {
         "A definition with a missing variable would mean something else on each machine.",
         "Add it under `vars:` in kpilayer.yml, pass `--vars`, or give `var` a default.",
     ),
-    # ---------------------------------------------------------------- fields and values
+    # ---------------------------------------------------------------------------- fields and values
     "unknown-field": Code(
         "A key is not one that this kind of definition has.",
         "A key with a typing error would otherwise be ignored, and the number would change.",
@@ -96,7 +96,7 @@ CODES: Final[dict[str, Code]] = {
         "Which one is meant would depend on the order of files.",
         "Rename or delete one of them; both places are shown.",
     ),
-    # ---------------------------------------------------------------- references
+    # ----------------------------------------------------------------------------------- references
     "unknown-model": Code(
         "A name is not a semantic model of this project.",
         "There is no table to read.",
@@ -128,7 +128,7 @@ CODES: Final[dict[str, Code]] = {
         "No order of computing them exists.",
         "Break the circle at one of the places named.",
     ),
-    # ---------------------------------------------------------------- SQL snippets
+    # --------------------------------------------------------------------------------- SQL snippets
     "bad-sql": Code(
         "An expression, filter or SQL model cannot be parsed.",
         "Text that is not understood cannot be carried to another warehouse, or checked.",
@@ -166,7 +166,7 @@ CODES: Final[dict[str, Code]] = {
         "It may be missing or mean something else elsewhere.",
         "Prefer a function of the guide's list, or use a SQL model or macro for it.",
     ),
-    # ---------------------------------------------------------------- joins
+    # ---------------------------------------------------------------------------------------- joins
     "no-join-path": Code(
         "There is no path of entities from a metric's model to a dimension.",
         "Without one the number cannot be broken down by it.",
@@ -182,7 +182,7 @@ CODES: Final[dict[str, Code]] = {
         "The paths can lead to different rows, so the number would depend on a coin toss.",
         "Name the path in full, entity by entity, as the message shows.",
     ),
-    # ---------------------------------------------------------------- queries
+    # -------------------------------------------------------------------------------------- queries
     "no-metrics": Code(
         "A query names no metric.",
         "There is nothing to compute.",
@@ -248,7 +248,7 @@ CODES: Final[dict[str, Code]] = {
         "The first or last row then holds only a part of its period, and looks like a drop.",
         "Leave out `exact`, or begin and end the range with whole periods.",
     ),
-    # ---------------------------------------------------------------- checks
+    # --------------------------------------------------------------------------------------- checks
     "type-mismatch": Code(
         "Types known from kpilayer.lock do not fit together.",
         "A sum of text or a join of text to numbers fails, or matches by accident, when queried.",
@@ -269,7 +269,7 @@ CODES: Final[dict[str, Code]] = {
         "Its meaning then depends on the machine that compiles it, which no review can see.",
         "Use `var()`, whose values stand in kpilayer.yml; keep `env_var` for profiles.",
     ),
-    # ---------------------------------------------------------------- configuration
+    # -------------------------------------------------------------------------------- configuration
     "no-project": Code(
         "There is no kpilayer.yml here or in any folder above.",
         "Commands work on a project.",
@@ -295,7 +295,7 @@ CODES: Final[dict[str, Code]] = {
         "Work could be lost.",
         "Choose another folder, or move the files away.",
     ),
-    # ---------------------------------------------------------------- warehouse
+    # ------------------------------------------------------------------------------------ warehouse
     "missing-driver": Code(
         "The driver for a warehouse is not installed.",
         "Without it no connection can be made; compiling still works.",

@@ -16,7 +16,7 @@ from kpilayer.model.semantic_model import Dimension, Entity
 
 @dataclass(frozen=True, slots=True)
 class TimedColumn:
-    """A column that a name means. ``grain`` is None for what is not a time, or where a part is asked."""
+    """A column that a name means. ``grain`` is None where it is no time, or a part is asked."""
 
     asked: Address
     reached: Reached
@@ -54,7 +54,9 @@ def resolve_name(
     own = reached.element.granularity if isinstance(reached.element, Dimension) else None
     if own is None:
         if asked.grain or asked.part:
-            message = f"`{asked.base}` is not a time dimension: it has no `{asked.grain or asked.part}`"
+            message = (
+                f"`{asked.base}` is not a time dimension: it has no `{asked.grain or asked.part}`"
+            )
             return Unreached("unknown-grain", message, f"ask for `{asked.base}`")
         return TimedColumn(asked, reached, None, None)
     if asked.part is not None:

@@ -41,7 +41,7 @@ class Location:
 
 @dataclass(frozen=True, slots=True)
 class Issue:
-    """One problem. ``code`` is a word of :data:`kpilayer.codes.CODES`; ``see`` names other places."""
+    """One problem. ``code`` is a word of ``kpilayer.codes``; ``see`` names other places."""
 
     code: str
     message: str
@@ -128,10 +128,23 @@ def nearest(word: str, known: Iterable[str], *, most: int = 3) -> list[str]:
     lowered = {name.lower(): name for name in candidates}
     if word.lower() in lowered:
         return [lowered[word.lower()]]
-    matches = difflib.get_close_matches(word.lower(), lowered, n=most, cutoff=0.6)
-    ratios = [difflib.SequenceMatcher(None, word.lower(), m).ratio() for m in matches]
-    kept = [m for m, r in zip(matches, ratios, strict=True) if r >= ratios[0] - 0.1]
-    return [lowered[m] for m in kept]
+    scores = {name: _likeness(word.lower(), name) for name in lowered}
+    best = max(scores.values(), default=0.0)
+    kept = [n for n, s in scores.items() if s >= max(0.65, best - 0.1)]
+    kept.sort(key=lambda n: (-scores[n], n))
+    return [lowered[n] for n in kept[:most]]
+
+
+def _likeness(word: str, name: str) -> float:
+    """0 to 1: of the whole name, or a little less of one of its parts (`revenu`, `net_revenue`)."""
+    parts = [p for p in name.split("_") if len(p) > 3] if "_" in name else []
+    ratios = [0.9 * _ratio(word, part) for part in parts]
+    return max([_ratio(word, name), *ratios])
+
+
+def _ratio(word: str, name: str) -> float:
+    matcher = difflib.SequenceMatcher(None, word, name)
+    return matcher.ratio() if matcher.real_quick_ratio() > 0.6 else 0.0
 
 
 def listing(names: Sequence[str], *, most: int = 8) -> str:

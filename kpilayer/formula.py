@@ -72,7 +72,10 @@ def formula(
         case RatioMetric():
             inputs = tuple(
                 (role, formula(catalog, i.name, (*i.filter, *held), i.alias or None))
-                for role, i in (("numerator", metric.numerator), ("denominator", metric.denominator))
+                for role, i in (
+                    ("numerator", metric.numerator),
+                    ("denominator", metric.denominator),
+                )
             )
             return Compute("numerator / denominator", inputs)
         case DerivedMetric():

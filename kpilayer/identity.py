@@ -61,10 +61,11 @@ class Identity:
     def column_form(self, reached: Reached) -> dict[str, Any]:
         """The resolved normal form of a dimension or entity, with the joins to it."""
         element = reached.element
-        is_dimension = isinstance(element, Dimension)
-        text = element.sql if isinstance(element, Dimension) else element.key
-        form: dict[str, Any] = {"value": self._sql(text), "of": self._relation_of(reached.model)}
-        if is_dimension and element.granularity:
+        form: dict[str, Any] = {
+            "value": self._sql(element.sql),
+            "of": self._relation_of(reached.model),
+        }
+        if isinstance(element, Dimension) and element.granularity:
             form["granularity"] = element.granularity
         if reached.path:
             form["joins"] = [self.join_form(step) for step in reached.path]
@@ -78,12 +79,12 @@ class Identity:
         """The resolved normal form of a join: whose key meets whose unique key."""
         return {
             "from": self._relation_of(step.left),
-            "key": self._sql(step.entity.key),
+            "key": self._sql(step.entity.sql),
             "to": self._relation_of(step.right),
-            "unique_key": self._sql(step.key.key),
+            "unique_key": self._sql(step.key.sql),
         }
 
-    # ------------------------------------------------------------------------------ parts of forms
+    # ------------------------------------------------------------------------------- parts of forms
 
     def _sql(self, text: str) -> str:
         return expr.canonical(self.catalog.snippet(text).tree, self.catalog.dialect)
@@ -113,11 +114,11 @@ class Identity:
         return form
 
     def _conditions(self, atom: Atom, text: str) -> list[str]:
-        def digest(name: str) -> exp.Expression:
+        def digest(name: str) -> exp.Expr:
             found = resolve_name(self.graph, atom.model, atom.time, name)
             assert isinstance(found, TimedColumn), f"`{name}` was checked to be reachable"
-            form = {"column": self.column_form(found.reached)}
-            form |= {"grain": found.grain, "part": found.part}
+            column = self.column_form(found.reached)
+            form = {"column": column, "grain": found.grain, "part": found.part}
             return exp.column(exp.to_identifier(_digest(form), quoted=False))
 
         bound = expr.replace_names(self.catalog.snippet(text).tree, digest)

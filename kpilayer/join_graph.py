@@ -1,7 +1,7 @@
 """Paths between semantic models, and which column a name means for a metric (language.md P1-P4).
 
 A step goes from a model to one whose row its entity identifies: many-to-one, so no row is repeated.
-What can be reached only against that direction is refused by name: it would count rows several times.
+What is reached only against that direction is refused by name: it would count rows several times.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Reached:
-    """A dimension or entity of a model at the end of a path; without steps it is the model's own."""
+    """A dimension or entity at the end of a path; without steps it is the model's own."""
 
     path: tuple[Step, ...]
     model: str
@@ -83,7 +83,7 @@ class JoinGraph:
                     yield Step(model, entity.name, home.name, key.name, entity, key)
 
     def paths(self, model: str) -> tuple[tuple[Step, ...], ...]:
-        """Every path up from a model, shortest first; no model twice, but for a self-join's role."""
+        """Every path up from a model, shortest first; no model twice, but for a self-join."""
         known = self._paths.get(model)
         if known is not None:
             return known
@@ -124,9 +124,10 @@ class JoinGraph:
             prefix = tuple(step.via for step in path)
             aliases = dict.fromkeys((prefix, *((*prefix[:-1], name) for name in home.own_names)))
             # The joining key's own value is known without the join.
-            entities = tuple(e for e in home.entities if e != path[-1].key)
+            entities = [e for e in home.entities if e != path[-1].key]
+            elements: list[Dimension | Entity] = [*entities, *home.dimensions]
             for alias in aliases:
-                for element in (*entities, *home.dimensions):
+                for element in elements:
                     yield Reached(path, home.name, element, alias)
 
     def reach(self, model: str, address: Address) -> Reached | Unreached:
@@ -162,17 +163,20 @@ class JoinGraph:
     def _why_not(self, model: str, address: Address) -> Unreached:
         below = [m for m in self._homes_of(address) if self._looks_down(model, m)]
         if below:
-            message = f"`{address.base}` is on the many side of `{model}`: one row of `{model}` has "
+            message = (
+                f"`{address.base}` is on the many side of `{model}`: one row of `{model}` has "
+            )
             message += f"many of `{below[0]}`, and would be counted once for each"
-            hint = f"define the metric on `{below[0]}`, or use a dimension that `{model}` reaches"
-            return Unreached("fan-out-join", message, hint)
+            way = f"define the metric on `{below[0]}`, or use a dimension that `{model}` reaches"
+            return Unreached("fan-out-join", message, way)
         homes = self._homes_of(address)
         if homes:
             message = f"there is no join path from `{model}` to `{address.base}`, which is in "
             message += f"`{homes[0]}`"
             entity = self.catalog.models[homes[0]].own_names
-            hint = f"give `{model}` a foreign entity `{entity[0]}`" if entity else None
-            return Unreached("no-join-path", message, hint)
+            name = entity[0] if entity else address.name
+            way = f"give `{model}` a foreign entity `{name}`"
+            return Unreached("no-join-path", message, way)
         known = [r.address for r in self.groupable(model)]
         hint = did_you_mean(address.base, known)
         if hint is None:  # the name alone may be right, behind another entity

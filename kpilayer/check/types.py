@@ -12,7 +12,7 @@ from kpilayer.errors import Issue, Location, did_you_mean
 from kpilayer.model.definitions import Kind, Steps
 from kpilayer.model.lock import LockedRelation
 from kpilayer.model.metric import SimpleMetric
-from kpilayer.model.semantic_model import Entity, Model
+from kpilayer.model.semantic_model import Dimension, Entity, Model
 
 Family = Literal["number", "text", "boolean", "time", "other"]
 
@@ -20,11 +20,8 @@ _FAMILIES: Final[tuple[tuple[tuple[str, ...], Family], ...]] = (
     (("TIMESTAMP", "DATETIME", "DATE"), "time"),
     (("BOOL",), "boolean"),
     (("VARCHAR", "CHAR", "TEXT", "STRING", "UUID", "ENUM", "BPCHAR"), "text"),
-    (
-        ("TINYINT", "SMALLINT", "INT", "BIGINT", "HUGEINT", "UTINYINT", "USMALLINT", "UINTEGER")
-        + ("UBIGINT", "UHUGEINT", "DECIMAL", "NUMERIC", "REAL", "FLOAT", "DOUBLE", "NUMBER"),
-        "number",
-    ),
+    (("TINYINT", "SMALLINT", "INT", "BIGINT", "HUGEINT", "U", "DECIMAL", "NUMERIC"), "number"),
+    (("REAL", "FLOAT", "DOUBLE", "NUMBER"), "number"),
 )
 _NEEDS: Final[dict[str, Family]] = {
     **dict.fromkeys(("sum", "average", "median", "percentile", "stddev", "variance"), "number"),
@@ -83,15 +80,21 @@ def columns_exist(context: Context) -> Iterator[Issue]:
                 steps: Steps = ("columns", index, "name")
                 place = context.catalog.definitions.at("model", model.name, *steps)
                 yield _unknown(column.name, model, relation, place)
-        derived = model.derived_semantics
-        for name, elements in (("entities", derived.entities), ("dimensions", derived.dimensions)):
-            for index, element in enumerate(elements):
-                at: Steps = ("derived_semantics", name, index, "expr" if element.expr else "name")
-                text = element.expr or element.name
-                yield from _names(context, "model", model.name, at, text, model, relation)
+        for at, element in _derived(model):
+            yield from _names(context, "model", model.name, at, element.sql, model, relation)
     for metric, model, relation in _metrics(context):
         steps = ("expr",) if metric.expr is not None else ("name",)
         yield from _names(context, "metric", metric.name, steps, metric.value, model, relation)
+
+
+def _derived(model: Model) -> Iterator[tuple[Steps, Entity | Dimension]]:
+    """Derived entities and dimensions, each with the place of its expression."""
+    for index, entity in enumerate(model.derived_semantics.entities):
+        key = "expr" if entity.expr else "name"
+        yield ("derived_semantics", "entities", index, key), entity
+    for index, dimension in enumerate(model.derived_semantics.dimensions):
+        key = "expr" if dimension.expr else "name"
+        yield ("derived_semantics", "dimensions", index, key), dimension
 
 
 def types_fit(context: Context) -> Iterator[Issue]:
@@ -126,11 +129,11 @@ def types_fit(context: Context) -> Iterator[Issue]:
 def _join_types(context: Context, model: Model, relation: LockedRelation) -> Iterator[Issue]:
     for step in context.graph.steps(model.name):
         other = _relation(context, step.right)
-        left = _family_of(context, step.entity.key, relation)
-        right = _family_of(context, step.key.key, other) if other else None
+        left = _family_of(context, step.entity.sql, relation)
+        right = _family_of(context, step.key.sql, other) if other else None
         if left is not None and right is not None and left != right:
-            message = f"`{model.name}.{step.entity.key}` is a {left}, and "
-            message += f"`{step.right}.{step.key.key}` is a {right}: they cannot be joined"
+            message = f"`{model.name}.{step.entity.sql}` is a {left}, and "
+            message += f"`{step.right}.{step.key.sql}` is a {right}: they cannot be joined"
             yield Issue("type-mismatch", message, _entity_place(context, model, step.entity))
 
 

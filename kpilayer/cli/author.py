@@ -26,7 +26,7 @@ from kpilayer.cli.question import split_names
 from kpilayer.codes import CODES
 from kpilayer.errors import Issue, did_you_mean
 
-# ------------------------------------------------------------------------------------------- check
+# -------------------------------------------------------------------------------------------- check
 
 
 @command(
@@ -50,7 +50,8 @@ def check(session: Session) -> int:
     project = session.load()
     issues = project.check()
     found = {level: sum(i.severity == level for i in issues) for level in _LEVELS}
-    sizes = {"metrics": len(project.metrics), "models": len(project.models)}
+    # The catalog holds what could be read, also where the rest is wrong.
+    sizes = {"metrics": len(project.catalog.metrics), "models": len(project.catalog.models)}
     ok = not found["error"]
     match session.format:
         case "json":
@@ -101,7 +102,7 @@ def _escaped(text: str, more: str = "") -> str:
     return text
 
 
-# -------------------------------------------------------------------------------------------- list
+# --------------------------------------------------------------------------------------------- list
 
 _COLUMNS: Final = {
     "metrics": ("name", "label", "type", "unit", "status", "group", "description"),
@@ -176,7 +177,7 @@ def _values(one: Any, names: Sequence[str]) -> dict[str, Any]:
     return values
 
 
-# -------------------------------------------------------------------------------------------- show
+# --------------------------------------------------------------------------------------------- show
 
 
 @command("show", examples=("kpilayer show revenue", "kpilayer show account__segment -f json"))
@@ -197,7 +198,7 @@ def show(session: Session, name: str) -> None:
     write(session, card(found, width=data_width(session), colour=data_in_colour(session)))
 
 
-# ----------------------------------------------------------------------------------------- explain
+# ------------------------------------------------------------------------------------------ explain
 
 
 @command("explain", examples=("kpilayer explain fan-out-join", "kpilayer explain"))

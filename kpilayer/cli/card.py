@@ -13,14 +13,14 @@ _READING_WIDTH: Final = 100
 def card(values: Mapping[str, Any], *, width: int, colour: bool) -> str:
     """The values one above the other: short ones as lines, long ones as blocks below.
 
-    ``kind``, ``name`` and ``description`` make the heading. What has no value is left out.
+    ``kind``, ``name``, ``label`` and ``description`` make the heading; what is empty is left out.
     """
     from rich.text import Text
 
     rest = {key: value for key, value in values.items() if not _is_empty(value)}
     heading = Text()
     heading.append(visible(str(rest.pop("name", ""))), style="bold")
-    kind = [str(rest.pop("kind", "")), str(rest.get("label") or "")]
+    kind = [str(rest.pop("kind", "")), str(rest.pop("label", ""))]
     heading.append("  " + ", ".join(visible(word) for word in kind if word), style="dim")
     pieces = [rendered(heading, width=FAR_TOO_WIDE, colour=colour)]
     if "description" in rest:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from kpilayer.errors import Issue
     from kpilayer.project import Project
 
-# ----------------------------------------------------------------------------------------- compile
+# ------------------------------------------------------------------------------------------ compile
 
 
 @command(
@@ -80,7 +80,7 @@ def print_compiled(session: Session, project: Project, question: Question) -> No
     _say_notices(session, compiled.notices)
 
 
-# ------------------------------------------------------------------------------------------- query
+# -------------------------------------------------------------------------------------------- query
 
 
 @command(
@@ -108,8 +108,10 @@ def query(session: Session, question: Question, dry_run: bool) -> None:
     if dry_run:
         print_compiled(session, project, question)
         return
-    with Progress(session, "Running"):
-        result = project.query(**question.arguments())
+    with Progress(session, "Running") as progress:
+        result = project.query(
+            **question.arguments(), on_progress=lambda done, _seconds: progress("Running", done)
+        )
     if session.verbose:
         say(session, result.sql.rstrip("\n") + "\n")
     write_result(session, result)
@@ -142,7 +144,7 @@ def _say_notices(session: Session, notices: Iterable[Issue]) -> None:
         show_issues(notices)
 
 
-# ------------------------------------------------------------------------------------------- debug
+# -------------------------------------------------------------------------------------------- debug
 
 
 @command("debug", examples=("kpilayer debug", "kpilayer debug -t prod"))

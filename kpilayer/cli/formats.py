@@ -24,7 +24,7 @@ FAR_TOO_WIDE: Final = 100_000
 """Columns of a pretended terminal that cuts no piped table."""
 
 
-# ------------------------------------------------------------------------------------------ text
+# --------------------------------------------------------------------------------------------- text
 
 
 def plain(value: object) -> str:
@@ -76,7 +76,7 @@ def dumps(value: object) -> str:
             return dumps(plain(value))
 
 
-# ----------------------------------------------------------------------------------- file formats
+# ------------------------------------------------------------------------------------- file formats
 
 
 def as_csv(columns: Sequence[str], rows: Iterable[Row]) -> Iterator[str]:
@@ -126,7 +126,7 @@ def _markdown_cell(text: str) -> str:
     return "<br>".join(text.splitlines())
 
 
-# ------------------------------------------------------------------------------------------ tables
+# ------------------------------------------------------------------------------------------- tables
 
 
 def as_table(columns: Sequence[str], rows: Iterable[Row], *, width: int, colour: bool) -> str:

@@ -25,6 +25,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, NoReturn
 
 import click
 
+from kpilayer import __version__
 from kpilayer.cli.options import HELP_SETTINGS, CommonFlag, Session, common_flags
 from kpilayer.errors import KpilayerError, WarehouseError, did_you_mean
 
@@ -149,7 +150,7 @@ class Kpilayer(click.Group):
 def _version(ctx: click.Context, _flag: click.Parameter, wanted: bool) -> None:
     if not wanted or ctx.resilient_parsing:
         return
-    click.echo(f"kpilayer {_installed_version()}")
+    click.echo(f"kpilayer {__version__}")
     ctx.exit()
 
 
@@ -204,20 +205,11 @@ def _own_fault(error: Exception, session: Session) -> int:
     click.echo(f"internal error: {type(error).__name__}: {first_line}", err=True)
     click.echo(
         "This is a fault in kpilayer, not in the project. Please report it with the command, the\n"
-        f"version ({_installed_version()}) and what it prints "
+        f"version ({__version__}) and what it prints "
         f"{'above' if wants_traceback else 'with KPILAYER_DEBUG=1 set'}{_where_to_report()}.",
         err=True,
     )
     return OUR_FAULT
-
-
-def _installed_version() -> str:
-    from importlib.metadata import PackageNotFoundError, version
-
-    try:
-        return version("kpilayer")
-    except PackageNotFoundError:
-        return "(not installed)"
 
 
 def _where_to_report() -> str:

@@ -22,7 +22,7 @@ from kpilayer.cli import formats
 from kpilayer.cli.options import Session
 from kpilayer.errors import Issue, Location
 
-# -------------------------------------------------------------------------------------- terminals
+# ---------------------------------------------------------------------------------------- terminals
 
 
 def in_colour(stream: IO[Any]) -> bool:
@@ -46,7 +46,7 @@ def data_width(session: Session) -> int:
     return formats.FAR_TOO_WIDE
 
 
-# -------------------------------------------------------------------------------------------- data
+# --------------------------------------------------------------------------------------------- data
 
 
 def write(session: Session, text: str | Iterable[str]) -> None:
@@ -154,7 +154,7 @@ def replacing(path: Path) -> Iterator[IO[bytes]]:
             beside.unlink(missing_ok=True)
 
 
-# -------------------------------------------------------------------------------------------- talk
+# --------------------------------------------------------------------------------------------- talk
 
 
 def say(session: Session, text: str = "") -> None:
@@ -184,7 +184,7 @@ def counted(number: int, one: str) -> str:
     return f"{number:,} {one if number == 1 else many}"
 
 
-# ------------------------------------------------------------------------------------- JSON values
+# -------------------------------------------------------------------------------------- JSON values
 
 
 def issue_values(issue: Issue) -> dict[str, Any]:

@@ -22,7 +22,7 @@ from kpilayer.errors import ConfigError, Issue, listing
 if TYPE_CHECKING:
     from kpilayer.project import Project
 
-# -------------------------------------------------------------------------------------------- init
+# --------------------------------------------------------------------------------------------- init
 
 
 @command("init", examples=("kpilayer init", "kpilayer init shop && kpilayer -C shop check"))
@@ -64,7 +64,7 @@ def _project_name(folder: Path) -> str:
     return name if len(name) >= 2 else "shop"
 
 
-# -------------------------------------------------------------------------------------------- demo
+# --------------------------------------------------------------------------------------------- demo
 
 
 @command("demo", examples=("kpilayer demo", "kpilayer demo acme --scale 0.1"))

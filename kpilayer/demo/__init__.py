@@ -1,0 +1,1 @@
+"""The example company: its data, built in SQL, and the project that comes with the package."""

@@ -1,0 +1,1 @@
+"""Text to definitions: files, YAML, Jinja, and decoding."""

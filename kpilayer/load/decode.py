@@ -184,14 +184,16 @@ def _decode_metric(
     metric_type = _METRICS.get(kind) if isinstance(kind, str) else None
     if metric_type is None:
         message = f"`{kind}` is not a type of metric"
-        hint = did_you_mean(str(kind), [*_METRICS, *METRIC_TYPES_NOT_YET])
-        hint = hint or f"types: {listing(tuple(_METRICS))}"
+        near = did_you_mean(str(kind), [*_METRICS, *METRIC_TYPES_NOT_YET])
+        hint = near or f"types: {listing(tuple(_METRICS))}"
         found.issues.append(Issue("bad-value", message, document.at((*path, "type")), hint))
         found.broken.add(("metric", name))
         return
     kept = _rendered(document, path, entry, templates, found)
     kept = _known_keys(document, path, kept, "metric", found)
-    metric = _decoded(metric_type, {**kept, "type": kind}, document, path, found, f"metric `{name}`")
+    metric = _decoded(
+        metric_type, {**kept, "type": kind}, document, path, found, f"metric `{name}`"
+    )
     _keep("metric", found.metrics, metric, entry, document, path, found, before)
 
 
@@ -205,7 +207,7 @@ def _keep(
     found: Decoded,
     before: int,
 ) -> None:
-    """Files a definition under its name, unless it is broken, disabled or the second of its name."""
+    """Files a definition under its name, unless broken, disabled or the second of its name."""
     name = value.name if value is not None else str(entry.get("name", "")).lower()
     key: Key = (kind, name)
     first = found.places.get(key)
@@ -253,7 +255,7 @@ def _line(document: Document, path: YamlPath, text: str, line: int) -> Any:
 def _known_keys(
     document: Document, path: YamlPath, value: Mapping[str, Any], place: str, found: Decoded
 ) -> dict[str, Any]:
-    """The mapping without ignored keys; keys that cannot be computed yet are reported, and dropped."""
+    """The mapping without ignored keys, and without those that cannot be computed yet."""
     kept: dict[str, Any] = {}
     for key, inner in value.items():
         here = (*path, key)
@@ -280,7 +282,12 @@ def _known_keys(
 
 
 def _decoded(
-    kind: type[_T], data: dict[str, Any], document: Document, path: YamlPath, found: Decoded, label: str
+    kind: type[_T],
+    data: dict[str, Any],
+    document: Document,
+    path: YamlPath,
+    found: Decoded,
+    label: str,
 ) -> _T | None:
     try:
         return kind.model_validate(data)
@@ -294,7 +301,7 @@ def _issue(
     detail: ErrorDetails, kind: type[BaseModel], document: Document, path: YamlPath, label: str
 ) -> Issue:
     """A pydantic error as an issue at its place, with the nearest known word."""
-    steps = tuple(step for step in detail["loc"] if isinstance(step, (str, int)))
+    steps = detail["loc"]
     here = (*path, *steps)
     key = str(steps[-1]) if steps else ""
     owner = _type_at(kind, steps[:-1])

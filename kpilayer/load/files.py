@@ -44,9 +44,7 @@ def read_text(path: Path, shown: str) -> tuple[str | None, Issue | None]:
     try:
         data = path.read_bytes()
     except OSError as error:
-        return None, Issue(
-            "unreadable-file", f"cannot be read: {error.strerror}", Location(shown)
-        )
+        return None, Issue("unreadable-file", f"cannot be read: {error.strerror}", Location(shown))
     try:
         return data.decode("utf-8-sig"), None
     except UnicodeDecodeError as error:

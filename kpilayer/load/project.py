@@ -110,7 +110,7 @@ def _place_in(
     path: str, lines: tuple[str, ...], line_of: tuple[int, ...]
 ) -> Callable[[int, int, int], Location]:
     def at(line: int, column: int, length: int) -> Location:
-        """A place of the rendered text, in the template: the line is exact, the column if it fits."""
+        """A place of the rendered text, in the template: the column counts if it fits."""
         original = line_of[line - 1] if 0 < line <= len(line_of) else min(line, len(lines))
         text = lines[original - 1] if 0 < original <= len(lines) else ""
         fits = 0 < column <= len(text)

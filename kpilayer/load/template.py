@@ -191,6 +191,8 @@ class _Missing(StrictUndefined):
         exc: type[Any] = Fault,
     ) -> None:
         def fault(_: str) -> Fault:
+            if hint is not None:  # an argument left out, the first item of nothing
+                return Fault(hint.rstrip("."), word=str(name or ""))
             if obj is missing:
                 return _Unknown(f"unknown name `{name}`", word=str(name))
             return Fault(f"{_kind(obj)} has no `{name}`", word=str(name))

@@ -13,7 +13,7 @@ class ProjectConfig(Definition):
     """What kpilayer.yml says."""
 
     name: Name
-    """The project's name; also the name of its database under .kpilayer/ where no profile is set."""
+    """The project's name; also that of its database under .kpilayer/ without a profile."""
     dialect: str = "duckdb"
     """The SQL dialect in which expressions are written; never the target's."""
     model_paths: tuple[str, ...] = Field(("models",), alias="model-paths")

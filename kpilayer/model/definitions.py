@@ -45,7 +45,7 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class SqlModel:
-    """A SQL model, ``models/<name>.sql``, rendered. ``at(line, column, length)`` is in the template."""
+    """A SQL model, ``models/<name>.sql``, rendered; ``at`` leads from it to the template."""
 
     name: str
     path: str

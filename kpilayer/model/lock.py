@@ -18,7 +18,7 @@ class LockedColumn:
 
 @dataclass(frozen=True, slots=True)
 class LockedRelation:
-    """A table, file or SQL model: its columns in order, and the keys that the warehouse enforces."""
+    """A table, file or SQL model: columns in order, and the keys that the warehouse enforces."""
 
     columns: tuple[LockedColumn, ...]
     keys: tuple[tuple[str, ...], ...] = ()

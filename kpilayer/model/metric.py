@@ -173,4 +173,4 @@ Metric = SimpleMetric | RatioMetric | DerivedMetric
 
 
 def _fail(code: str, message: str, key: str) -> None:
-    raise PydanticCustomError(code, message, {"key": key})  # type: ignore[arg-type]
+    raise PydanticCustomError(code, message, {"key": key})

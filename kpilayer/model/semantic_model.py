@@ -44,7 +44,7 @@ class Entity(Definition):
     """Grouping and metadata."""
 
     @property
-    def key(self) -> str:
+    def sql(self) -> str:
         """The key as SQL."""
         return self.expr or self.name
 
@@ -160,7 +160,7 @@ class DerivedSemantics(Definition):
 
 
 class Model(Definition):
-    """A table, file or query described for analysis. One row of it is what its primary entity names."""
+    """A table, file or query described for analysis; its primary entity names one row."""
 
     name: Name
     """The name that metrics and `ref` use."""
@@ -169,7 +169,7 @@ class Model(Definition):
     label: str | None = None
     """A name for people."""
     relation: str | None = None
-    """The table or view, as `schema.table`; by default models/<name>.sql, else <target schema>.<name>."""
+    """The table or view, `schema.table`; else models/<name>.sql, else <target schema>.<name>."""
     path: str | None = None
     """A Parquet or CSV file or glob, on engines that read files; relative to the project."""
     semantic_model: bool = True

@@ -1,0 +1,1 @@
+"""A question to a plan: bound names, nodes, rewrites."""

@@ -13,7 +13,6 @@ from datetime import datetime, timedelta
 from sqlglot import exp
 
 from kpilayer import address, expr, grain
-from kpilayer.address import METRIC_TIME
 from kpilayer.catalog import Catalog
 from kpilayer.columns import TimedColumn, resolve_name, time_column
 from kpilayer.errors import Issue, Location, Severity, did_you_mean, listing
@@ -53,7 +52,7 @@ class BoundQuery:
 
     metrics: tuple[tuple[str, Formula], ...]
     keys: tuple[Key, ...]
-    where: tuple[exp.Expression, ...]
+    where: tuple[exp.Expr, ...]
     range: Range | None
     order: tuple[tuple[str, bool], ...]
     limit: int | None
@@ -91,13 +90,15 @@ def bind(query: Query, graph: JoinGraph) -> tuple[BoundQuery | None, list[Issue]
     return BoundQuery(tuple(metrics), tuple(keys), where, span, order, query.limit), issues
 
 
-def _asked(argument: str, text: str, word: str | None = None, offset: int | None = None) -> Location:
+def _asked(
+    argument: str, text: str, word: str | None = None, offset: int | None = None
+) -> Location:
     """A place in what the caller wrote: the argument's name stands for the file."""
     start = offset if offset is not None else max(text.find(word), 0) if word else 0
     return Location(argument, 1, start + 1, len(word or text), text)
 
 
-# ----------------------------------------------------------------------------------------- metrics
+# ------------------------------------------------------------------------------------------ metrics
 
 
 def _metrics(query: Query, catalog: Catalog, issues: list[Issue]) -> Iterator[tuple[str, Formula]]:
@@ -155,7 +156,7 @@ def own_grain(graph: JoinGraph, model: str, time: str | None) -> str | None:
     return None
 
 
-# ------------------------------------------------------------------------------------------- names
+# -------------------------------------------------------------------------------------------- names
 
 
 def _key(
@@ -183,7 +184,12 @@ def _key(
 
 
 def _unreached(
-    why: Unreached, argument: str, text: str, metric: str, count: int, word: str | None = None,
+    why: Unreached,
+    argument: str,
+    text: str,
+    metric: str,
+    count: int,
+    word: str | None = None,
     offset: int | None = None,
 ) -> Issue:
     message = f"{why.message} (for metric `{metric}`)" if count > 1 else why.message
@@ -192,7 +198,7 @@ def _unreached(
 
 def _conditions(
     query: Query, graph: JoinGraph, homes: dict[Home, str], issues: list[Issue]
-) -> Iterator[exp.Expression]:
+) -> Iterator[exp.Expr]:
     for text in query.where:
         snippet = expr.parse(text, graph.catalog.dialect)
         sound = True
@@ -231,7 +237,7 @@ def _bare(why: Unreached, name: str, graph: JoinGraph, home: Home) -> Unreached:
     return Unreached("bare-column", message, f"write `{places[0].address}`")
 
 
-# -------------------------------------------------------------------------------------------- time
+# --------------------------------------------------------------------------------------------- time
 
 
 def _range(
@@ -298,14 +304,16 @@ def _partial_periods(span: Range, unit: str) -> Iterator[Issue]:
             yield Issue("partial-period", message, severity="notice")
 
 
-# ------------------------------------------------------------------------------------------- order
+# -------------------------------------------------------------------------------------------- order
 
 
 def _order(
     query: Query, keys: list[Key], names: list[str], issues: list[Issue]
 ) -> Iterator[tuple[str, bool]]:
     """What was asked, then the remaining group-bys, so that a limit cuts at the same place."""
-    asked_as = {a: k.name for text, k in zip(query.group_by, keys, strict=False) for a in (text.lower(),)}
+    asked_as = {
+        a: k.name for text, k in zip(query.group_by, keys, strict=False) for a in (text.lower(),)
+    }
     seen: set[str] = set()
     for text in query.order_by:
         word = text.strip().lower()
@@ -329,8 +337,5 @@ def severity_of(problem: expr.Problem) -> Severity:
     """A problem's severity as an issue has it."""
     match problem.severity:
         case "warning" | "notice":
-            return problem.severity  # type: ignore[return-value]
+            return problem.severity
     return "error"
-
-
-__all__ = ["METRIC_TIME", "BoundQuery", "Home", "Key", "Range", "bind"]

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from sqlglot import exp
 
 from kpilayer import expr
-from kpilayer.catalog import Catalog
+from kpilayer.catalog import Catalog, Relation
 from kpilayer.columns import TimedColumn, resolve_name, time_column
 from kpilayer.errors import Issue, Location
 from kpilayer.formula import Atom, Formula
 from kpilayer.join_graph import JoinGraph, Reached, Step
-from kpilayer.model.semantic_model import Dimension
 from kpilayer.plan.bind import BoundQuery, Home, Range, severity_of
 from kpilayer.plan.conditions import all_of, any_of, between, bind_condition, moment, timed
 from kpilayer.plan.naming import branch_names, measure_names, scan_alias
@@ -30,7 +29,6 @@ from kpilayer.plan.nodes import (
     Sort,
     Source,
     Subquery,
-    branches,
     scans,
 )
 
@@ -52,10 +50,11 @@ def build(query: BoundQuery, graph: JoinGraph) -> tuple[Plan, list[Issue]]:
     top = parts[0] if len(parts) == 1 else Combine("combined", parts)
     project = Project(top, tuple(_columns(query, columns, top, graph.catalog)))
     root = Sort(project, query.order, query.limit)
-    return Plan(root, _subqueries(root, graph.catalog)), notices
+    read = [scan.relation for part in parts for scan in scans(part.input)]
+    return Plan(root, subqueries(read, graph.catalog)), notices
 
 
-# ------------------------------------------------------------------------------- one scan, one branch
+# ----------------------------------------------------------------------------- one scan, one branch
 
 
 @dataclass(slots=True)
@@ -66,15 +65,15 @@ class _Reader:
     graph: JoinGraph
     paths: dict[tuple[Step, ...], None] = field(default_factory=dict)
 
-    def value(self, reached: Reached) -> exp.Expression:
+    def value(self, reached: Reached) -> exp.Expr:
         """The SQL of a column, qualified by the alias of its scan."""
         for length in range(1, len(reached.path) + 1):
             self.paths.setdefault(reached.path[:length])
         element = reached.element
-        text = element.sql if isinstance(element, Dimension) else element.key
+        text = element.sql
         return self.sql(text, reached.path)
 
-    def sql(self, text: str, path: tuple[Step, ...]) -> exp.Expression:
+    def sql(self, text: str, path: tuple[Step, ...]) -> exp.Expr:
         """A snippet over the model at the end of a path."""
         return qualified(self.graph.catalog.snippet(text).tree, self.alias(path))
 
@@ -145,7 +144,7 @@ def _needs_rows(atom: Atom, is_filtered: bool, is_grouped: bool) -> bool:
     return atom.agg in ("count_distinct", "approx_count_distinct") and is_filtered and is_grouped
 
 
-def _groupable(tree: exp.Expression) -> exp.Expression:
+def _groupable(tree: exp.Expr) -> exp.Expr:
     """A constant as a key must not read as the position of a column."""
     if tree.find(exp.Column) is not None:
         return tree
@@ -153,8 +152,8 @@ def _groupable(tree: exp.Expression) -> exp.Expression:
 
 
 def _bound(
-    tree: exp.Expression, argument: str, home: Home, reader: _Reader, notices: list[Issue]
-) -> exp.Expression:
+    tree: exp.Expr, argument: str, home: Home, reader: _Reader, notices: list[Issue]
+) -> exp.Expr:
     def resolve(name: str) -> TimedColumn:
         found = resolve_name(reader.graph, *home, name)
         assert isinstance(found, TimedColumn), f"`{name}` was resolved when the query was bound"
@@ -168,14 +167,12 @@ def _bound(
     return bind_condition(tree, resolve, lambda column: reader.value(column.reached), report)
 
 
-def _own_condition(
-    text: str, atom: Atom, reader: _Reader, notices: list[Issue]
-) -> exp.Expression:
+def _own_condition(text: str, atom: Atom, reader: _Reader, notices: list[Issue]) -> exp.Expr:
     tree = reader.graph.catalog.snippet(text).tree
     return _bound(tree, f"metric {atom.metric}", (atom.model, atom.time), reader, notices)
 
 
-def _in_range(span: Range, home: Home, reader: _Reader) -> list[exp.Expression]:
+def _in_range(span: Range, home: Home, reader: _Reader) -> list[exp.Expr]:
     reached = time_column(reader.graph, *home)
     assert isinstance(reached, Reached), "checked when the query was bound"
     value = reader.value(reached)
@@ -196,34 +193,34 @@ def _joined(reader: _Reader) -> Source:
         source = Join(
             source,
             Scan(catalog.relation(step.right), reader.alias(path)),
-            left_key=reader.sql(step.entity.key, path[:-1]),
-            right_key=reader.sql(step.key.key, path),
+            left_key=reader.sql(step.entity.sql, path[:-1]),
+            right_key=reader.sql(step.key.sql, path),
             right_key_is_unique=step.key.is_unique,
         )
     return source
 
 
-def _filtered(source: Source, conditions: list[exp.Expression]) -> Source:
+def _filtered(source: Source, conditions: list[exp.Expr]) -> Source:
     unique = list(dict.fromkeys(c for whole in conditions for c in expr.conjuncts(whole)))
     condition = all_of(unique)
     return Filter(source, condition) if condition is not None else source
 
 
-def qualified(tree: exp.Expression, table: str) -> exp.Expression:
+def qualified(tree: exp.Expr, table: str) -> exp.Expr:
     """A copy of a snippet whose columns carry the alias of their scan."""
-    copy = tree.copy()
+    copy = tree.unnest().copy()
     for column in list(copy.find_all(exp.Column)):
         column.set("table", exp.to_identifier(table, quoted=False))
     return copy
 
 
-# ----------------------------------------------------------------------------------- results, inputs
+# ---------------------------------------------------------------------------------- results, inputs
 
 
 def _columns(
     query: BoundQuery, columns: dict[Atom, str], top: Aggregate | Combine, catalog: Catalog
 ) -> Iterator[Column]:
-    def value(tree: Formula) -> exp.Expression:
+    def value(tree: Formula) -> exp.Expr:
         """A formula over the columns of the node that holds its atoms."""
         if isinstance(tree, Atom):
             return exp.column(columns[tree], table=top.name)
@@ -237,23 +234,20 @@ def _columns(
         yield Column(name, value(tree))
 
 
-def _subqueries(root: Sort, catalog: Catalog) -> tuple[Subquery, ...]:
-    """The SQL models below a plan, those that others read first."""
+def subqueries(relations: Iterable[Relation], catalog: Catalog) -> tuple[Subquery, ...]:
+    """The SQL models among relations, with those that they read, which come first."""
     found: dict[str, Subquery] = {}
 
-    def visit(query: str) -> None:
-        if query in found:
+    def visit(relation: Relation) -> None:
+        if relation.kind != "query" or relation.query in found:
             return
-        reads = catalog.query_reads(query)
-        for relation in reads.values():
-            if relation.kind == "query":
-                visit(relation.query)
-        tree = catalog.queries[query]
-        found[query] = Subquery(f"{query}_model", query, tree, tuple(reads.items()))
+        reads = catalog.query_reads(relation.query)
+        for read in reads.values():
+            visit(read)
+        tree = catalog.queries[relation.query]
+        name = f"{relation.query}_model"
+        found[relation.query] = Subquery(name, relation.query, tree, tuple(reads.items()))
 
-    for branch in branches(root.input.input):
-        for scan in scans(branch.input):
-            if scan.relation.kind == "query":
-                visit(scan.relation.query)
+    for relation in relations:
+        visit(relation)
     return tuple(found.values())
-

@@ -18,7 +18,7 @@ from sqlglot import exp
 from kpilayer import expr, grain
 from kpilayer.columns import TimedColumn
 
-_MIRROR: Final[dict[type[exp.Expression], type[exp.Expression]]] = {
+_MIRROR: Final[dict[type[exp.Expr], type[exp.Expr]]] = {
     exp.EQ: exp.EQ,
     exp.NEQ: exp.NEQ,
     exp.LT: exp.GT,
@@ -28,13 +28,11 @@ _MIRROR: Final[dict[type[exp.Expression], type[exp.Expression]]] = {
 }
 
 Resolve = Callable[[str], TimedColumn]
-Value = Callable[[TimedColumn], exp.Expression]
+Value = Callable[[TimedColumn], exp.Expr]
 Report = Callable[[expr.Problem], None]
 
 
-def bind_condition(
-    tree: exp.Expression, resolve: Resolve, value: Value, report: Report
-) -> exp.Expression:
+def bind_condition(tree: exp.Expr, resolve: Resolve, value: Value, report: Report) -> exp.Expr:
     """A copy of a condition over columns: ``value`` gives the raw SQL of what ``resolve`` finds.
 
     Literals that are no dates where dates are compared, and those that were moved, are reported.
@@ -46,28 +44,27 @@ def bind_condition(
             node.replace(bound)
     for column in [c for c in holder.find_all(exp.Column) if not c.table]:
         column.replace(_operand(timed(resolve(column.name), value)))
-    return holder.this
+    result: exp.Expr = holder.this
+    return result
 
 
-def timed(column: TimedColumn, value: Value) -> exp.Expression:
+def timed(column: TimedColumn, value: Value) -> exp.Expr:
     """A column at its grain, or its date part, or as it is."""
     if column.part is not None:
         return expr.part(column.part, value(column))
     return expr.trunc(column.grain, value(column)) if column.grain else value(column)
 
 
-def moment(when: datetime, is_day: bool) -> exp.Expression:
+def moment(when: datetime, is_day: bool) -> exp.Expr:
     """A literal DATE, or TIMESTAMP."""
     if is_day and when.time() == time():
         return exp.cast(exp.Literal.string(when.date().isoformat()), "date")
     return exp.cast(exp.Literal.string(when.isoformat(sep=" ")), "timestamp")
 
 
-def between(
-    value: exp.Expression, lower: exp.Expression | None, upper: exp.Expression | None
-) -> exp.Expression | None:
+def between(value: exp.Expr, lower: exp.Expr | None, upper: exp.Expr | None) -> exp.Expr | None:
     """``lower <= value < upper``, as far as there are bounds."""
-    parts: list[exp.Expression] = []
+    parts: list[exp.Expr] = []
     if lower is not None:
         parts.append(exp.GTE(this=_operand(value.copy()), expression=lower))
     if upper is not None:
@@ -75,17 +72,17 @@ def between(
     return all_of(parts)
 
 
-def all_of(parts: list[exp.Expression]) -> exp.Expression | None:
+def all_of(parts: list[exp.Expr]) -> exp.Expr | None:
     """The AND of conditions; None where there are none."""
     return _joined(exp.And, parts)
 
 
-def any_of(parts: list[exp.Expression]) -> exp.Expression | None:
+def any_of(parts: list[exp.Expr]) -> exp.Expr | None:
     """The OR of conditions; None where there are none."""
     return _joined(exp.Or, parts)
 
 
-def _joined(kind: type[exp.Expression], parts: list[exp.Expression]) -> exp.Expression | None:
+def _joined(kind: type[exp.Expr], parts: list[exp.Expr]) -> exp.Expr | None:
     if not parts:
         return None
     if len(parts) == 1:
@@ -100,14 +97,14 @@ def _joined(kind: type[exp.Expression], parts: list[exp.Expression]) -> exp.Expr
     return tree
 
 
-def _operand(tree: exp.Expression) -> exp.Expression:
+def _operand(tree: exp.Expr) -> exp.Expr:
     binds_weakly = isinstance(tree, (exp.Binary, exp.Unary, exp.Predicate, exp.Interval))
     return exp.Paren(this=tree) if binds_weakly and not isinstance(tree, exp.Paren) else tree
 
 
 def _period_comparison(
-    node: exp.Expression, resolve: Resolve, value: Value, report: Report
-) -> exp.Expression | None:
+    node: exp.Expr, resolve: Resolve, value: Value, report: Report
+) -> exp.Expr | None:
     """The comparison of a truncated time with literals as a range; None for anything else."""
     kind, name, literals = _sides(node)
     if name is None or any(text is None for text in literals):
@@ -119,7 +116,9 @@ def _period_comparison(
     for text in literals:
         parsed = grain.parse_moment(text or "")
         if parsed is None:
-            message = f"`{text}` is not a date or time: {column.asked.base} is compared with ISO dates"
+            message = (
+                f"`{text}` is not a date or time: {column.asked.base} is compared with ISO dates"
+            )
             report(expr.Problem("bad-value", message, word=text))
             return None
         start = grain.truncate(parsed[0], column.grain)
@@ -130,21 +129,24 @@ def _period_comparison(
     return _range(kind, value(column), column.grain, starts)
 
 
-def _range(
-    kind: type[exp.Expression], raw: exp.Expression, unit: str, starts: list[datetime]
-) -> exp.Expression:
+def _range(kind: type[exp.Expr], raw: exp.Expr, unit: str, starts: list[datetime]) -> exp.Expr:
     first, last = starts[0], starts[-1]
     is_day = grain.is_date(unit)
     start, after = moment(first, is_day), moment(grain.next_period(last, unit), is_day)
     inside = between(raw, start, after)
-    choices: dict[type[exp.Expression], exp.Expression | None] = {
+    choices: dict[type[exp.Expr], exp.Expr | None] = {
         exp.GTE: between(raw, start, None),
         exp.LT: between(raw, None, start),
         exp.GT: between(raw, moment(grain.next_period(first, unit), is_day), None),
         exp.LTE: between(raw, None, after),
         exp.EQ: inside,
         exp.Between: inside,
-        exp.NEQ: any_of([exp.LT(this=_operand(raw.copy()), expression=start), exp.GTE(this=_operand(raw.copy()), expression=after)]),
+        exp.NEQ: any_of(
+            [
+                exp.LT(this=_operand(raw.copy()), expression=start),
+                exp.GTE(this=_operand(raw.copy()), expression=after),
+            ]
+        ),
     }
     tree = choices[kind]
     assert tree is not None, "every comparison has a bound"
@@ -152,8 +154,8 @@ def _range(
 
 
 def _sides(
-    node: exp.Expression,
-) -> tuple[type[exp.Expression], exp.Column | None, list[str | None]]:
+    node: exp.Expr,
+) -> tuple[type[exp.Expr], exp.Column | None, list[str | None]]:
     """The comparison's kind with the name on the left, the name, and the literals."""
     if isinstance(node, exp.Between):
         name = node.this if isinstance(node.this, exp.Column) else None
@@ -165,7 +167,7 @@ def _sides(
     return type(node), None, []
 
 
-def _literal(tree: exp.Expression) -> str | None:
+def _literal(tree: exp.Expr) -> str | None:
     """The text of a string literal, also as DATE '..' or TIMESTAMP '..'."""
     if isinstance(tree, exp.Cast) and tree.to.is_type("date", "timestamp", "datetime"):
         tree = tree.this

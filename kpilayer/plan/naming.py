@@ -28,7 +28,7 @@ def scan_alias(graph: JoinGraph, model: str, path: tuple[Step, ...]) -> str:
 
 
 def branch_names(homes: list[Home], query: BoundQuery, catalog: Catalog) -> list[str]:
-    """`invoices_by_month`, `invoices_total`: one name for each branch, apart from all tables' names."""
+    """`invoices_by_month`, `invoices_total`: a name for each branch, apart from all tables'."""
     keys = [_short(key.name) for key in query.keys]
     ending = f"by_{'_'.join(keys)}" if keys else "total"
     taken = {*_table_names(catalog), "combined"}
@@ -61,7 +61,7 @@ def _table_names(catalog: Catalog) -> Iterator[str]:
 
 
 def measure_names(query: BoundQuery) -> dict[Atom, str]:
-    """A column's name for each atom: its metric's name where that is free, else what sets it apart."""
+    """A column's name for each atom: its metric's where that is free, else what sets it apart."""
     taken = {key.name for key in query.keys}
     found: dict[Atom, str] = {}
     asked = {name for name, _ in query.metrics}

@@ -25,12 +25,12 @@ class Scan:
 
 @dataclass(frozen=True, slots=True)
 class Join:
-    """Each row of ``left`` once, with the columns of the one matching row of ``right``, or NULLs."""
+    """Each row of ``left`` once, with the columns of the matching row of ``right``, or NULLs."""
 
     left: Source
     right: Scan
-    left_key: exp.Expression
-    right_key: exp.Expression
+    left_key: exp.Expr
+    right_key: exp.Expr
     right_key_is_unique: bool
 
     def __post_init__(self) -> None:
@@ -43,7 +43,7 @@ class Filter:
     """The rows of ``input`` for which ``condition`` is true."""
 
     input: Source
-    condition: exp.Expression
+    condition: exp.Expr
 
     def __post_init__(self) -> None:
         _only_from(self.condition, self.input)
@@ -57,7 +57,7 @@ class Column:
     """A named expression."""
 
     name: str
-    value: exp.Expression
+    value: exp.Expr
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,8 +69,8 @@ class Measure:
 
     name: str
     agg: str
-    value: exp.Expression
-    condition: exp.Expression | None = None
+    value: exp.Expr
+    condition: exp.Expr | None = None
     percentile: float | None = None
     discrete: bool = False
     needs_rows: bool = False
@@ -189,7 +189,7 @@ def scans(source: Source) -> Iterator[Scan]:
             yield from scans(source.input)
 
 
-def _only_from(tree: exp.Expression, source: Source) -> None:
+def _only_from(tree: exp.Expr, source: Source) -> None:
     known = aliases(source)
     for column in tree.find_all(exp.Column):
         assert column.table in known, f"column `{column.sql()}` comes from no scan below"

@@ -10,7 +10,7 @@ class Query:
     """Metrics by group-bys. ``where`` holds SQL conditions over group-by names, all of which hold.
 
     ``start`` and ``end`` are inclusive ISO dates or times, widened to whole periods of the smallest
-    queried grain unless ``exact``. ``order_by`` names output columns, ``-`` in front for descending.
+    queried grain unless ``exact``. ``order_by`` names output columns, ``-`` in front descending.
     """
 
     metrics: tuple[str, ...]

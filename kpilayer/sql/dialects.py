@@ -1,7 +1,7 @@
 """Everything that differs between warehouses, as tables and small functions.
 
-A dialect is *verified* when the engine tests execute it. The others use sqlglot's spelling as it is,
-and are printed only on request.
+A dialect is *verified* when the engine tests execute it. The others use sqlglot's spelling as it
+is, and are printed only on request.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ from sqlglot import exp
 
 from kpilayer.grain import is_date
 
-Spell = Callable[[str, exp.Expression], exp.Expression]
+Spell = Callable[[str, exp.Expr], exp.Expr]
 #: Value and measure's percentile to the aggregate.
-SpellAgg = Callable[[exp.Expression], exp.Expression]
+SpellAgg = Callable[[exp.Expr], exp.Expr]
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,20 +38,20 @@ def capabilities(dialect: str) -> Capabilities:
     return _VERIFIED.get(dialect) or Capabilities(dialect, False, _portable_trunc, _portable_part)
 
 
-# ---------------------------------------------------------------------------------- shared spellings
+# --------------------------------------------------------------------------------- shared spellings
 
 
-def call(name: str, *arguments: exp.Expression) -> exp.Expression:
+def call(name: str, *arguments: exp.Expr) -> exp.Expr:
     """A function call, spelled as given."""
     return exp.Anonymous(this=name, expressions=list(arguments))
 
 
-def double(tree: exp.Expression) -> exp.Expression:
+def double(tree: exp.Expr) -> exp.Expr:
     """A value as a double."""
     return exp.cast(tree, "double", copy=False)
 
 
-def _distinct_count(value: exp.Expression) -> exp.Expression:
+def _distinct_count(value: exp.Expr) -> exp.Expr:
     return exp.Count(this=exp.Distinct(expressions=[value]))
 
 
@@ -75,7 +75,7 @@ AGGREGATES: Final[Mapping[str, SpellAgg]] = MappingProxyType(
 )
 
 
-def percentile(value: exp.Expression, fraction: float, discrete: bool) -> exp.Expression:
+def percentile(value: exp.Expr, fraction: float, discrete: bool) -> exp.Expr:
     """An exact percentile: a value of the data, or interpolated between two as a double."""
     kind = exp.PercentileDisc if discrete else exp.PercentileCont
     inner = value if discrete else double(value)
@@ -83,31 +83,31 @@ def percentile(value: exp.Expression, fraction: float, discrete: bool) -> exp.Ex
     return exp.WithinGroup(this=kind(this=exp.Literal.number(repr(fraction))), expression=order)
 
 
-def _date_trunc(grain: str, value: exp.Expression) -> exp.Expression:
+def _date_trunc(grain: str, value: exp.Expr) -> exp.Expr:
     truncated = call("DATE_TRUNC", exp.Literal.string(grain), value)
     return exp.cast(truncated, "date", copy=False) if is_date(grain) else truncated
 
 
-def _extract(part: str, value: exp.Expression) -> exp.Expression:
+def _extract(part: str, value: exp.Expr) -> exp.Expr:
     unit = {"dow": "ISODOW"}.get(part, part.upper())
     extracted = exp.Extract(this=exp.var(unit), expression=value)
     return exp.cast(extracted, "int", copy=False)
 
 
-def _portable_trunc(grain: str, value: exp.Expression) -> exp.Expression:
+def _portable_trunc(grain: str, value: exp.Expr) -> exp.Expr:
     truncated = exp.TimestampTrunc(this=value, unit=exp.var(grain.upper()))
     return exp.cast(truncated, "date", copy=False) if is_date(grain) else truncated
 
 
-def _portable_part(part: str, value: exp.Expression) -> exp.Expression:
+def _portable_part(part: str, value: exp.Expr) -> exp.Expr:
     unit = {"dow": "DAYOFWEEKISO", "doy": "DAYOFYEAR"}.get(part, part.upper())
     return exp.Extract(this=exp.var(unit), expression=value)
 
 
-# ------------------------------------------------------------------------------------------ dialects
+# ----------------------------------------------------------------------------------------- dialects
 
 
-def _first_of_sorted(value: exp.Expression) -> exp.Expression:
+def _first_of_sorted(value: exp.Expr) -> exp.Expr:
     """PostgreSQL has no MIN of booleans, and ANY_VALUE only since 16."""
     order = exp.Order(this=value, expressions=[exp.Ordered(this=value.copy(), nulls_first=False)])
     array = exp.Paren(this=exp.ArrayAgg(this=order))

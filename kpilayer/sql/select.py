@@ -1,4 +1,4 @@
-"""A plan to one SELECT of named CTEs: a function per node, and what differs per dialect from tables.
+"""A plan to one SELECT of named CTEs: a function per node; what differs per dialect is a table.
 
 Every column is qualified, names are quoted where a dialect needs it, and equal plans give equal
 bytes. Rows are ordered with NULLs last both ways.
@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from sqlglot import exp
+from sqlglot import ErrorLevel, exp
 from sqlglot.errors import UnsupportedError
 
 from kpilayer import expr
@@ -29,7 +29,6 @@ from kpilayer.plan.nodes import (
     Sort,
     Source,
     Subquery,
-    branches,
 )
 from kpilayer.sql.dialects import AGGREGATES, VERIFIED, Capabilities, call, capabilities, percentile
 from kpilayer.sql.reserved import RESERVED
@@ -49,14 +48,25 @@ def generate(plan: Plan, dialect: str, schema: str) -> exp.Select:
     return tree
 
 
+def read_all(
+    relation: Relation, subqueries: tuple[Subquery, ...], dialect: str, schema: str
+) -> exp.Select:
+    """The SELECT of every column of a relation; ``subqueries`` are the SQL models that it needs."""
+    generator = _Generator(capabilities(dialect), schema)
+    select = exp.Select(expressions=[exp.Star()])
+    select = select.from_(generator.table(relation, "relation"), copy=False)
+    for subquery in subqueries:
+        name = exp.to_identifier(subquery.name)
+        select = select.with_(name, generator.subquery(subquery), copy=False)
+    return _quoted(select)
+
+
 def to_sql(tree: exp.Select, dialect: str) -> str:
     """The text of a SELECT, laid out for reading.
 
     Raises:
         QueryError: `unsupported-in-dialect`, where sqlglot knows that it is.
     """
-    from sqlglot import ErrorLevel
-
     try:
         return str(tree.sql(dialect=dialect, pretty=True, unsupported_level=ErrorLevel.RAISE))
     except UnsupportedError as error:
@@ -73,13 +83,12 @@ class _Generator:
 
     def plan(self, plan: Plan) -> exp.Select:
         select, ctes = self.sort(plan.root)
-        for subquery in reversed(plan.subqueries):
-            ctes = [(subquery.name, self.subquery(subquery)), *ctes]
-        for name, query in ctes:
+        models = [(subquery.name, self.subquery(subquery)) for subquery in plan.subqueries]
+        for name, query in (*models, *ctes):
             select = select.with_(exp.to_identifier(name), query, copy=False)
         return _quoted(select)
 
-    # ---------------------------------------------------------------------------- result and branches
+    # -------------------------------------------------------------------------- result and branches
 
     def sort(self, node: Sort) -> tuple[exp.Select, list[tuple[str, exp.Query]]]:
         select, ctes = self.project(node.input)
@@ -133,7 +142,7 @@ class _Generator:
 
     def _arm(self, node: Combine, index: int) -> exp.Select:
         here = node.branches[index]
-        columns = [exp.column(k.name, table=here.name) for k in here.keys]
+        columns: list[exp.Expr] = [exp.column(k.name, table=here.name) for k in here.keys]
         for position, branch in enumerate(node.branches):
             for measure in branch.measures:
                 if branch is here:
@@ -150,7 +159,7 @@ class _Generator:
         """One row per group. MAX picks the one value that is there; SUM would widen its type."""
         keys = [k.name for k in node.branches[0].keys]
         values = [m.name for b in node.branches for m in b.measures]
-        columns: dict[str, exp.Expression] = {k: exp.column(k, table=_STACKED) for k in keys}
+        columns: dict[str, exp.Expr] = {k: exp.column(k, table=_STACKED) for k in keys}
         for name in values:
             largest = exp.Max(this=exp.column(name, table=_STACKED))
             columns[name] = exp.alias_(largest, name)
@@ -159,7 +168,7 @@ class _Generator:
         return select.group_by(*(columns[k].copy() for k in keys), copy=False)
 
     def aggregate(self, node: Aggregate, wanted: list[str] | None = None) -> exp.Select:
-        columns: dict[str, exp.Expression] = {}
+        columns: dict[str, exp.Expr] = {}
         for key in node.keys:
             columns[key.name] = exp.alias_(self.spelled(key.value), key.name)
         for measure in node.measures:
@@ -170,7 +179,7 @@ class _Generator:
             select = select.group_by(*(self.spelled(k.value) for k in node.keys), copy=False)
         return select
 
-    # ------------------------------------------------------------------------------------------ rows
+    # ----------------------------------------------------------------------------------------- rows
 
     def source(self, select: exp.Select, node: Source) -> exp.Select:
         match node:
@@ -200,7 +209,7 @@ class _Generator:
         catalog, db, this = (None, None, *parts)[-3:]
         return exp.table_(this, db=db, catalog=catalog, alias=alias)
 
-    def _file(self, path: str) -> exp.Expression:
+    def _file(self, path: str) -> exp.Expr:
         readers = self.dialect.file_readers
         ending = path.removesuffix(".gz").rsplit(".", 1)[-1].lower()
         if not readers:
@@ -221,12 +230,12 @@ class _Generator:
                 table.replace(self.table(reads[name], table.alias or name))
         return tree
 
-    # ----------------------------------------------------------------------------------- expressions
+    # ---------------------------------------------------------------------------------- expressions
 
-    def spelled(self, tree: exp.Expression) -> exp.Expression:
+    def spelled(self, tree: exp.Expr) -> exp.Expr:
         """A copy with semantic functions in the dialect's words."""
 
-        def spell(node: exp.Expression) -> exp.Expression:
+        def spell(node: exp.Expr) -> exp.Expr:
             if not isinstance(node, exp.Anonymous) or node.name not in (expr.TRUNC, expr.PART):
                 return node
             unit, value = node.expressions
@@ -235,7 +244,7 @@ class _Generator:
 
         return tree.copy().transform(spell, copy=False)
 
-    def measure(self, measure: Measure) -> exp.Expression:
+    def measure(self, measure: Measure) -> exp.Expr:
         """An aggregation with its condition inside, so that measures can share a scan."""
         value = self.spelled(measure.value)
         condition = None if measure.condition is None else self.spelled(measure.condition)
@@ -251,28 +260,28 @@ class _Generator:
             return result
         if counts_rows:
             return exp.Nullif(this=result, expression=exp.Literal.number(0))
-        passing: exp.Expression = exp.Star()
+        passing: exp.Expr = exp.Star()
         if measure.condition is not None:
             one = exp.If(this=self.spelled(measure.condition), true=exp.Literal.number(1))
             passing = exp.Case(ifs=[one])
         some = exp.GT(this=exp.Count(this=passing), expression=exp.Literal.number(0))
         return exp.Case(ifs=[exp.If(this=some, true=result)])
 
-    def _aggregated(self, measure: Measure, value: exp.Expression) -> exp.Expression:
+    def _aggregated(self, measure: Measure, value: exp.Expr) -> exp.Expr:
         if measure.agg in ("median", "percentile"):
             return percentile(value, measure.percentile or 0.5, measure.discrete)
         spell = self.dialect.aggregates.get(measure.agg) or AGGREGATES[measure.agg]
         return spell(value)
 
 
-def _both(condition: exp.Expression | None, value: exp.Expression) -> exp.Expression:
+def _both(condition: exp.Expr | None, value: exp.Expr) -> exp.Expr:
     if condition is None:
         return value
     sides = [exp.Paren(this=s) if isinstance(s, exp.Or) else s for s in (condition, value)]
     return exp.And(this=sides[0], expression=sides[1])
 
 
-def _typed_null(branch: Aggregate, measure: Measure) -> exp.Expression:
+def _typed_null(branch: Aggregate, measure: Measure) -> exp.Expr:
     """A NULL of a measure's type, without knowing the type: the largest of no rows."""
     none = exp.EQ(this=exp.Literal.number(1), expression=exp.Literal.number(0))
     largest = exp.Max(this=exp.column(measure.name, table=branch.name))
@@ -280,7 +289,7 @@ def _typed_null(branch: Aggregate, measure: Measure) -> exp.Expression:
     return exp.Subquery(this=select.where(none, copy=False))
 
 
-def _is_column(tree: exp.Expression, name: str) -> bool:
+def _is_column(tree: exp.Expr, name: str) -> bool:
     return isinstance(tree, exp.Column) and tree.name == name
 
 
@@ -312,8 +321,7 @@ def check_verified(dialect: str) -> Iterator[Issue]:
     """An issue where no test has executed a dialect's SQL."""
     if dialect not in VERIFIED:
         message = f"SQL for {dialect} has not been executed by kpilayer's tests"
-        hint = f"verified dialects: {listing(list(VERIFIED))}; `--unverified` prints it all the same"
+        hint = (
+            f"verified dialects: {listing(list(VERIFIED))}; `--unverified` prints it all the same"
+        )
         yield Issue("unverified-dialect", message, hint=hint)
-
-
-__all__ = ["branches", "check_verified", "generate", "to_sql"]

@@ -136,7 +136,7 @@ def _is_a(value: object, module: str, name: str) -> bool:
     return loaded is not None and isinstance(value, getattr(loaded, name))
 
 
-# ---------------------------------------------------------------- what drivers raise
+# ------------------------------------------------------------------------------- what drivers raise
 
 
 def connection_failed(message: str, *, hint: str | None = None) -> WarehouseError:

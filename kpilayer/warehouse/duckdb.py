@@ -198,7 +198,7 @@ class DuckDB:
                     self._raw.execute(f"SET TimeZone = {_text(zone)}")
 
 
-# ---------------------------------------------------------------- opening
+# ------------------------------------------------------------------------------------------ opening
 
 
 def _prepare(raw: Any, target: Target, project_dir: Path) -> tuple[str, ...]:

@@ -98,6 +98,10 @@ class Fake:
     def load(self, *_path: Any, **_values: Any) -> Fake:
         return self
 
+    @property
+    def catalog(self) -> Any:
+        return named(metrics=self.metrics, models=self.models)
+
     def check(self) -> tuple[Issue, ...]:
         return self.issues
 

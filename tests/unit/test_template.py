@@ -160,7 +160,7 @@ def test_environment_variables_are_read_with_a_warning_each_place_once() -> None
 
 
 def test_an_unset_environment_variable_is_an_error() -> None:
-    rendered, issues = TEMPLATES.render("{{ env_var('NOPE') }}", places("{{ env_var('NOPE') }}"))
+    _, issues = TEMPLATES.render("{{ env_var('NOPE') }}", places("{{ env_var('NOPE') }}"))
     assert [i.code for i in issues] == ["env-var-in-definition", "missing-env-var"]
 
 
@@ -200,7 +200,7 @@ def test_the_second_macro_of_a_name_is_reported_where_it_stands() -> None:
     }
     templates = make(files)
     assert [(i.code, str(i.location)) for i in templates.issues] == [
-        ("duplicate-name", "macros/a.sql:1:41"),
+        ("duplicate-name", "macros/a.sql:1:40"),
         ("duplicate-name", "macros/b.sql:2:10"),
     ]
     assert [str(place) for _, place in templates.issues[1].see] == ["macros/a.sql:1:10"]
@@ -228,6 +228,12 @@ def test_a_fault_inside_a_macro_is_shown_there_and_where_it_was_used() -> None:
     assert (broken.code, str(broken.location)) == ("jinja-error", "macros/money.sql:12:3")
 
 
+def test_a_macro_without_an_argument_it_uses_says_which() -> None:
+    issue = fails("{{ inner() }}")
+    assert issue.message == "parameter 'x' was not provided"
+    assert str(issue.location) == "macros/text.sql:1:16"
+
+
 # -- errors
 
 
@@ -253,7 +259,7 @@ def test_a_fault_inside_a_macro_is_shown_there_and_where_it_was_used() -> None:
             None,
         ),
         ("{{ 1 / 0 }}", "a division by zero", "m.yml:1:1", None),
-        ("{{ 'a' + 1 }}", "`+` does not take text and a number", "m.yml:1:1", None),
+        ("{{ 'a' + 1 }}", "`+` does not take text and a number", "m.yml:1:8", None),
         ("{% for x in 5 %}{% endfor %}", "a number cannot be looped over", "m.yml:1:1", None),
         (
             "a\n\n{% if %}",
@@ -263,6 +269,7 @@ def test_a_fault_inside_a_macro_is_shown_there_and_where_it_was_used() -> None:
         ),
         ("{{ f(a=1, a=2) }}", None, "m.yml:1:1", None),
         ("{{ cents }}", "`cents` without `(..)` cannot be written as text", "m.yml:1:1", None),
+        ("{{ []|first }}", "No first item, sequence was empty", "m.yml:1:1", None),
         ("{{ 1e999 }}", "a number is too large", "m.yml:1:1", None),
     ],
 )
@@ -384,7 +391,10 @@ def test_what_other_sandboxes_offer_is_not_there(text: str) -> None:
     assert fails(text).code == "jinja-error"
 
 
-GROW = "{{% set n = namespace(x={start}) %}}{{% for i in range(99) %}}{{% set n.x = {step} %}}{{% endfor %}}"
+GROW = (
+    "{{% set n = namespace(x={start}) %}}"
+    "{{% for i in range(99) %}}{{% set n.x = {step} %}}{{% endfor %}}"
+)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,138 @@
+"""target/kpilayer/: the SQL of every metric by dialect, and manifest.json.
+
+The folder is made beside its place and moved in, so a reader sees the old set or the new one, and
+the same definitions give the same bytes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from kpilayer.address import METRIC_TIME
+from kpilayer.columns import time_column
+from kpilayer.describe import lineage_rows, metric_info, place
+from kpilayer.errors import Issue, QueryError
+from kpilayer.formula import atoms, formula
+from kpilayer.identity import Identity
+from kpilayer.join_graph import Reached
+from kpilayer.plan.query import Query
+from kpilayer.sql.compiled import Compiled, compile_query
+
+FOLDER: Final = Path("target") / "kpilayer"
+MANIFEST: Final = "manifest.json"
+
+
+@dataclass(frozen=True, slots=True)
+class CompiledFile:
+    """A file of the folder: its path inside, and its text."""
+
+    path: str
+    text: str
+
+
+def compile_all(
+    identity: Identity, name: str, dialects: Sequence[str], schema: str, *, unverified: bool = False
+) -> tuple[CompiledFile, ...]:
+    """SQL of every metric, by `metric_time` where it has one, in every dialect; the manifest last.
+
+    Raises:
+        QueryError: every metric that a dialect cannot express, at once.
+    """
+    files: list[CompiledFile] = []
+    entries: dict[str, Any] = {}
+    issues: list[Issue] = []
+    for metric in sorted(identity.catalog.metrics):
+        query = Query((metric,), (METRIC_TIME,) if _has_time(identity, metric) else ())
+        texts: dict[str, Compiled] = {}
+        for dialect in dialects:
+            try:
+                texts[dialect] = compile_query(
+                    query, identity, dialect, schema, unverified=unverified
+                )
+            except QueryError as error:
+                issues += error.issues
+        made = [CompiledFile(f"{d}/{metric}.sql", c.sql + "\n") for d, c in texts.items()]
+        files += made
+        entries[metric] = _entry(identity, metric, texts, made)
+    if issues:
+        raise QueryError(issues)
+    manifest = {"schema": "kpilayer/manifest@1", "project": name, "metrics": entries}
+    text = json.dumps(manifest, indent=2, ensure_ascii=False) + "\n"
+    return (*files, CompiledFile(MANIFEST, text))
+
+
+def _has_time(identity: Identity, metric: str) -> bool:
+    tree = formula(identity.catalog, metric)
+    found = [time_column(identity.graph, a.model, a.time) for a in atoms(tree)]
+    return all(isinstance(time, Reached) for time in found)
+
+
+def _entry(
+    identity: Identity, metric: str, texts: dict[str, Compiled], made: list[CompiledFile]
+) -> dict[str, Any]:
+    info = metric_info(identity, identity.catalog.metrics[metric])
+    return {
+        "label": info.label,
+        "description": info.description,
+        "type": info.type,
+        "unit": info.unit,
+        "format": info.format,
+        "status": info.status,
+        "group": info.group,
+        "tags": list(info.tags),
+        "fingerprint": info.fingerprint,
+        "source": place(info.location),
+        "inputs": list(info.inputs),
+        "columns": list(next(iter(texts.values())).columns) if texts else [],
+        "lineage": lineage_rows(identity, metric),
+        "sql": {
+            file.path.split("/", 1)[0]: {"path": file.path, "sha256": _sha(file.text)}
+            for file in made
+        },
+    }
+
+
+def _sha(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def write(root: Path, files: Sequence[CompiledFile]) -> Path:
+    """Replaces the folder by these files; gives the manifest's path.
+
+    Raises:
+        OSError: nothing was replaced.
+    """
+    folder = root / FOLDER
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    new = Path(tempfile.mkdtemp(prefix=".kpilayer-", dir=folder.parent))
+    try:
+        new.chmod(0o755)
+        for file in files:
+            path = new / file.path
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(file.text, encoding="utf-8", newline="\n")
+        _swap(new, folder)
+    finally:
+        shutil.rmtree(new, ignore_errors=True)
+    return folder / MANIFEST
+
+
+def _swap(new: Path, folder: Path) -> None:
+    """Two renames: between them, for an instant, there is no folder, but never half of one."""
+    old = new.with_name(new.name + "-old")
+    if folder.exists():
+        folder.replace(old)
+    try:
+        new.replace(folder)
+    except OSError:
+        if old.exists():
+            old.replace(folder)
+        raise
+    shutil.rmtree(old, ignore_errors=True)

@@ -1,0 +1,296 @@
+"""What a project holds, as plain values for lists, cards and the manifest."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from kpilayer.address import METRIC_TIME
+from kpilayer.columns import TimedColumn, resolve_name
+from kpilayer.errors import Issue, Location, QueryError, did_you_mean
+from kpilayer.formula import atoms, formula
+from kpilayer.identity import Identity
+from kpilayer.lineage import lineage
+from kpilayer.model.metric import DerivedMetric, Metric, SimpleMetric
+from kpilayer.model.semantic_model import Dimension, Entity, Model
+
+
+@dataclass(frozen=True, slots=True)
+class MetricInfo:
+    """A metric in a list."""
+
+    name: str
+    label: str
+    type: str
+    description: str | None
+    unit: str | None
+    format: str | None
+    status: str
+    group: str | None
+    tags: tuple[str, ...]
+    hidden: bool
+    fingerprint: str
+    location: Location | None
+    inputs: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ModelInfo:
+    """A semantic model in a list."""
+
+    name: str
+    description: str | None
+    relation: str
+    entities: tuple[str, ...]
+    dimensions: tuple[str, ...]
+    metrics: tuple[str, ...]
+    location: Location | None
+
+
+@dataclass(frozen=True, slots=True)
+class DimensionInfo:
+    """A group-by in a list, by the name that a query uses."""
+
+    name: str
+    type: str
+    grain: str | None
+    description: str | None
+    label: str | None
+    fingerprint: str | None
+    model: str
+
+
+@dataclass(frozen=True, slots=True)
+class EntityInfo:
+    """An entity in a list."""
+
+    name: str
+    type: str
+    description: str | None
+    model: str
+
+
+def metric_info(identity: Identity, metric: Metric) -> MetricInfo:
+    """A metric with its fingerprint and place."""
+    place = identity.catalog.definitions.at("metric", metric.name, "name")
+    return MetricInfo(
+        metric.name,
+        metric.label or metric.name,
+        metric.type,
+        metric.description,
+        metric.unit,
+        metric.format,
+        metric.status,
+        metric.config.group,
+        metric.config.tags,
+        metric.hidden,
+        identity.metric(metric.name),
+        place,
+        tuple(dict.fromkeys(i.name for i in metric.inputs)),
+    )
+
+
+def model_info(identity: Identity, model: Model) -> ModelInfo:
+    """A semantic model with the metrics over its rows."""
+    catalog = identity.catalog
+    over = [
+        m.name
+        for m in catalog.metrics.values()
+        if isinstance(m, SimpleMetric) and m.model == model.name
+    ]
+    return ModelInfo(
+        model.name,
+        model.description,
+        catalog.relation(model.name).key,
+        tuple(e.name for e in model.entities),
+        tuple(d.name for d in model.dimensions),
+        tuple(over),
+        catalog.definitions.at("model", model.name, "name"),
+    )
+
+
+def dimensions(identity: Identity, metrics: Sequence[str] = ()) -> tuple[DimensionInfo, ...]:
+    """What all of the metrics can be grouped by; without metrics, every dimension there is."""
+    if not metrics:
+        return tuple(_all_dimensions(identity))
+    homes = _homes(identity, metrics)
+    found: dict[str, DimensionInfo] = {}
+    times = [resolve_name(identity.graph, *home, METRIC_TIME) for home in homes]
+    if all(isinstance(t, TimedColumn) for t in times):
+        grains = [t.grain for t in times if isinstance(t, TimedColumn) and t.grain]
+        about = "the time axis that metrics share: each metric's own time dimension"
+        found[METRIC_TIME] = DimensionInfo(METRIC_TIME, "time", grains[0], about, None, None, "")
+    for reached in identity.graph.groupable(homes[0][0]):
+        name = reached.address
+        columns = [resolve_name(identity.graph, *home, name) for home in homes]
+        sound = [c for c in columns if isinstance(c, TimedColumn)]
+        if len(sound) == len(columns) and len({c.meaning for c in sound}) == 1:
+            found.setdefault(
+                name, _dimension(identity, name, reached.element, reached.model, sound[0])
+            )
+    return tuple(found.values())
+
+
+def entities(identity: Identity, metrics: Sequence[str] = ()) -> tuple[EntityInfo, ...]:
+    """The entities of the metrics' models, or of all models."""
+    catalog = identity.catalog
+    models = dict.fromkeys(m for m, _ in _homes(identity, metrics)) if metrics else catalog.models
+    return tuple(
+        EntityInfo(e.name, e.type, e.description, name)
+        for name in models
+        for e in catalog.models[name].entities
+    )
+
+
+def _homes(identity: Identity, metrics: Sequence[str]) -> list[tuple[str, str | None]]:
+    catalog = identity.catalog
+    unknown = [m for m in metrics if m not in catalog.metrics]
+    if unknown:
+        raise QueryError(
+            Issue(
+                "unknown-metric",
+                f"there is no metric `{m}`",
+                None,
+                did_you_mean(m, catalog.metrics),
+            )
+            for m in unknown
+        )
+    found = [(a.model, a.time) for m in metrics for a in atoms(formula(catalog, m))]
+    return list(dict.fromkeys(found))
+
+
+def _all_dimensions(identity: Identity) -> Iterator[DimensionInfo]:
+    for model in identity.catalog.models.values():
+        for dimension in model.dimensions:
+            name = f"{model.own_names[0]}__{dimension.name}"
+            column = resolve_name(identity.graph, model.name, None, name)
+            if isinstance(column, TimedColumn):
+                yield _dimension(identity, name, dimension, model.name, column)
+
+
+def _dimension(
+    identity: Identity,
+    name: str,
+    element: Dimension | Entity,
+    model: str,
+    column: TimedColumn,
+) -> DimensionInfo:
+    kind = element.type if isinstance(element, Dimension) else "entity"
+    text = identity.column(column.reached)
+    about = element.description
+    return DimensionInfo(name, kind, column.grain, about, element.label, text, model)
+
+
+# -------------------------------------------------------------------------------------------- cards
+
+
+def describe(identity: Identity, name: str) -> dict[str, Any]:
+    """Everything known about the metric, model or dimension of a name.
+
+    Raises:
+        QueryError: `unknown-metric`, when nothing has this name.
+    """
+    catalog = identity.catalog
+    if name in catalog.metrics:
+        return _metric_card(identity, catalog.metrics[name])
+    if name in catalog.models:
+        return _model_card(identity, catalog.models[name])
+    for found in _all_dimensions(identity):
+        if found.name == name:
+            return {
+                "kind": "dimension",
+                "name": name,
+                "label": found.label,
+                "description": found.description,
+                "type": found.type,
+                "grain": found.grain,
+                "model": found.model,
+                "fingerprint": found.fingerprint,
+            }
+    known = [*catalog.metrics, *catalog.models, *(d.name for d in _all_dimensions(identity))]
+    message = f"there is no metric, model or dimension `{name}`"
+    raise QueryError(Issue("unknown-metric", message, None, did_you_mean(name, known)))
+
+
+def _metric_card(identity: Identity, metric: Metric) -> dict[str, Any]:
+    info = metric_info(identity, metric)
+    card: dict[str, Any] = {
+        "kind": "metric",
+        "name": metric.name,
+        "label": metric.label,
+        "description": metric.description,
+        "type": metric.type,
+        "formula": _formula_text(metric),
+        "filter": list(metric.filter),
+        "unit": metric.unit,
+        "format": metric.format,
+        "status": metric.status,
+        "version": metric.version,
+        "group": metric.config.group,
+        "tags": list(metric.config.tags),
+        "synonyms": list(metric.synonyms),
+        "fingerprint": info.fingerprint,
+        "location": place(info.location),
+        "inputs": list(info.inputs),
+        "used by": list(identity.catalog.dependents[metric.name]),
+        "group by": [d.name for d in dimensions(identity, [metric.name])],
+        "lineage": lineage_rows(identity, metric.name),
+    }
+    return card
+
+
+def _formula_text(metric: Metric) -> str:
+    match metric:
+        case SimpleMetric(input_metric=used) if used is not None:
+            return f"{used.name}, filtered"
+        case SimpleMetric():
+            return f"{metric.agg}({metric.value}) of {metric.model}"
+        case DerivedMetric():
+            return metric.expr
+        case _:
+            numerator, denominator = metric.inputs
+            return f"{numerator.known_as} / {denominator.known_as}"
+
+
+def _model_card(identity: Identity, model: Model) -> dict[str, Any]:
+    info = model_info(identity, model)
+    return {
+        "kind": "model",
+        "name": model.name,
+        "label": model.label,
+        "description": model.description,
+        "relation": info.relation,
+        "time dimension": model.agg_time_dimension,
+        "location": place(info.location),
+        "metrics": list(info.metrics),
+        "entities": [
+            {"name": e.name, "type": e.type, "key": e.sql, "joins to": e.target}
+            for e in model.entities
+        ],
+        "dimensions": [
+            {
+                "name": d.name,
+                "type": d.type,
+                "grain": d.granularity,
+                "value": d.sql,
+                "description": d.description,
+            }
+            for d in model.dimensions
+        ],
+    }
+
+
+def place(location: Location | None) -> dict[str, Any] | None:
+    """A location as editors open it."""
+    if location is None:
+        return None
+    return {"path": location.path, "line": location.line, "column": location.column}
+
+
+def lineage_rows(identity: Identity, metric: str) -> list[dict[str, str]]:
+    """The columns that a metric reads, as mappings."""
+    return [
+        {"relation": u.relation, "column": u.column, "role": u.role}
+        for u in lineage(identity.graph, metric)
+    ]

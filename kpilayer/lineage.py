@@ -1,0 +1,56 @@
+"""Which columns of which relations a metric reads, and what for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+from kpilayer.columns import TimedColumn, resolve_name, time_column
+from kpilayer.formula import Atom, atoms, formula
+from kpilayer.join_graph import JoinGraph, Reached
+
+Role = Literal["value", "filter", "time", "join"]
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Used:
+    """A column that a metric reads. ``relation`` as in kpilayer.lock."""
+
+    relation: str
+    column: str
+    role: Role
+
+
+def lineage(graph: JoinGraph, metric: str) -> tuple[Used, ...]:
+    """Every column below a metric, sorted; the same column once per role."""
+    found = {u for atom in atoms(formula(graph.catalog, metric)) for u in _of_atom(graph, atom)}
+    return tuple(sorted(found))
+
+
+def _of_atom(graph: JoinGraph, atom: Atom) -> Iterator[Used]:
+    yield from _columns(graph, atom.model, atom.value, "value")
+    if atom.time is not None:
+        time = time_column(graph, atom.model, atom.time)
+        if isinstance(time, Reached):
+            yield from _reached(graph, time, "time")
+    for text in atom.conditions:
+        for name in graph.catalog.snippet(text).names:
+            found = resolve_name(graph, atom.model, atom.time, name.name)
+            if isinstance(found, TimedColumn):
+                yield from _reached(graph, found.reached, "filter")
+
+
+def _reached(graph: JoinGraph, reached: Reached, role: Role) -> Iterator[Used]:
+    for step in reached.path:
+        yield from _columns(graph, step.left, step.entity.sql, "join")
+        yield from _columns(graph, step.right, step.key.sql, "join")
+    element = reached.element
+    text = element.sql
+    yield from _columns(graph, reached.model, text, role)
+
+
+def _columns(graph: JoinGraph, model: str, text: str, role: Role) -> Iterator[Used]:
+    relation = graph.catalog.relation(model).key
+    for name in graph.catalog.snippet(text).names:
+        yield Used(relation, name.name, role)

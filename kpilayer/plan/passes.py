@@ -1,0 +1,112 @@
+"""Rewrites of a plan: each a total function that keeps every row and value, in a visible tuple."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Final
+
+from sqlglot import exp
+
+from kpilayer.plan.conditions import all_of
+from kpilayer.plan.nodes import Aggregate, Combine, Filter, Join, Plan, Scan, Source, aliases
+
+Pass = Callable[[Plan], Plan]
+
+
+def merge_bounds(plan: Plan) -> Plan:
+    """Drops a time bound that another bound on the same column implies.
+
+    ``t >= DATE '2026-02-01' AND t >= DATE '2026-01-01'`` → ``t >= DATE '2026-02-01'``
+    """
+
+    def merged(source: Source) -> Source:
+        if not isinstance(source, Filter):
+            return source
+        parts = _conjuncts(source.condition)
+        kept = [p for p in parts if not any(_implies(o, p) for o in parts if o != p)]
+        condition = all_of(kept)
+        assert condition is not None, "of several bounds, one is not implied by the others"
+        return Filter(source.input, condition)
+
+    return _on_sources(plan, merged)
+
+
+def drop_unused_joins(plan: Plan) -> Plan:
+    """Drops a join none of whose columns is used: each row passes it exactly once.
+
+    ``Aggregate(sum(o.amount), Join(o, c))`` → ``Aggregate(sum(o.amount), o)``
+    """
+
+    def pruned(aggregate: Aggregate) -> Aggregate:
+        trees = [k.value for k in aggregate.keys]
+        for measure in aggregate.measures:
+            trees += [measure.value, *([measure.condition] if measure.condition else [])]
+        used = {c.table for tree in trees for c in tree.find_all(exp.Column)}
+        return replace(aggregate, input=_without(aggregate.input, used))
+
+    return _on_aggregates(plan, pruned)
+
+
+#: In the order in which they run.
+PASSES: Final[tuple[Pass, ...]] = (merge_bounds, drop_unused_joins)
+
+
+def rewrite(plan: Plan) -> Plan:
+    """The plan after every pass."""
+    for one in PASSES:
+        plan = one(plan)
+    return plan
+
+
+def _on_aggregates(plan: Plan, change: Callable[[Aggregate], Aggregate]) -> Plan:
+    project = plan.root.input
+    top = project.input
+    match top:
+        case Aggregate():
+            changed: Aggregate | Combine = change(top)
+        case Combine():
+            changed = replace(top, branches=tuple(change(b) for b in top.branches))
+    return replace(plan, root=replace(plan.root, input=replace(project, input=changed)))
+
+
+def _on_sources(plan: Plan, change: Callable[[Source], Source]) -> Plan:
+    return _on_aggregates(plan, lambda a: replace(a, input=change(a.input)))
+
+
+def _without(source: Source, used: set[str]) -> Source:
+    match source:
+        case Scan():
+            return source
+        case Filter():
+            inner = {c.table for c in source.condition.find_all(exp.Column)}
+            return Filter(_without(source.input, used | inner), source.condition)
+        case Join():
+            if source.right.alias not in used:
+                return _without(source.left, used)
+            keys = {c.table for c in source.left_key.find_all(exp.Column)}
+            left = _without(source.left, used | keys)
+            assert source.right.alias not in aliases(left), "a join keeps its own alias"
+            return replace(source, left=left)
+
+
+def _conjuncts(tree: exp.Expr) -> list[exp.Expr]:
+    if isinstance(tree, exp.And):
+        return _conjuncts(tree.this) + _conjuncts(tree.expression)
+    return [tree.unnest() if isinstance(tree, exp.Paren) else tree]
+
+
+def _implies(tighter: exp.Expr, looser: exp.Expr) -> bool:
+    """Whether one bound by a literal date makes another on the same side and value true."""
+    if type(tighter) is not type(looser) or not isinstance(tighter, (exp.GTE, exp.LT)):
+        return False
+    one, other = _date(tighter.expression), _date(looser.expression)
+    if tighter.this != looser.this or one is None or other is None:
+        return False
+    return one > other if isinstance(tighter, exp.GTE) else one < other
+
+
+def _date(tree: exp.Expr) -> str | None:
+    """An ISO date, whose text sorts as its time does."""
+    is_date = isinstance(tree, exp.Cast) and tree.to.is_type("date")
+    return str(tree.this.name) if is_date and isinstance(tree.this, exp.Literal) else None

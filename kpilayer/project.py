@@ -1,0 +1,381 @@
+"""The one object that users hold: a thin facade over the stages."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from kpilayer import artefacts, describe
+from kpilayer.catalog import Catalog, resolve
+from kpilayer.check import RULES, Context
+from kpilayer.errors import (
+    ConfigError,
+    DefinitionError,
+    Issue,
+    QueryError,
+    WarehouseError,
+    did_you_mean,
+    sorted_issues,
+)
+from kpilayer.expr import DIALECTS, quote_of
+from kpilayer.identity import Identity
+from kpilayer.join_graph import JoinGraph
+from kpilayer.load.files import find_root, read_text
+from kpilayer.load.lock_file import LOCK_FILE, read_lock, write_lock
+from kpilayer.load.project import load_definitions, read_config
+from kpilayer.load.question import render_group_by, render_where
+from kpilayer.load.template import TargetInfo
+from kpilayer.model.config import ProjectConfig
+from kpilayer.model.lock import Lock
+from kpilayer.plan.build import subqueries
+from kpilayer.plan.query import Query
+from kpilayer.sql.compiled import Compiled, compile_query
+from kpilayer.sql.select import read_all, to_sql
+from kpilayer.warehouse.connection import Connection, connect, wrap
+from kpilayer.warehouse.lock import Described, take_lock
+from kpilayer.warehouse.profiles import Target, find_target
+from kpilayer.warehouse.result import Result
+from kpilayer.warehouse.run import OnProgress, run_with_progress
+
+if TYPE_CHECKING:
+    pass
+
+Words = str | Sequence[str] | None
+
+
+@dataclass(frozen=True, slots=True)
+class LockReport:
+    """What `lock` found: the new text, and which relations differ from the old one."""
+
+    path: Path
+    text: str
+    changed: bool
+    added: tuple[str, ...]
+    removed: tuple[str, ...]
+    modified: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One step of `debug`: its name, whether it worked, and what it found."""
+
+    name: str
+    ok: bool
+    detail: str
+
+
+@dataclass(frozen=True)
+class Project:
+    """A loaded project: definitions, what is wrong with them, and the target that they run on."""
+
+    root: Path
+    config: ProjectConfig
+    target: Target
+    catalog: Catalog
+    lock_file: Lock | None
+    dialect: str
+    load_issues: tuple[Issue, ...]
+    connection: object | None = None
+
+    # -------------------------------------------------------------------------------------- loading
+
+    @classmethod
+    def load(
+        cls,
+        path: str | Path = ".",
+        *,
+        target: str | None = None,
+        profile: str | None = None,
+        profiles_dir: str | Path | None = None,
+        vars: Mapping[str, Any] | None = None,
+        dialect: str | None = None,
+        connection: object | None = None,
+    ) -> Project:
+        """Reads, renders and resolves the project in ``path`` or a folder above it.
+
+        ``vars`` override those of kpilayer.yml. ``dialect`` is that of compiled SQL, the target's
+        by default. ``connection`` is an open DuckDB or DB-API connection to run on; it stays open.
+
+        Raises:
+            ConfigError: the project file, profile or dialect cannot be used. Problems of the
+                definitions do not raise here: ``check`` reports them all.
+        """
+        root = find_root(Path(path))
+        config = read_config(root)
+        variables = {**config.vars, **(vars or {})}
+        chosen = (
+            _wrapped_target(connection)
+            if connection is not None
+            else find_target(
+                project_dir=root,
+                project_name=config.name,
+                profile=config.profile,
+                profile_flag=profile,
+                target_flag=target,
+                profiles_dir=Path(profiles_dir) if profiles_dir is not None else None,
+                variables=variables,
+            )
+        )
+        spoken = (dialect or chosen.dialect).lower()
+        if spoken not in DIALECTS:
+            hint = did_you_mean(spoken, DIALECTS)
+            raise ConfigError(Issue("bad-value", f"`{spoken}` is not a dialect", None, hint))
+        info = TargetInfo(chosen.name, chosen.schema or "", chosen.type)
+        definitions, issues = load_definitions(root, config, info, variables, os.environ)
+        catalog, unresolved = resolve(definitions)
+        lock, lock_issues = _read_lock(root)
+        found = tuple(sorted_issues([*issues, *unresolved, *lock_issues]))
+        return cls(root, config, chosen, catalog, lock, spoken, found, connection)
+
+    @property
+    def name(self) -> str:
+        """The project's name."""
+        return self.config.name
+
+    # ---------------------------------------------------------------------------------- definitions
+
+    @cached_property
+    def _issues(self) -> tuple[Issue, ...]:
+        context = Context(self._graph, self.lock_file)
+        found = [issue for rule in RULES for issue in rule(context)]
+        return tuple(sorted_issues([*self.load_issues, *found]))
+
+    @cached_property
+    def _graph(self) -> JoinGraph:
+        return JoinGraph(self.catalog)
+
+    @cached_property
+    def _identity(self) -> Identity:
+        errors = [issue for issue in self._issues if issue.severity == "error"]
+        if errors:
+            raise DefinitionError(errors)
+        return Identity(self._graph)
+
+    def check(self) -> tuple[Issue, ...]:
+        """Everything that is wrong or doubtful with the definitions, in reading order."""
+        return self._issues
+
+    @cached_property
+    def metrics(self) -> tuple[describe.MetricInfo, ...]:
+        """Every metric, in order of name."""
+        metrics = self._identity.catalog.metrics
+        return tuple(describe.metric_info(self._identity, metrics[n]) for n in sorted(metrics))
+
+    @cached_property
+    def models(self) -> tuple[describe.ModelInfo, ...]:
+        """Every semantic model, in order of name."""
+        models = self._identity.catalog.models
+        return tuple(describe.model_info(self._identity, models[n]) for n in sorted(models))
+
+    def dimensions(self, metrics: Sequence[str] = ()) -> tuple[describe.DimensionInfo, ...]:
+        """What all of ``metrics`` can be grouped by; every dimension where none is named."""
+        return describe.dimensions(self._identity, metrics)
+
+    def entities(self, metrics: Sequence[str] = ()) -> tuple[describe.EntityInfo, ...]:
+        """The entities of the metrics' models; of every model where none is named."""
+        return describe.entities(self._identity, metrics)
+
+    def describe(self, name: str) -> dict[str, Any]:
+        """Everything known about a metric, model or dimension, as plain values.
+
+        Raises:
+            QueryError: nothing has this name.
+        """
+        return describe.describe(self._identity, name.lower())
+
+    # -------------------------------------------------------------------------------------- queries
+
+    def prepare(
+        self,
+        metrics: Words,
+        group_by: Words = None,
+        where: Words = None,
+        *,
+        start: object = None,
+        end: object = None,
+        exact: bool = False,
+        order_by: Words = None,
+        limit: int | None = None,
+        dialect: str | None = None,
+        unverified: bool = False,
+    ) -> Compiled:
+        """The SQL of a question with its columns, fingerprints, notices and plan.
+
+        ``start`` and ``end`` are inclusive dates or times (or ISO texts), widened to whole periods
+        of the smallest queried grain unless ``exact``. ``where`` is SQL over group-by names, as
+        `{{ Dimension('account__segment') }} = 'smb'`; values in it are literals, never SQL.
+
+        Raises:
+            DefinitionError: the project's definitions have errors.
+            QueryError: everything that is wrong with the question.
+        """
+        identity = self._identity
+        quote = quote_of(self.config.dialect)
+        groups, bad_groups = render_group_by(_words(group_by), quote)
+        conditions, bad_conditions = render_where(_words(where), quote)
+        if bad_groups or bad_conditions:
+            raise QueryError([*bad_groups, *bad_conditions])
+        query = Query(
+            _words(metrics),
+            groups,
+            conditions,
+            None if start is None else str(start),
+            None if end is None else str(end),
+            exact,
+            _words(order_by),
+            limit,
+        )
+        spoken = dialect or self.dialect
+        return compile_query(query, identity, spoken, self._schema, unverified=unverified)
+
+    def compile(
+        self, metrics: Words, group_by: Words = None, where: Words = None, **rest: Any
+    ) -> str:
+        """The SQL of a question; takes and raises what ``prepare`` does."""
+        return self.prepare(metrics, group_by, where, **rest).sql
+
+    def query(
+        self,
+        metrics: Words,
+        group_by: Words = None,
+        where: Words = None,
+        *,
+        on_progress: OnProgress | None = None,
+        **rest: Any,
+    ) -> Result:
+        """The answer to a question, from the target's warehouse; takes what ``prepare`` does.
+
+        Raises:
+            DefinitionError, QueryError: as ``prepare``.
+            WarehouseError: the warehouse cannot be reached, or refuses the SQL.
+        """
+        connection = self._connect()
+        try:
+            compiled = self.prepare(
+                metrics, group_by, where, **{"dialect": connection.dialect, **rest}
+            )
+            table = run_with_progress(connection, compiled.sql, on_progress)
+        finally:
+            connection.close()
+        return Result.from_table(
+            table,
+            sql=compiled.sql,
+            fingerprints=compiled.fingerprints,
+            notices=compiled.notices,
+        )
+
+    # ------------------------------------------------------------------------------------ artefacts
+
+    def compile_all(
+        self, dialects: Sequence[str] | None = None, *, unverified: bool = False
+    ) -> tuple[artefacts.CompiledFile, ...]:
+        """The files of target/kpilayer/: every metric's SQL by dialect, and manifest.json."""
+        spoken = tuple(dialects or (self.dialect,))
+        return artefacts.compile_all(
+            self._identity, self.name, spoken, self._schema, unverified=unverified
+        )
+
+    def write_compiled(
+        self, dialects: Sequence[str] | None = None, *, unverified: bool = False
+    ) -> Path:
+        """Writes the files of ``compile_all``, all or none; gives the manifest's path."""
+        return artefacts.write(self.root, self.compile_all(dialects, unverified=unverified))
+
+    def lock(self, check: bool = False) -> LockReport:
+        """Describes every relation in the warehouse, and writes kpilayer.lock unless ``check``.
+
+        Raises:
+            WarehouseError: a relation is not there, or the warehouse cannot be reached.
+        """
+        connection = self._connect()
+        try:
+            new = take_lock(connection, self._described(connection.dialect))
+        finally:
+            connection.close()
+        path = self.root / LOCK_FILE
+        text = write_lock(new)
+        old = path.read_text(encoding="utf-8") if path.is_file() else ""
+        before = dict(self.lock_file.relations) if self.lock_file else {}
+        after = new.relations
+        if not check and text != old:
+            path.write_text(text, encoding="utf-8")
+        return LockReport(
+            path,
+            text,
+            text != old,
+            tuple(sorted(after.keys() - before.keys())),
+            tuple(sorted(before.keys() - after.keys())),
+            tuple(sorted(k for k in after.keys() & before.keys() if after[k] != before[k])),
+        )
+
+    def _described(self, dialect: str) -> dict[str, Described]:
+        catalog = self._graph.catalog
+        found: dict[str, Described] = {}
+        for model in catalog.models:
+            relation = catalog.relation(model)
+            parts = relation.parts
+            if len(parts) == 1 and self._schema:
+                parts = (self._schema, *parts)
+            tree = read_all(relation, subqueries((relation,), catalog), dialect, self._schema)
+            found[relation.key] = Described(relation, parts, to_sql(tree, dialect))
+        return found
+
+    def debug(self) -> list[Check]:
+        """What a connection needs, step by step, until the first that fails."""
+        checks = [Check("project", True, f"{self.name} in {self.root}")]
+        profile = f"{self.target.profile or 'no profile'}, target {self.target.name}"
+        source = f" from {self.target.path}" if self.target.path else ""
+        checks.append(Check("profile", True, f"{profile} ({self.target.type}){source}"))
+        try:
+            connection = self._connect()
+        except WarehouseError as error:
+            return [*checks, Check("connection", False, error.issues[0].message)]
+        try:
+            connection.run("SELECT 1 AS one")
+            checks.append(Check("connection", True, f"{connection.dialect} answers"))
+            for key, described in self._described(connection.dialect).items():
+                try:
+                    columns = connection.describe(described.select)
+                    checks.append(Check(key, True, f"{len(columns)} columns"))
+                except WarehouseError as error:
+                    checks.append(Check(key, False, error.issues[0].message))
+        except WarehouseError as error:
+            checks.append(Check("connection", False, error.issues[0].message))
+        finally:
+            connection.close()
+        return checks
+
+    # ------------------------------------------------------------------------------------ warehouse
+
+    @property
+    def _schema(self) -> str:
+        return self.target.schema or ""
+
+    def _connect(self) -> Connection:
+        if self.connection is not None:
+            return wrap(self.connection)
+        return connect(self.target, project_dir=self.root)
+
+
+def _wrapped_target(connection: object) -> Target:
+    dialect = wrap(connection).dialect
+    return Target("", "connection", dialect, dialect, None, {}, None)
+
+
+def _words(value: Words) -> tuple[str, ...]:
+    if value is None:
+        return ()
+    return (value,) if isinstance(value, str) else tuple(value)
+
+
+def _read_lock(root: Path) -> tuple[Lock | None, list[Issue]]:
+    if not (root / LOCK_FILE).is_file():
+        return None, []
+    text, issue = read_text(root / LOCK_FILE, LOCK_FILE)
+    if text is None:
+        return None, [issue] if issue else []
+    return read_lock(text)

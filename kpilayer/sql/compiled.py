@@ -1,0 +1,87 @@
+"""A question to its SQL: bind, plan, rewrite, generate, print."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+from kpilayer.errors import Issue, QueryError
+from kpilayer.identity import Identity, fingerprint
+from kpilayer.plan.bind import BoundQuery, Key, bind
+from kpilayer.plan.build import build
+from kpilayer.plan.passes import rewrite
+from kpilayer.plan.query import Query
+from kpilayer.plan.text import to_text
+from kpilayer.sql.select import check_verified, generate, to_sql
+
+
+@dataclass(frozen=True, slots=True)
+class Compiled:
+    """The SQL of a question, and what it stands for.
+
+    ``columns`` are in output order, group-bys first. ``fingerprints`` name every metric and
+    dimension that the answer depends on. ``plan`` and ``ast`` are for people.
+    """
+
+    sql: str
+    dialect: str
+    columns: tuple[str, ...]
+    fingerprints: Mapping[str, str]
+    notices: tuple[Issue, ...]
+    plan: str
+    ast: str
+
+
+def compile_query(
+    query: Query, identity: Identity, dialect: str, schema: str, *, unverified: bool = False
+) -> Compiled:
+    """The question in a dialect's SQL; models without a relation are in ``schema``.
+
+    Raises:
+        QueryError: everything that is wrong with the question.
+    """
+    refused = () if unverified else tuple(check_verified(dialect))
+    bound, issues = bind(query, identity.graph)
+    if bound is None or refused:
+        raise QueryError([*(i for i in issues if i.severity == "error"), *refused])
+    plan, notices = build(bound, identity.graph)
+    plan = rewrite(plan)
+    tree = generate(plan, dialect, schema)
+    prints = _fingerprints(bound, identity)
+    sql = _heading(bound, prints, dialect) + to_sql(tree, dialect)
+    columns = (*(k.name for k in bound.keys), *(name for name, _ in bound.metrics))
+    return Compiled(
+        sql,
+        dialect,
+        columns,
+        MappingProxyType(prints),
+        tuple(dict.fromkeys((*issues, *notices))),
+        to_text(plan),
+        repr(tree),
+    )
+
+
+def _fingerprints(bound: BoundQuery, identity: Identity) -> dict[str, str]:
+    """Of metrics and dimensions by output column; `metric_time` is part of each metric's own."""
+    found = {name: identity.metric(name) for name, _ in bound.metrics}
+    for key in bound.keys:
+        if not key.at[0][1].asked.is_metric_time:
+            found[key.name] = _of_key(key, identity)
+    return found
+
+
+def _of_key(key: Key, identity: Identity) -> str:
+    """One fingerprint per dimension; metrics that reach it by different joins add up to one."""
+    each = sorted({identity.column(column.reached) for _, column in key.at})
+    return each[0] if len(each) == 1 else fingerprint(each)
+
+
+def _heading(bound: BoundQuery, prints: Mapping[str, str], dialect: str) -> str:
+    metrics = ", ".join(f"{name} {prints[name]}" for name, _ in bound.metrics)
+    lines = [f"-- kpilayer: {metrics}"]
+    keys = [f"{k.name} {prints.get(k.name, '')}".strip() for k in bound.keys]
+    if keys:
+        lines.append(f"-- by {', '.join(keys)}")
+    lines += [f"-- unverified: {issue.message}" for issue in check_verified(dialect)]
+    return "\n".join(lines) + "\n"
