@@ -59,7 +59,7 @@ def compile_(session: Session, question: Question) -> None:
     if session.format == "json":
         results = [{"path": str(file.path)} for file in files]
         write_envelope(session, results, {"files": len(files), "manifest": str(manifest)})
-    say(session, f"{counted(len(files), 'file')} and {manifest} written")
+    say(session, f"{counted(len(files), 'file')} written, listed in {manifest}")
 
 
 def print_compiled(session: Session, project: Project, question: Question) -> None:

@@ -369,7 +369,7 @@ def test_compile_says_notices_on_stderr(project: Fake) -> None:
 def test_compile_without_a_query_writes_every_metric(project: Fake) -> None:
     result = run("compile")
     assert result.stdout == ""
-    assert result.stderr == "1 file and target/kpilayer/manifest.json written\n"
+    assert result.stderr == "1 file written, listed in target/kpilayer/manifest.json\n"
 
 
 @pytest.mark.parametrize("flag", [("--stage", "plan"), ("-o", "x.sql")])

@@ -1,14 +1,59 @@
-"""Servers that tests run against; without one, its tests are skipped and say how to get it."""
+"""Projects and warehouses for tests: definitions as a user writes them, rows as SQL.
+
+Without a server its tests are skipped and say how to get it; where KPILAYER_REQUIRE_ENGINES is 1,
+they fail.
+"""
 
 from __future__ import annotations
 
 import os
+import textwrap
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, NoReturn
 
+import duckdb
 import pytest
+
+from kpilayer import Project
+
+ROOT = Path(__file__).parent.parent
+
+Define = Callable[..., Project]
+
+
+@pytest.fixture
+def define(tmp_path: Path) -> Define:
+    """A loaded project from YAML text: `define(models=.., metrics=.., tables={name: select})`.
+
+    ``files`` adds or replaces files by path; ``tables`` are made in an in-memory DuckDB, which the
+    project runs on.
+    """
+
+    def make(
+        definitions: str = "",
+        *,
+        tables: Mapping[str, str] | None = None,
+        files: Mapping[str, str] | None = None,
+        connection: object | None = None,
+        **options: Any,
+    ) -> Project:
+        texts = {"kpilayer.yml": "name: shop\n", "models/definitions.yml": definitions}
+        texts |= dict(files or {})
+        for name, text in texts.items():
+            path = tmp_path / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(textwrap.dedent(text), encoding="utf-8")
+        if connection is None:
+            connection = duckdb.connect(":memory:")
+            for name, select in (tables or {}).items():
+                connection.execute(f"CREATE TABLE {name} AS {select}")
+        return Project.load(tmp_path, connection=connection, **options)
+
+    return make
+
 
 DEFAULT = "host=127.0.0.1 port=5432 user=postgres dbname=postgres"
 
