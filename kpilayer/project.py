@@ -35,7 +35,8 @@ from kpilayer.plan.build import subqueries
 from kpilayer.plan.query import Query
 from kpilayer.sql.compiled import Compiled, compile_query
 from kpilayer.sql.select import read_all, to_sql
-from kpilayer.warehouse.connection import Connection, connect, wrap
+from kpilayer.warehouse.connect import connect, wrap
+from kpilayer.warehouse.connection import Connection
 from kpilayer.warehouse.lock import Described, take_lock
 from kpilayer.warehouse.profiles import Target, find_target
 from kpilayer.warehouse.result import Result

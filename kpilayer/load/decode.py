@@ -11,8 +11,8 @@ from pydantic_core import ErrorDetails
 
 from kpilayer.codes import CODES
 from kpilayer.errors import Issue, did_you_mean, listing
+from kpilayer.load.document import Document, YamlPath
 from kpilayer.load.known import IGNORED, METRIC_TYPES_NOT_YET, NOT_YET, PLACES
-from kpilayer.load.reader import Document, YamlPath
 from kpilayer.load.template import Templates
 from kpilayer.model.config import ProjectConfig
 from kpilayer.model.definitions import Key, Kind, Place

@@ -8,8 +8,9 @@ from pathlib import Path, PurePosixPath
 from kpilayer.errors import ConfigError, Issue, Location, did_you_mean
 from kpilayer.expr import DIALECTS, quote_of
 from kpilayer.load.decode import Decoded, decode_config, decode_file
+from kpilayer.load.document import Origin
 from kpilayer.load.files import PROJECT_FILE, Texts, read_text, read_texts
-from kpilayer.load.reader import Origin, read_yaml
+from kpilayer.load.reader import read_yaml
 from kpilayer.load.template import TargetInfo, Templates
 from kpilayer.model.config import ProjectConfig
 from kpilayer.model.definitions import Definitions, SqlModel

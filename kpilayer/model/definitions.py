@@ -20,7 +20,7 @@ Steps = tuple[str | int, ...]
 
 
 class Text(Protocol):
-    """A file that can tell where its parts stand (a ``load.reader.Document``)."""
+    """A file that can tell where its parts stand (a ``load.document.Document``)."""
 
     def at_key(self, path: Steps) -> Location:
         """The place of a key."""

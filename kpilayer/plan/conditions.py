@@ -43,7 +43,8 @@ def bind_condition(tree: exp.Expr, resolve: Resolve, value: Value, report: Repor
         if bound is not None:
             node.replace(bound)
     for column in [c for c in holder.find_all(exp.Column) if not c.table]:
-        column.replace(_operand(timed(resolve(column.name), value)))
+        tree = timed(resolve(column.name), value)
+        column.replace(tree if _stands_bare(tree, column.parent) else _operand(tree))
     result: exp.Expr = holder.this
     return result
 
@@ -95,6 +96,12 @@ def _joined(kind: type[exp.Expr], parts: list[exp.Expr]) -> exp.Expr | None:
         tree = operand if tree is None else kind(this=tree, expression=operand)
     assert tree is not None, "there is at least one part"
     return tree
+
+
+def _stands_bare(tree: exp.Expr, parent: exp.Expr | None) -> bool:
+    """A predicate binds tighter than NOT, AND and OR: it needs no parentheses below them."""
+    is_predicate = isinstance(tree, exp.Predicate) and not isinstance(tree, exp.Connector)
+    return is_predicate and isinstance(parent, (exp.Not, exp.And, exp.Or, exp.If, exp.Paren))
 
 
 def _operand(tree: exp.Expr) -> exp.Expr:

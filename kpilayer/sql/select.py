@@ -118,7 +118,12 @@ class _Generator:
 
     def _computed(self, node: Project) -> exp.Select:
         return exp.Select(
-            expressions=[exp.alias_(self.spelled(c.value), c.name) for c in node.columns]
+            expressions=[
+                c.value.copy()
+                if _is_column(c.value, c.name)
+                else exp.alias_(self.spelled(c.value), c.name)
+                for c in node.columns
+            ]
         )
 
     def _side_by_side(self, node: Project, top: Combine) -> exp.Select:

@@ -19,7 +19,8 @@ from typing import Final
 
 from kpilayer.errors import ConfigError, Issue, Location, did_you_mean, listing
 from kpilayer.load import profile_text
-from kpilayer.load.reader import Document, YamlPath, read_yaml
+from kpilayer.load.document import Document, YamlPath
+from kpilayer.load.reader import read_yaml
 from kpilayer.warehouse.redact import Settings
 
 DIALECTS: Final[Mapping[str, str]] = MappingProxyType({"sqlserver": "tsql", "motherduck": "duckdb"})

@@ -18,7 +18,8 @@ import pyarrow as pa
 import pytest
 
 from kpilayer.errors import WarehouseError
-from kpilayer.warehouse.connection import Column, Connection, connect, wrap
+from kpilayer.warehouse.connect import connect, wrap
+from kpilayer.warehouse.connection import Column, Connection
 from kpilayer.warehouse.profiles import Target, default_target
 from kpilayer.warehouse.result import Result
 from kpilayer.warehouse.run import run_with_progress

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from kpilayer.errors import Issue, Location
 from kpilayer.load import reader
-from kpilayer.load.reader import Document, Origin, read_yaml
+from kpilayer.load.document import Document, Origin
+from kpilayer.load.reader import read_yaml
 
 
 @pytest.fixture(params=["libyaml", "pure"], autouse=True)

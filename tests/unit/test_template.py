@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kpilayer.errors import Issue, Location
-from kpilayer.load import template
+from kpilayer.load import meter
 from kpilayer.load.template import TargetInfo, Templates
 
 MACROS = {
@@ -446,8 +446,8 @@ def test_bombs_reach_a_limit(text: str) -> None:
 
 
 def test_a_slow_template_is_stopped_by_the_clock(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(template, "MAX_SECONDS", 0.05)
-    monkeypatch.setattr(template, "MAX_STEPS", 10**9)
+    monkeypatch.setattr(meter, "MAX_SECONDS", 0.05)
+    monkeypatch.setattr(meter, "MAX_STEPS", 10**9)
     began = time.monotonic()
     issue = fails("{% for i in range(99999) %}{% for j in range(99999) %}{% endfor %}{% endfor %}")
     assert issue.code == "jinja-limit" and "longer than 0.05 seconds" in issue.message

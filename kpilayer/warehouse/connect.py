@@ -1,0 +1,66 @@
+"""The way to a warehouse: from a target, or from an open connection.
+
+Adapters, and with them drivers, are imported when they are used.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from kpilayer.warehouse.connection import Connection, connection_failed
+from kpilayer.warehouse.profiles import Target
+
+
+def connect(target: Target, *, project_dir: Path, read_only: bool = True) -> Connection:
+    """An open connection to a target.
+
+    Raises:
+        WarehouseError: ``missing-driver``, naming the extra to install; ``connection-failed``,
+            naming host, port, user and database, never a password; also for a type of warehouse
+            that SQL can be compiled for but that cannot be run on yet.
+    """
+    match target.type:
+        case "duckdb" | "motherduck":
+            from kpilayer.warehouse import duckdb
+
+            return duckdb.connect(target, project_dir=project_dir, read_only=read_only)
+        case "postgres" | "postgresql":
+            from kpilayer.warehouse import postgres
+
+            return postgres.connect(target, read_only=read_only)
+        case _:
+            raise connection_failed(
+                f"kpilayer compiles SQL for `{target.type}`, but cannot run it there yet",
+                hint="use `kpilayer compile` and run the SQL yourself, or choose a target of type "
+                "`duckdb` or `postgres`",
+            )
+
+
+def wrap(connection: object) -> Connection:
+    """An open DuckDB or psycopg connection as a :class:`Connection`; its owner closes it.
+
+    Session settings that matter (the time zone) are set for each query and put back after it.
+
+    Raises:
+        WarehouseError: ``connection-failed`` for any other kind of connection.
+    """
+    if _is_a(connection, "duckdb", "DuckDBPyConnection"):
+        from kpilayer.warehouse import duckdb
+
+        return duckdb.wrap(connection)
+    if _is_a(connection, "psycopg", "Connection"):
+        from kpilayer.warehouse import postgres
+
+        return postgres.wrap(connection)
+    kind = f"{type(connection).__module__}.{type(connection).__qualname__}"
+    raise connection_failed(
+        f"a connection of type `{kind}` is not one that kpilayer can use",
+        hint="pass an open connection of `duckdb` or `psycopg` (version 3, not asynchronous)",
+    )
+
+
+def _is_a(value: object, module: str, name: str) -> bool:
+    """Whether ``value`` is an instance of a driver's class, without importing the driver."""
+    loaded = sys.modules.get(module)
+    return loaded is not None and isinstance(value, getattr(loaded, name))

@@ -1,0 +1,160 @@
+"""The house holds: files import only from lower floors, or from earlier files of their own."""
+
+from __future__ import annotations
+
+import ast
+import statistics
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).parent.parent / "kpilayer"
+
+#: Bottom up. A name is a module, or a folder with everything in it; within a floor, earlier first.
+FLOORS: dict[str, tuple[str, ...]] = {
+    "words": ("codes", "errors", "grain", "expr", "address"),
+    "definitions": ("model", "load"),
+    "meaning": (
+        "catalog",
+        "formula",
+        "join_graph",
+        "columns",
+        "lineage",
+        "identity",
+        "check",
+    ),
+    "compiler": ("plan", "sql"),
+    "warehouse": ("warehouse",),
+    "products": ("demo",),
+    "doors": ("describe", "artefacts", "project", "cli", "__init__", "__main__"),
+}
+ORDER = [name for floor in FLOORS.values() for name in floor]
+
+#: Library to the parts of the package that may know it.
+MAY_KNOW: dict[str, set[str]] = {
+    "sqlglot": {"expr", "catalog", "identity", "check", "plan", "sql"},
+    "pydantic": {"model", "load"},
+    "pydantic_core": {"model", "load"},
+    "jinja2": {"load"},
+    "yaml": {"load"},
+    "click": {"cli"},
+    "rich": {"cli"},
+    "duckdb": {"warehouse", "demo"},
+    "psycopg": {"warehouse"},
+    "pyarrow": {"warehouse", "cli"},
+    "pandas": {"warehouse"},
+    "polars": {"warehouse"},
+}
+
+
+def _files() -> Iterator[tuple[str, Path]]:
+    for path in sorted(PACKAGE.rglob("*.py")):
+        parts = path.relative_to(PACKAGE).with_suffix("").parts
+        yield ".".join(parts).removesuffix(".__init__"), path
+
+
+FILES = dict(_files())
+#: Loaded when a connection needs them: an adapter, and what turns its rows into Arrow.
+LATE = ("warehouse.connect", "warehouse.postgres")
+
+
+def _part(module: str) -> str:
+    return module.split(".")[0]
+
+
+def _imports(path: Path) -> Iterator[tuple[str, int, bool]]:
+    """Each imported module, its line, and whether the import stands inside a function."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    inside = {
+        id(node)
+        for outer in ast.walk(tree)
+        if isinstance(outer, ast.FunctionDef | ast.AsyncFunctionDef)
+        for node in ast.walk(outer)
+    }
+    typing_only = {
+        id(node)
+        for outer in ast.walk(tree)
+        if isinstance(outer, ast.If) and ast.unparse(outer.test) == "TYPE_CHECKING"
+        for node in ast.walk(outer)
+    }
+    for node in ast.walk(tree):
+        if id(node) in typing_only:
+            continue
+        if isinstance(node, ast.Import):
+            for alias in node.names:
+                yield alias.name, node.lineno, id(node) in inside
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            for alias in node.names:
+                full = f"{node.module}.{alias.name}"
+                known = full.removeprefix("kpilayer.") in FILES
+                yield (full if known else node.module), node.lineno, id(node) in inside
+
+
+def _own(name: str) -> str | None:
+    """The module's name inside the package, or None for others."""
+    if name == "kpilayer":
+        return "__init__"
+    return name.removeprefix("kpilayer.") if name.startswith("kpilayer.") else None
+
+
+def test_every_part_of_the_package_stands_on_a_floor() -> None:
+    assert {_part(m) for m in FILES} == set(ORDER)
+
+
+@pytest.mark.parametrize("module", FILES)
+def test_no_import_goes_up(module: str) -> None:
+    here = ORDER.index(_part(module))
+    for name, line, _ in _imports(FILES[module]):
+        own = _own(name)
+        if own is None or _part(own) == "__init__":
+            continue
+        assert ORDER.index(_part(own)) <= here, f"{module}:{line} imports {name} from above"
+
+
+def test_there_is_no_import_cycle() -> None:
+    edges = {
+        module: {o for name, _, _ in _imports(path) if (o := _own(name)) in FILES and o != module}
+        for module, path in FILES.items()
+    }
+    done: set[str] = set()
+
+    def visit(module: str, trail: tuple[str, ...]) -> None:
+        assert module not in trail, " → ".join((*trail, module))
+        if module not in done:
+            for other in sorted(edges[module]):
+                visit(other, (*trail, module))
+            done.add(module)
+
+    for module in edges:
+        visit(module, ())
+
+
+@pytest.mark.parametrize("module", FILES)
+def test_libraries_are_known_only_where_they_belong(module: str) -> None:
+    for name, line, _ in _imports(FILES[module]):
+        allowed = MAY_KNOW.get(name.split(".")[0])
+        assert allowed is None or _part(module) in allowed, f"{module}:{line} knows {name}"
+
+
+@pytest.mark.parametrize("module", FILES)
+def test_only_commands_import_the_package_inside_functions(module: str) -> None:
+    if _part(module) in ("cli", "__init__", "__main__") or module.startswith(LATE):
+        return
+    late = [
+        f"{module}:{line} imports {name}"
+        for name, line, inside in _imports(FILES[module])
+        if inside and _own(name) is not None
+    ]
+    assert late == []
+
+
+def test_the_median_file_is_short() -> None:
+    lengths = [len(p.read_text(encoding="utf-8").splitlines()) for p in FILES.values()]
+    assert statistics.median(lengths) < 250
+
+
+def test_architecture_names_every_part() -> None:
+    text = (PACKAGE.parent / "ARCHITECTURE.md").read_text(encoding="utf-8")
+    missing = [part for part in ORDER if not part.startswith("__") and f"`{part}" not in text]
+    assert missing == []
