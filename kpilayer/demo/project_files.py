@@ -10,7 +10,7 @@ from typing import Final
 from kpilayer.demo.data import build
 from kpilayer.errors import ConfigError, Issue, listing
 
-PARTS: Final = ("kpilayer.yml", "models", "metrics", "macros")
+PARTS: Final = ("kpilayer.yml", "kpilayer.lock", "models", "metrics", "macros")
 DATABASE: Final = Path(".kpilayer", "acme.duckdb")
 
 TOUR: Final[tuple[tuple[str, tuple[str, ...]], ...]] = (
