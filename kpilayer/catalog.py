@@ -12,6 +12,7 @@ from functools import cached_property
 from typing import Final, Literal
 
 from sqlglot import exp
+from sqlglot.errors import SqlglotError
 
 from kpilayer import expr
 from kpilayer.errors import Issue, Location, Severity, did_you_mean, listing
@@ -112,8 +113,9 @@ def split_relation(text: str, dialect: str) -> list[str]:
     >>> split_relation('analytics."Order Lines"', "duckdb")
     ['analytics', 'Order Lines']
     """
-    table = exp.to_table(text, dialect=dialect)
-    return [part.name for part in table.parts]
+    table = exp.maybe_parse(text, into=exp.Table, dialect=dialect)
+    is_name = all(isinstance(part, exp.Identifier) for part in table.parts) and not table.alias
+    return [part.name for part in table.parts] if is_name else []
 
 
 def resolve(definitions: Definitions) -> tuple[Catalog, list[Issue]]:
@@ -127,7 +129,8 @@ def resolve(definitions: Definitions) -> tuple[Catalog, list[Issue]]:
     whole = {name for name in metrics if ("metric", name) not in definitions.broken}
     for metric in definitions.metrics:
         problems = _metric_issues(definitions, metric, models, metrics)
-        if any(p.severity == "error" for p in problems):
+        home = metric.model if isinstance(metric, SimpleMetric) else None
+        if any(p.severity == "error" for p in problems) or not (home is None or home in models):
             whole.discard(metric.name)
         issues += problems
     issues += _cycles(definitions, metrics, whole)
@@ -156,6 +159,7 @@ def _model_issues(definitions: Definitions, model: Model) -> Iterator[Issue]:
     def issue(code: str, message: str, *steps: str | int, hint: str | None = None) -> Issue:
         return Issue(code, message, definitions.at("model", model.name, *steps), hint)
 
+    yield from _source_issues(definitions, model)
     yield from _repeated_names(definitions, model)
     primary = [e for e in model.entities if e.type == "primary"]
     if len(primary) > 1:
@@ -184,6 +188,24 @@ def _model_issues(definitions: Definitions, model: Model) -> Iterator[Issue]:
         if dimension.expr:
             steps = ("derived_semantics", "dimensions", index, "expr")
             yield from snippet_issues(definitions, "model", model.name, steps, dimension.expr)
+
+
+def _source_issues(definitions: Definitions, model: Model) -> Iterator[Issue]:
+    """A relation is a name of at most three parts, and the only thing that says where rows are."""
+    place = definitions.at("model", model.name, "relation" if model.relation else "path")
+    if model.relation is not None:
+        try:
+            parts = split_relation(model.relation, definitions.config.dialect)
+        except SqlglotError:
+            parts = []
+        if not 1 <= len(parts) <= 3 or not all(parts):
+            message = f"`{model.relation}` is not the name of a table: `schema.table` is expected"
+            yield Issue("bad-value", message, place)
+    query = definitions.queries.get(model.name)
+    if query is not None and (model.relation or model.path):
+        message = f"model `{model.name}` has a `{'relation' if model.relation else 'path'}`, and "
+        message += f"there is a SQL model of its name, {query.path}"
+        yield Issue("bad-value", message, place, "keep one of the two")
 
 
 def _repeated_names(definitions: Definitions, model: Model) -> Iterator[Issue]:
@@ -236,7 +258,7 @@ def _metric_issues(
     for place, used in input_places(metric):
         for index, condition in enumerate(used.filter):
             check(condition, *place, "filter", index)
-        if used.name not in metrics and ("metric", used.name) not in definitions.broken:
+        if used.name not in metrics and not definitions.may_exist("metric", used.name):
             where = definitions.at("metric", metric.name, *place, "name")
             message = f"there is no metric `{used.name}`"
             issues.append(Issue("unknown-metric", message, where, did_you_mean(used.name, metrics)))
@@ -297,7 +319,7 @@ def _home_issues(
         yield from _time_issues(
             definitions, model, metric.agg_time_dimension, "metric", metric.name
         )
-    elif ("model", metric.model) not in definitions.broken:
+    elif not definitions.may_exist("model", metric.model):
         message = f"there is no semantic model `{metric.model}`"
         place = definitions.at("metric", metric.name, "model")
         yield Issue("unknown-model", message, place, did_you_mean(metric.model, models))

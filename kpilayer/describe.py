@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from kpilayer import expr
 from kpilayer.address import METRIC_TIME
 from kpilayer.columns import TimedColumn, resolve_name
 from kpilayer.errors import Issue, Location, QueryError, did_you_mean
@@ -245,7 +246,7 @@ def _formula_text(metric: Metric) -> str:
         case SimpleMetric(input_metric=used) if used is not None:
             return f"{used.name}, filtered"
         case SimpleMetric():
-            return f"{metric.agg}({metric.value}) of {metric.model}"
+            return f"{metric.agg}({expr.shown(metric.value)}) of {metric.model}"
         case DerivedMetric():
             return metric.expr
         case _:
@@ -265,7 +266,7 @@ def _model_card(identity: Identity, model: Model) -> dict[str, Any]:
         "location": place(info.location),
         "metrics": list(info.metrics),
         "entities": [
-            {"name": e.name, "type": e.type, "key": e.sql, "joins to": e.target}
+            {"name": e.name, "type": e.type, "key": expr.shown(e.sql), "joins to": e.target}
             for e in model.entities
         ],
         "dimensions": [
@@ -273,7 +274,7 @@ def _model_card(identity: Identity, model: Model) -> dict[str, Any]:
                 "name": d.name,
                 "type": d.type,
                 "grain": d.granularity,
-                "value": d.sql,
+                "value": expr.shown(d.sql),
                 "description": d.description,
             }
             for d in model.dimensions

@@ -115,6 +115,20 @@ _FORBIDDEN: Final = (
 )
 
 
+#: Cannot stand in a YAML text, so no snippet that somebody wrote begins with it.
+_COLUMN_MARK: Final = "\0"
+
+
+def column_text(name: str) -> str:
+    """A snippet that is the column of this name, whatever the name means in a dialect (`order`)."""
+    return _COLUMN_MARK + name
+
+
+def shown(text: str) -> str:
+    """A snippet as people read it."""
+    return text.removeprefix(_COLUMN_MARK)
+
+
 def parse(text: str, dialect: str) -> Snippet:
     """One scalar expression. The tree of a snippet with problems is NULL and must not be used.
 
@@ -125,6 +139,10 @@ def parse(text: str, dialect: str) -> Snippet:
 
 @lru_cache(maxsize=50_000)
 def _parse(text: str, dialect: str) -> Snippet:
+    if text.startswith(_COLUMN_MARK):
+        name = shown(text)
+        column = exp.Column(this=exp.to_identifier(name, quoted=True))
+        return Snippet(name, column, (Name(name, 0, len(name)),))
     tree, problems = _parse_one(text, dialect)
     if tree is None:
         return Snippet(text, exp.Null(), (), problems)

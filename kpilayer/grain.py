@@ -103,18 +103,23 @@ def truncate(moment: datetime, grain: str) -> datetime:
 def next_period(moment: datetime, grain: str) -> datetime:
     """First instant after the period that holds ``moment``: its exclusive end.
 
+    The calendar ends with the year 9999: a period that ends later ends with the last instant.
+
     >>> next_period(datetime(2026, 12, 31, 23), "month")
     datetime.datetime(2027, 1, 1, 0, 0)
     """
     start = truncate(moment, grain)
-    match grain:
-        case "week":
-            return start + timedelta(days=7)
-        case "month" | "quarter" | "year":
-            months = {"month": 1, "quarter": 3, "year": 12}[grain]
-            total = start.year * 12 + start.month - 1 + months
-            return start.replace(year=total // 12, month=total % 12 + 1)
-    return start + timedelta(**{f"{grain}s": 1})
+    try:
+        match grain:
+            case "week":
+                return start + timedelta(days=7)
+            case "month" | "quarter" | "year":
+                months = {"month": 1, "quarter": 3, "year": 12}[grain]
+                total = start.year * 12 + start.month - 1 + months
+                return start.replace(year=total // 12, month=total % 12 + 1)
+        return start + timedelta(**{f"{grain}s": 1})
+    except (OverflowError, ValueError):
+        return datetime.max
 
 
 def parse_moment(text: str) -> tuple[datetime, bool] | None:

@@ -10,6 +10,7 @@ import os
 import textwrap
 import uuid
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
@@ -69,6 +70,19 @@ class PostgresSchema:
 
 @pytest.fixture
 def postgres_schema() -> Iterator[PostgresSchema]:
+    with _own_schema() as schema:
+        yield schema
+
+
+@pytest.fixture(scope="session")
+def shared_postgres_schema() -> Iterator[PostgresSchema]:
+    """A schema that all tests of a session read: whoever fills it names its tables."""
+    with _own_schema() as schema:
+        yield schema
+
+
+@contextmanager
+def _own_schema() -> Iterator[PostgresSchema]:
     try:
         import psycopg
         from psycopg.conninfo import conninfo_to_dict

@@ -9,6 +9,7 @@ from sqlglot import exp
 
 from kpilayer.check.context import Context
 from kpilayer.errors import Issue, Location, did_you_mean
+from kpilayer.expr import shown
 from kpilayer.model.definitions import Kind, Steps
 from kpilayer.model.lock import LockedRelation
 from kpilayer.model.metric import SimpleMetric
@@ -113,7 +114,7 @@ def types_fit(context: Context) -> Iterator[Issue]:
         assert metric.agg is not None, "metrics with a model have an aggregation"
         needed, found = _NEEDS.get(metric.agg), _family_of(context, metric.value, relation)
         if needed is not None and found is not None and found != needed:
-            message = f"`{metric.agg}` needs a {needed}; `{metric.value}` is a {found}"
+            message = f"`{metric.agg}` needs a {needed}; `{shown(metric.value)}` is a {found}"
             place = definitions.at("metric", metric.name, "agg")
             yield Issue("type-mismatch", message, place)
     for model, relation in _locked(context):
@@ -132,8 +133,8 @@ def _join_types(context: Context, model: Model, relation: LockedRelation) -> Ite
         left = _family_of(context, step.entity.sql, relation)
         right = _family_of(context, step.key.sql, other) if other else None
         if left is not None and right is not None and left != right:
-            message = f"`{model.name}.{step.entity.sql}` is a {left}, and "
-            message += f"`{step.right}.{step.key.sql}` is a {right}: they cannot be joined"
+            message = f"`{model.name}.{shown(step.entity.sql)}` is a {left}, and "
+            message += f"`{step.right}.{shown(step.key.sql)}` is a {right}: they cannot be joined"
             yield Issue("type-mismatch", message, _entity_place(context, model, step.entity))
 
 

@@ -60,6 +60,7 @@ class Decoded:
     places: dict[Key, Place] = field(default_factory=dict)
     broken: set[Key] = field(default_factory=set)
     issues: list[Issue] = field(default_factory=list)
+    all_read: bool = True
 
 
 def decode_config(document: Document) -> tuple[ProjectConfig | None, list[Issue]]:
@@ -173,8 +174,8 @@ def _decode_metric(
 ) -> None:
     before = len(found.issues)
     kind = entry.get("type", "simple")
-    name = str(entry.get("name", "")).lower()
-    if kind in METRIC_TYPES_NOT_YET:
+    name = _name_of(entry)
+    if isinstance(kind, str) and kind in METRIC_TYPES_NOT_YET:
         message = f"metrics of type `{kind}` are not supported yet"
         hint = f"supported types: {listing(tuple(_METRICS))}"
         place = document.at((*path, "type"))
@@ -208,8 +209,11 @@ def _keep(
     before: int,
 ) -> None:
     """Files a definition under its name, unless broken, disabled or the second of its name."""
-    name = value.name if value is not None else str(entry.get("name", "")).lower()
+    name = value.name if value is not None else _name_of(entry)
     key: Key = (kind, name)
+    if not name:
+        found.broken.add(key)
+        return
     first = found.places.get(key)
     if first is not None:
         see = (("first defined here", first.text.at((*first.steps, "name"))),)
@@ -224,6 +228,12 @@ def _keep(
         found.broken.add(key)
     else:
         kept.append(value)
+
+
+def _name_of(entry: dict[str, Any]) -> str:
+    """The name that an entry gives itself, if it does."""
+    name = entry.get("name")
+    return name.lower() if isinstance(name, str) else ""
 
 
 def _rendered(
@@ -313,7 +323,10 @@ def _issue(
         return Issue("missing-field", message, document.at(here[:-1]))
     message = detail["msg"]
     if detail["type"] in CODES:
-        return Issue(detail["type"], f"{label}: {message}", document.at(here))
+        context = detail.get("ctx", {})
+        if "key" in context:
+            here = (*here, context["key"])
+        return Issue(detail["type"], f"{label}: {message}", document.at(here), context.get("hint"))
     given = detail["input"]
     choices = _choices(owner, key)
     if detail["type"] == "literal_error" and choices:

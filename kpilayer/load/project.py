@@ -55,8 +55,8 @@ def load_definitions(
         quote=quote_of(config.dialect),
         environ=environ,
     )
+    found = Decoded(issues=issues, all_read=not issues)
     issues += templates.issues
-    found = Decoded(issues=issues)
     for path, text in sorted((texts.yaml | texts.templates).items()):
         _decode_text(path, text, path in texts.templates, templates, found)
     queries = _sql_models(texts, templates, found)
@@ -67,6 +67,7 @@ def load_definitions(
         queries,
         found.places,
         frozenset(found.broken),
+        found.all_read,
     )
     return definitions, found.issues
 
@@ -79,11 +80,14 @@ def _decode_text(
         rendered, line_of, problems = templates.render_file(path, text)
         found.issues.extend(problems)
         if rendered is None:
+            found.all_read = False
             return
         origin = Origin(tuple(text.split("\n")), line_of)
         text = rendered
     document, issues = read_yaml(path, text, origin)
     found.issues.extend(issues)
+    if document is None or any(i.code == "yaml-syntax" for i in issues):
+        found.all_read = False
     if document is not None:
         decode_file(document, templates, found)
 

@@ -63,6 +63,13 @@ class Definitions:
     queries: Mapping[str, SqlModel] = field(default_factory=dict)
     places: Mapping[Key, Place] = field(default_factory=dict, compare=False)
     broken: frozenset[Key] = frozenset()
+    all_read: bool = True
+    """Whether every file could be parsed; a name may stand in one that could not."""
+
+    def may_exist(self, kind: Kind, name: str) -> bool:
+        """Whether a name that is not among the definitions may still be that of a broken one."""
+        broken = {(kind, name), (kind, "")} & self.broken
+        return bool(broken) or not self.all_read
 
     def at(self, kind: Kind, name: str, *steps: str | int) -> Location | None:
         """Where a definition, or a value inside it, stands."""

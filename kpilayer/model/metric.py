@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field, model_validator
 from pydantic_core import PydanticCustomError
 
+from kpilayer.expr import column_text
 from kpilayer.model.names import Conditions, Config, Definition, Name, Reference, Sql
 from kpilayer.model.semantic_model import Grain
 
@@ -131,7 +132,7 @@ class SimpleMetric(_Metric):
     @property
     def value(self) -> str:
         """The value of a row as SQL."""
-        return self.expr or ("1" if self.agg == "count" else self.name)
+        return self.expr or ("1" if self.agg == "count" else column_text(self.name))
 
     @property
     def inputs(self) -> tuple[InputMetric, ...]:

@@ -20,7 +20,12 @@ class Definition(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
 
-def _name(value: Any) -> Any:
+def checked_name(value: Any) -> Any:
+    """A name in lower case.
+
+    Raises:
+        PydanticCustomError: `bad-name`, where it breaks the rule.
+    """
     if not isinstance(value, str):
         return value
     name = value.lower()
@@ -46,7 +51,7 @@ def _texts(value: Any) -> Any:
 
 
 #: A name: lower-cased, two or more letters, digits and single underscores.
-Name = Annotated[str, BeforeValidator(_name)]
+Name = Annotated[str, BeforeValidator(checked_name)]
 #: A name that refers to another definition; whether it exists is the catalog's question.
 Reference = Annotated[str, BeforeValidator(lambda v: v.lower() if isinstance(v, str) else v)]
 #: A SQL snippet in the project's authoring dialect.

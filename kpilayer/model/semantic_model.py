@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from functools import cached_property
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Final, Literal
 
 from pydantic import BeforeValidator, Field, model_validator
 from pydantic_core import PydanticCustomError
 
-from kpilayer.model.names import Config, Definition, Name, Reference, Sql
+from kpilayer.expr import column_text
+from kpilayer.model.names import Config, Definition, Name, Reference, Sql, checked_name
 
 EntityType = Literal["primary", "unique", "foreign", "natural"]
 Grain = Literal[
@@ -23,6 +24,7 @@ Grain = Literal[
     "quarter",
     "year",
 ]
+_GRAIN_HINT: Final = "add how fine it is, for example `granularity: day`"
 
 
 class Entity(Definition):
@@ -46,7 +48,7 @@ class Entity(Definition):
     @property
     def sql(self) -> str:
         """The key as SQL."""
-        return self.expr or self.name
+        return self.expr or column_text(self.name)
 
     @property
     def target(self) -> str:
@@ -80,7 +82,7 @@ class Dimension(Definition):
     @property
     def sql(self) -> str:
         """The value as SQL."""
-        return self.expr or self.name
+        return self.expr or column_text(self.name)
 
     @model_validator(mode="after")
     def _time_has_a_grain(self) -> Dimension:
@@ -88,13 +90,13 @@ class Dimension(Definition):
             raise PydanticCustomError(
                 "missing-field",
                 "time dimension `{name}` has no `granularity`",
-                {"name": self.name},
+                {"name": self.name, "key": "type", "hint": _GRAIN_HINT},
             )
         if self.type == "categorical" and self.granularity is not None:
             raise PydanticCustomError(
                 "bad-value",
                 "`granularity` belongs to time dimensions; `{name}` is categorical",
-                {"name": self.name},
+                {"name": self.name, "key": "granularity"},
             )
         return self
 
@@ -149,6 +151,37 @@ class Column(Definition):
     dimension: Annotated[ColumnDimension | None, BeforeValidator(_word_as_type)] = None
     """The attribute that it is, if any: a word for its type, or a mapping."""
 
+    @model_validator(mode="after")
+    def _fit_for_its_role(self) -> Column:
+        """What makes an entity or dimension of the column later must not fail then."""
+        for role, what in (("entity", self.entity), ("dimension", self.dimension)):
+            if what is not None and what.name is None:
+                try:
+                    checked_name(self.name)
+                except PydanticCustomError as error:
+                    raise PydanticCustomError(
+                        "bad-name",
+                        "{rule}",
+                        {
+                            "rule": error.message(),
+                            "key": "name",
+                            "hint": f"give the {role} a name: `{role}: {{type: .., name: ..}}`",
+                        },
+                    ) from None
+        if self.dimension is not None and self.dimension.type == "time" and not self.granularity:
+            raise PydanticCustomError(
+                "missing-field",
+                "time dimension `{name}` has no `granularity`",
+                {"name": self.dimension.name or self.name, "key": "dimension", "hint": _GRAIN_HINT},
+            )
+        if self.granularity and not (self.dimension and self.dimension.type == "time"):
+            raise PydanticCustomError(
+                "bad-value",
+                "`granularity` belongs to time dimensions, and `{name}` is none",
+                {"name": self.name, "key": "granularity"},
+            )
+        return self
+
 
 class DerivedSemantics(Definition):
     """Entities and dimensions that are not a plain column."""
@@ -188,7 +221,9 @@ class Model(Definition):
     @model_validator(mode="after")
     def _one_source(self) -> Model:
         if self.relation and self.path:
-            raise PydanticCustomError("bad-value", "a model has a `relation` or a `path`, not both")
+            raise PydanticCustomError(
+                "bad-value", "a model has a `relation` or a `path`, not both", {"key": "path"}
+            )
         return self
 
     @cached_property
@@ -197,7 +232,7 @@ class Model(Definition):
         found = [
             Entity(
                 name=c.entity.name or c.name,
-                expr=quoted(c.name) if (c.entity.name or c.name) != c.name else None,
+                expr=column_text(c.name),
                 **c.entity.model_dump(exclude={"name"}),
             )
             for c in self.columns
@@ -212,7 +247,7 @@ class Model(Definition):
             Dimension(
                 name=c.dimension.name or c.name,
                 granularity=c.granularity if c.dimension.type == "time" else None,
-                expr=quoted(c.name) if (c.dimension.name or c.name) != c.name else None,
+                expr=column_text(c.name),
                 **c.dimension.model_dump(exclude={"name"}),
             )
             for c in self.columns
@@ -235,8 +270,3 @@ class Model(Definition):
         unique.sort(key=lambda e: e.type != "primary")
         virtual = (self.primary_entity,) if self.primary_entity else ()
         return (*virtual, *(e.name for e in unique))
-
-
-def quoted(column: str) -> str:
-    """A column's name as SQL: plain names as they are, others in double quotes."""
-    return column if column.isidentifier() else '"' + column.replace('"', '""') + '"'

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from sqlglot import exp
 
@@ -281,7 +281,7 @@ def _moment(argument: str, text: str | None, issues: list[Issue]) -> tuple[datet
 def _exact(lower: tuple[datetime, bool] | None, upper: tuple[datetime, bool] | None) -> Range:
     if upper is None or not upper[1]:
         return Range(lower and lower[0], upper and upper[0], upper is not None)
-    return Range(lower and lower[0], upper[0] + timedelta(days=1))
+    return Range(lower and lower[0], grain.next_period(upper[0], "day"))
 
 
 def _widened(

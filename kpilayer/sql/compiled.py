@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import MappingProxyType
+
+from sqlglot import exp
 
 from kpilayer.errors import Issue, QueryError
 from kpilayer.identity import Identity, fingerprint
 from kpilayer.plan.bind import BoundQuery, Key, bind
 from kpilayer.plan.build import build
+from kpilayer.plan.nodes import Plan
 from kpilayer.plan.passes import rewrite
 from kpilayer.plan.query import Query
 from kpilayer.plan.text import to_text
@@ -21,7 +24,7 @@ class Compiled:
     """The SQL of a question, and what it stands for.
 
     ``columns`` are in output order, group-bys first. ``fingerprints`` name every metric and
-    dimension that the answer depends on. ``plan`` and ``ast`` are for people.
+    dimension that the answer depends on.
     """
 
     sql: str
@@ -29,8 +32,17 @@ class Compiled:
     columns: tuple[str, ...]
     fingerprints: Mapping[str, str]
     notices: tuple[Issue, ...]
-    plan: str
-    ast: str
+    stages: tuple[Plan, exp.Select] = field(repr=False)
+
+    @property
+    def plan(self) -> str:
+        """The plan after rewriting, a line a node, for people."""
+        return to_text(self.stages[0])
+
+    @property
+    def ast(self) -> str:
+        """The syntax tree that was printed, for people."""
+        return repr(self.stages[1])
 
 
 def compile_query(
@@ -57,8 +69,7 @@ def compile_query(
         columns,
         MappingProxyType(prints),
         tuple(dict.fromkeys((*issues, *notices))),
-        to_text(plan),
-        repr(tree),
+        (plan, tree),
     )
 
 
