@@ -108,12 +108,15 @@ class Catalog:
 
 
 def split_relation(text: str, dialect: str) -> list[str]:
-    """The parts of a relation's name, without quotes.
+    """The parts of a relation's name, without quotes; none where it is not a name.
 
     >>> split_relation('analytics."Order Lines"', "duckdb")
     ['analytics', 'Order Lines']
     """
-    table = exp.maybe_parse(text, into=exp.Table, dialect=dialect)
+    try:
+        table = exp.maybe_parse(text, into=exp.Table, dialect=dialect)
+    except (SqlglotError, RecursionError):
+        return []
     is_name = all(isinstance(part, exp.Identifier) for part in table.parts) and not table.alias
     return [part.name for part in table.parts] if is_name else []
 
@@ -194,10 +197,7 @@ def _source_issues(definitions: Definitions, model: Model) -> Iterator[Issue]:
     """A relation is a name of at most three parts, and the only thing that says where rows are."""
     place = definitions.at("model", model.name, "relation" if model.relation else "path")
     if model.relation is not None:
-        try:
-            parts = split_relation(model.relation, definitions.config.dialect)
-        except SqlglotError:
-            parts = []
+        parts = split_relation(model.relation, definitions.config.dialect)
         if not 1 <= len(parts) <= 3 or not all(parts):
             message = f"`{model.relation}` is not the name of a table: `schema.table` is expected"
             yield Issue("bad-value", message, place)

@@ -259,11 +259,6 @@ CODES: Final[dict[str, Code]] = {
         "An unknown column is then found only by the warehouse.",
         "Run `kpilayer lock` and commit the file.",
     ),
-    "stale-lock": Code(
-        "kpilayer.lock does not agree with the warehouse.",
-        "Checks would be made against columns and types that are no longer there.",
-        "Run `kpilayer lock`, review its diff and commit it.",
-    ),
     "env-var-in-definition": Code(
         "A definition reads an environment variable.",
         "Its meaning then depends on the machine that compiles it, which no review can see.",

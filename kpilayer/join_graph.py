@@ -189,15 +189,15 @@ class JoinGraph:
 
     def _homes_of(self, address: Address) -> list[str]:
         """Models that have what an address names, wherever they are."""
-        found = []
-        for model in self.catalog.models.values():
-            has = model.dimension(address.name) or (
-                not address.entities and model.entity(address.name)
-            )
-            by = (*model.own_names, *(e.name for e in model.entities))
-            if has and (not address.entities or address.entities[-1] in by):
-                found.append(model.name)
-        return found
+        models = self.catalog.models.values()
+        if not address.entities:
+            return [m.name for m in models if m.entity(address.name)]
+        return [
+            m.name
+            for m in models
+            if (m.dimension(address.name) or m.entity(address.name))
+            and address.entities[-1] in (*m.own_names, *(e.name for e in m.entities))
+        ]
 
     def _looks_down(self, model: str, other: str) -> bool:
         return any(path[-1].right == model for path in self.paths(other))

@@ -254,7 +254,9 @@ class Project:
             DefinitionError, QueryError: as ``prepare``.
             WarehouseError: the warehouse cannot be reached, or refuses the SQL.
         """
-        compiled = self.prepare(metrics, group_by, where, **{"dialect": self.target.dialect, **rest})
+        compiled = self.prepare(
+            metrics, group_by, where, **{"dialect": self.target.dialect, **rest}
+        )
         connection = self._connect()
         try:
             table = run_with_progress(connection, compiled.sql, on_progress)

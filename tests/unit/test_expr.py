@@ -127,7 +127,7 @@ def test_spellings_of_one_meaning_have_one_form(one: str, other: str) -> None:
         ("substring(a, 1, 2)", "substring(a, 2, 1)"),
         ("round(a, 1)", "round(a, 2)"),
         ("trim(a)", "trim(a, 'x')"),
-        ("\"a b\"", "a_b"),
+        ('"a b"', "a_b"),
         ("foo(a)", "bar(a)"),
         ("foo(a, b)", "foo(b, a)"),
         ("a IS NULL", "a IS TRUE"),

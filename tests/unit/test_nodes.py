@@ -6,7 +6,17 @@ import pytest
 from sqlglot import exp
 
 from kpilayer.catalog import Relation
-from kpilayer.plan.nodes import Aggregate, Column, Combine, Filter, Join, Measure, Project, Scan, Sort
+from kpilayer.plan.nodes import (
+    Aggregate,
+    Column,
+    Combine,
+    Filter,
+    Join,
+    Measure,
+    Project,
+    Scan,
+    Sort,
+)
 
 ORDERS = Scan(Relation("table", ("orders",)), "orders")
 CUSTOMER = Scan(Relation("table", ("customers",)), "customer")
