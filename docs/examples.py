@@ -135,7 +135,7 @@ def _run_block(block: Block, shell: Shell) -> str:
         case "console":
             return "".join(_run_commands(block.text, shell))
         case "python":
-            _run_python(block, shell)
+            return _run_python(block, shell)
         case "diff":
             _apply(block.text, shell)
         case _:
@@ -178,19 +178,41 @@ def _matches(shown: str, printed: str) -> bool:
     return re.fullmatch(r"[\s\S]*?".join(parts), printed.strip("\n")) is not None
 
 
-def _run_python(block: Block, shell: Shell) -> None:
+class _Recorder(doctest.DocTestRunner):
+    """Puts what is printed in the place of what was expected."""
+
+    def report_failure(
+        self, out: object, test: doctest.DocTest, example: doctest.Example, got: str
+    ) -> None:
+        example.want = got
+
+    def report_unexpected_exception(
+        self, out: object, test: doctest.DocTest, example: doctest.Example, exc_info: object
+    ) -> None:
+        assert isinstance(exc_info, tuple), "an exception has a type, a value and a traceback"
+        raise Different(f"`{example.source.strip()}` fails: {exc_info[1]!r}")
+
+
+def _run_python(block: Block, shell: Shell) -> str:
     with contextlib.chdir(shell.folder):
         if ">>>" not in block.text:
             exec(compile(block.text, "<example>", "exec"), shell.names)
-            return
-        test = doctest.DocTestParser().get_doctest(block.text, shell.names, "example", None, 0)
+            return block.text
+        parser = doctest.DocTestParser()
+        test = parser.get_doctest(block.text, shell.names, "example", None, 0)
         flags = doctest.NORMALIZE_WHITESPACE | doctest.ELLIPSIS
-        runner = doctest.DocTestRunner(optionflags=flags, verbose=False)
-        said: list[str] = []
-        failed = runner.run(test, out=said.append, clear_globs=False).failed
+        _Recorder(optionflags=flags, verbose=False).run(test, clear_globs=False)
         shell.names.update(test.globs)
-        if failed:
-            raise Different("".join(said))
+    examples = iter(test.examples)
+    pieces = parser.parse(block.text)
+    return "".join(p if isinstance(p, str) else _spelled(next(examples)) for p in pieces)
+
+
+def _spelled(example: doctest.Example) -> str:
+    """An example as a page shows it."""
+    lines = example.source.splitlines()
+    prompts = [f"{'...' if n else '>>>'} {line}".rstrip() for n, line in enumerate(lines)]
+    return "\n".join(prompts) + "\n" + example.want
 
 
 def _apply(patch: str, shell: Shell) -> None:

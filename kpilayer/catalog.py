@@ -15,7 +15,7 @@ from sqlglot import exp
 from sqlglot.errors import SqlglotError
 
 from kpilayer import expr
-from kpilayer.errors import Issue, Location, Severity, did_you_mean, listing
+from kpilayer.errors import Issue, Location, did_you_mean, listing
 from kpilayer.model.definitions import Definitions, Kind, SqlModel, Steps
 from kpilayer.model.metric import DerivedMetric, InputMetric, Metric, SimpleMetric
 from kpilayer.model.semantic_model import Model
@@ -149,10 +149,9 @@ def snippet_issues(
 ) -> Iterator[Issue]:
     """What is wrong with a snippet of a definition, at its place in the file."""
     for problem in expr.parse(text, definitions.config.dialect).problems:
-        word = problem.word or text[problem.offset : problem.offset + problem.length]
+        word = text[problem.offset : problem.offset + problem.length]
         place = definitions.within(kind, name, steps, problem.offset, problem.length, word)
-        severity: Severity = "warning" if problem.severity == "warning" else "error"
-        yield Issue(problem.code, problem.message, place, problem.hint, severity)
+        yield Issue(problem.code, problem.message, place, problem.hint, problem.severity)
 
 
 # ------------------------------------------------------------------------------------------- models

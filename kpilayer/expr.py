@@ -11,14 +11,17 @@ Semantic functions are what the compiler says in every dialect in its own words:
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Final
 
 from sqlglot import exp
 from sqlglot.dialects.dialect import Dialect, Dialects
 from sqlglot.errors import ParseError, SqlglotError, TokenError
+
+from kpilayer.errors import Severity
 
 TRUNC: Final = "KPI_TRUNC"
 PART: Final = "KPI_PART"
@@ -37,7 +40,7 @@ class Problem:
     length: int = 1
     word: str | None = None
     hint: str | None = None
-    severity: str = "error"
+    severity: Severity = "error"
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +149,7 @@ def _parse(text: str, dialect: str) -> Snippet:
     tree, problems = _parse_one(text, dialect)
     if tree is None:
         return Snippet(text, exp.Null(), (), problems)
-    problems += tuple(_refusals(tree))
+    problems += tuple(_refusals(tree, text))
     if any(p.severity == "error" for p in problems):
         return Snippet(text, exp.Null(), (), problems)
     names = tuple(Name(c.name, *_span(c.this)) for c in tree.find_all(exp.Column))
@@ -178,7 +181,12 @@ def parse_query(text: str, dialect: str) -> tuple[exp.Query | None, Problem | No
     """A SQL model: exactly one query that only reads."""
     tree, problems = _parse_one(text, dialect)
     if tree is None:
-        return None, problems[0]
+        first = problems[0]
+        if first.code == "several-statements":
+            first = replace(
+                first, message="a SQL model is one query, and a second statement follows"
+            )
+        return None, first
     if not isinstance(tree, exp.Query):
         message = f"a SQL model is one query (SELECT); this is `{tree.key}`"
         return None, Problem("not-an-expression", message, 0, 1)
@@ -190,7 +198,7 @@ def parse_query(text: str, dialect: str) -> tuple[exp.Query | None, Problem | No
             return None, Problem("not-an-expression", message, *_span(node))
         if isinstance(node, (exp.Placeholder, exp.Parameter)):
             message = "a SQL model has no parameters; use `var()`"
-            return None, Problem("not-an-expression", message, *_span(node))
+            return None, Problem("not-an-expression", message, *_aim(node, tree, text))
     for node in tree.walk():
         node.comments = None
     return tree, None
@@ -214,13 +222,13 @@ def _offset(text: str, line: int, column: int) -> int:
     return sum(len(row) + 1 for row in text.split("\n")[: line - 1]) + column
 
 
-def _refusals(tree: exp.Expr) -> list[Problem]:
+def _refusals(tree: exp.Expr, text: str) -> list[Problem]:
     """Every node that a scalar expression over rows cannot hold; outermost only."""
     problems: list[Problem] = []
     stack = [tree]
     while stack:
         node = stack.pop()
-        problem = _refusal(node)
+        problem = _refusal(node, *_aim(node, tree, text))
         if problem is not None:
             problems.append(problem)
             if problem.severity == "error":
@@ -229,8 +237,7 @@ def _refusals(tree: exp.Expr) -> list[Problem]:
     return problems
 
 
-def _refusal(node: exp.Expr) -> Problem | None:
-    offset, length = _span(node)
+def _refusal(node: exp.Expr, offset: int, length: int) -> Problem | None:
     if isinstance(node, exp.AggFunc):
         name = function_name(node)
         message = f"`{name}` is an aggregate; `expr` is a value of one row"
@@ -275,6 +282,21 @@ def _span(node: exp.Expr) -> tuple[int, int]:
         if start is not None and end is not None:
             return int(start), int(end) - int(start) + 1
     return 0, 1
+
+
+def _aim(node: exp.Expr, tree: exp.Expr, text: str) -> tuple[int, int]:
+    """The word of a refused node that a caret belongs under: what makes it what it is."""
+    table = node.args.get("table") if isinstance(node, exp.Column) else None
+    offset, length = _span(table or node)
+    pattern = None
+    if isinstance(node, (exp.Placeholder, exp.Parameter, exp.SessionParameter)):
+        pattern = r"[$@:?][\w@]*"
+    elif isinstance(node, (exp.Query, exp.SubqueryPredicate, exp.Values)):
+        pattern, text = r"(?i)\b(?:SELECT|VALUES|WITH|EXISTS|ANY|ALL)\b", text[:offset] or text
+    elif node is tree and not isinstance(node, (exp.Condition, exp.Alias)):
+        pattern = r"\w+"
+    found = re.search(pattern, text) if pattern else None
+    return (found.start(), len(found[0])) if found else (offset, length)
 
 
 def _without_comments(tree: exp.Expr) -> exp.Expr:
@@ -344,6 +366,38 @@ def replace_names(tree: exp.Expr, replacement: Callable[[str], exp.Expr]) -> exp
     return tree.copy().transform(swap, copy=False)
 
 
+#: NULL where their first argument is.
+_STRICT_FIRST: Final = (
+    *(exp.Paren, exp.Neg, exp.Not, exp.Cast, exp.In, exp.Between, exp.Nullif, exp.Abs, exp.Round),
+    *(exp.Floor, exp.Ceil, exp.Upper, exp.Lower, exp.Length, exp.Trim, exp.Substring),
+    *(exp.TimestampTrunc, exp.DateTrunc),
+)
+#: NULL where one of their two sides is.
+_STRICT: Final = (
+    *(exp.Add, exp.Sub, exp.Mul, exp.Div, exp.IntDiv, exp.Mod, exp.DPipe, exp.Like, exp.ILike),
+    *(exp.EQ, exp.NEQ, exp.LT, exp.LTE, exp.GT, exp.GTE),
+)
+
+
+def is_null_of_nulls(tree: exp.Expr) -> bool:
+    """Whether an expression is surely NULL where all of its columns are.
+
+    >>> import sqlglot
+    >>> [is_null_of_nulls(sqlglot.parse_one(t)) for t in ("a + 1", "COALESCE(a, 0)", "1")]
+    [True, False, False]
+    """
+    if isinstance(tree, exp.Column):
+        return True
+    if isinstance(tree, _STRICT_FIRST):
+        return is_null_of_nulls(tree.this)
+    if isinstance(tree, exp.Extract):
+        return is_null_of_nulls(tree.expression)
+    if isinstance(tree, (*_STRICT, exp.And, exp.Or)):
+        sides = (is_null_of_nulls(tree.this), is_null_of_nulls(tree.expression))
+        return all(sides) if isinstance(tree, exp.Connector) else any(sides)
+    return False
+
+
 def conjuncts(tree: exp.Expr) -> tuple[exp.Expr, ...]:
     """The conditions that a condition is the AND of."""
     tree = _bare(tree)
@@ -381,8 +435,14 @@ def canonical(tree: exp.Expr, dialect: str) -> str:
             return canonical(tree.this, dialect)
         case exp.Literal():
             return exp.Literal.string(tree.name).sql() if tree.is_string else str(tree.name)
+        case exp.RawString() | exp.ByteString() | exp.UnicodeString() | exp.National():
+            return f"({tree.key} {exp.Literal.string(tree.name).sql()})"
         case exp.DataType():
-            return str(tree.sql(dialect)).lower()
+            text = str(tree.sql(dialect))
+            return text if "'" in text else text.lower()  # the values of an ENUM keep their case
+    if isinstance(tree, exp.Add) and tree.find(exp.Interval) is not None:
+        # A month and then a day is not a day and then a month: from the left, one by one.
+        return f"(add {canonical(tree.this, dialect)} {canonical(tree.expression, dialect)})"
     if isinstance(tree, _ASSOCIATIVE):
         operands = sorted({canonical(o, dialect): None for o in _operands(tree, type(tree))})
         if isinstance(tree, (exp.Add, exp.Mul)):  # a + a is not a

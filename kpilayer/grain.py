@@ -128,6 +128,8 @@ def parse_moment(text: str) -> tuple[datetime, bool] | None:
     >>> parse_moment("2026-01-31")
     (datetime.datetime(2026, 1, 31, 0, 0), True)
     """
+    if "W" in text.upper():  # ISO weeks: a week is seven days, not its Monday
+        return None
     try:
         return datetime.combine(date.fromisoformat(text), time()), True
     except ValueError:

@@ -13,7 +13,7 @@ from typing import Final
 
 from kpilayer.address import Address
 from kpilayer.catalog import Catalog
-from kpilayer.errors import did_you_mean, nearest
+from kpilayer.errors import did_you_mean, listing, nearest
 from kpilayer.model.semantic_model import Dimension, Entity, Model
 
 MAX_STEPS: Final = 5
@@ -143,10 +143,11 @@ class JoinGraph:
             return self._why_not(model, address)
         # A full path beats a suffix, then the shorter path wins.
         best = min(_rank(r, words) for r in candidates)
+        # A column may be entity and dimension; two columns of one name are two things.
         columns: dict[tuple[tuple[Step, ...], str, str], Reached] = {}
         for reached in candidates:
             if _rank(reached, words) == best:
-                columns.setdefault((reached.path, reached.model, reached.element.name), reached)
+                columns.setdefault((reached.path, reached.model, reached.element.sql), reached)
         if len(columns) == 1:
             return next(iter(columns.values()))
         return _ambiguous(model, address, list(columns.values()))
@@ -183,6 +184,8 @@ class JoinGraph:
             same = nearest(address.name, self.names(model))
             places = [r.address for name in same for r in self.names(model)[name]]
             hint = f"did you mean `{places[0]}`?" if places else None
+        if hint is None and known:
+            hint = f"dimensions: {listing(known)}"
         return Unreached(
             "unknown-dimension", f"`{address.base}` is not a dimension of `{model}`", hint
         )
@@ -230,11 +233,14 @@ def _kind(element: Dimension | Entity) -> str:
 def _ambiguous(model: str, address: Address, columns: list[Reached]) -> Unreached:
     def spelled(reached: Reached) -> str:
         steps = " → ".join((model, *(s.right for s in reached.path)))
-        return f"`{reached.address}` ({steps})"
+        return f"`{in_full(reached)}` ({steps})"
+
+    def in_full(reached: Reached) -> str:
+        return "__".join((*(step.via for step in reached.path), reached.element.name))
 
     ways = " or ".join(sorted(spelled(r) for r in columns))
     message = f"`{address.base}` can mean {ways}"
-    names = {r.address for r in columns}
+    names = {in_full(r) for r in columns}
     hint = "name one of the paths in full" if len(names) == len(columns) else None
     hint = hint or "give one of the two dimensions, or entities, another name"
     return Unreached("ambiguous-join", message, hint)

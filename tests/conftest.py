@@ -25,6 +25,10 @@ ROOT = Path(__file__).parent.parent
 Define = Callable[..., Project]
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--update", action="store_true", help="rewrite the results in literate tests")
+
+
 @pytest.fixture
 def define(tmp_path: Path) -> Define:
     """A loaded project from YAML text: `define(models=.., metrics=.., tables={name: select})`.

@@ -44,9 +44,13 @@ def _filter(
     homes: dict[tuple[str, str | None], str],
 ) -> Iterator[Issue]:
     for name in context.catalog.snippet(text).names:
+        meanings: dict[tuple[str, str, str], str] = {}
         for (model, time), used in homes.items():
             found = resolve_name(context.graph, model, time, name.name)
             if not isinstance(found, Unreached):
+                meanings.setdefault(found.meaning, used)
+                continue
+            if _may_be_broken(context, found):
                 continue
             code, message, hint = found.code, found.message, found.hint
             places = context.graph.names(model).get(name.name.lower(), ())
@@ -59,6 +63,22 @@ def _filter(
             definitions = context.catalog.definitions
             args = (steps, name.offset, name.length, name.name)
             yield Issue(code, message, definitions.within("metric", metric.name, *args), hint)
+        if len(meanings) > 1:
+            (_, *first), (_, *second) = list(meanings)[:2]
+            one, other = list(meanings.values())[:2]
+            message = f"`{name.name}` is `{'.'.join(first)}` for `{one}`, and "
+            message += f"`{'.'.join(second)}` for `{other}`"
+            hint = "filter each input by its own dimension"
+            args = (steps, name.offset, name.length, name.name)
+            place = context.catalog.definitions.within("metric", metric.name, *args)
+            yield Issue("ambiguous-join", message, place, hint)
+
+
+def _may_be_broken(context: Context, why: Unreached) -> bool:
+    """Whether a name may be that of a model with problems of its own, which are reported."""
+    definitions = context.catalog.definitions
+    lost = not definitions.all_read or any(kind == "model" for kind, _ in definitions.broken)
+    return lost and why.code in ("unknown-dimension", "no-join-path")
 
 
 def time_paths_resolve(context: Context) -> Iterator[Issue]:
@@ -75,7 +95,7 @@ def time_paths_resolve(context: Context) -> Iterator[Issue]:
     for model in context.catalog.models.values():
         if model.agg_time_dimension and "__" in model.agg_time_dimension:
             found = time_column(context.graph, model.name, model.agg_time_dimension)
-            if isinstance(found, Unreached):
+            if isinstance(found, Unreached) and not _may_be_broken(context, found):
                 place = definitions.at("model", model.name, "agg_time_dimension")
                 yield Issue(found.code, found.message, place, found.hint)
     for metric in context.catalog.metrics.values():
@@ -84,6 +104,6 @@ def time_paths_resolve(context: Context) -> Iterator[Issue]:
             continue
         for atom in atoms(formula(context.catalog, metric.name)):
             found = time_column(context.graph, atom.model, time)
-            if isinstance(found, Unreached):
+            if isinstance(found, Unreached) and not _may_be_broken(context, found):
                 place = definitions.at("metric", metric.name, "agg_time_dimension")
                 yield Issue(found.code, found.message, place, found.hint)

@@ -122,7 +122,7 @@ def types_fit(context: Context) -> Iterator[Issue]:
             found = _family_of(context, dimension.sql, relation)
             if dimension.type == "time" and found is not None and found != "time":
                 message = f"time dimension `{dimension.name}` is a {found}, not a date or timestamp"
-                place = definitions.at("model", model.name, "name")
+                place = _dimension_place(context, model, dimension)
                 yield Issue("type-mismatch", message, place, "cast it in `expr`")
         yield from _join_types(context, model, relation)
 
@@ -143,6 +143,19 @@ def _entity_place(context: Context, model: Model, entity: Entity) -> Location | 
     for index, column in enumerate(model.columns):
         if column.entity is not None and (column.entity.name or column.name) == entity.name:
             return definitions.at("model", model.name, "columns", index, "entity")
+    return definitions.at("model", model.name, "name")
+
+
+def _dimension_place(context: Context, model: Model, dimension: Dimension) -> Location | None:
+    definitions = context.catalog.definitions
+    for index, column in enumerate(model.columns):
+        if column.dimension is not None:
+            if (column.dimension.name or column.name.lower()) == dimension.name:
+                return definitions.at("model", model.name, "columns", index, "dimension")
+    for index, derived in enumerate(model.derived_semantics.dimensions):
+        if derived.name == dimension.name:
+            steps: Steps = ("derived_semantics", "dimensions", index, "name")
+            return definitions.at("model", model.name, *steps)
     return definitions.at("model", model.name, "name")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal, TypeVar, get_args, get_origin
@@ -12,7 +13,7 @@ from pydantic_core import ErrorDetails
 from kpilayer.codes import CODES
 from kpilayer.errors import Issue, did_you_mean, listing
 from kpilayer.load.document import Document, YamlPath
-from kpilayer.load.known import IGNORED, METRIC_TYPES_NOT_YET, NOT_YET, PLACES
+from kpilayer.load.known import IGNORED, INSTEAD, METRIC_TYPES_NOT_YET, NOT_YET, PLACES
 from kpilayer.load.template import Templates
 from kpilayer.model.config import ProjectConfig
 from kpilayer.model.definitions import Key, Kind, Place
@@ -27,6 +28,8 @@ from kpilayer.model.semantic_model import (
     Entity,
     Model,
 )
+
+_TAG: Final = re.compile(r"\{[{%].*?(?:[}%]\}|$)")
 
 _T = TypeVar("_T", bound=BaseModel)
 
@@ -48,6 +51,29 @@ _TYPE_UNDER: Final[dict[str, type[BaseModel]]] = {
     "denominator": InputMetric,
     "input_metric": InputMetric,
     "input_metrics": InputMetric,
+}
+
+
+#: What a value is, by the kind of pydantic's complaint.
+_RULES: Final[dict[str, str]] = {
+    "string_type": "text",
+    "bool_type": "true or false",
+    "bool_parsing": "true or false",
+    "tuple_type": "a list",
+    "list_type": "a list",
+    "dict_type": "a mapping",
+    "model_type": "a mapping",
+    "model_attributes_type": "a mapping",
+    "int_type": "a whole number",
+    "int_parsing": "a whole number",
+    "int_from_float": "a whole number",
+    "float_type": "a number",
+    "float_parsing": "a number",
+    "less_than": "a number below {lt:g}",
+    "greater_than": "a number above {gt:g}",
+    "greater_than_equal": "a number from {ge} up",
+    "too_short": "a list of at least {min_length}",
+    "string_too_short": "a text of at least {min_length}",
 }
 
 
@@ -139,8 +165,8 @@ def _decode_model(
     before = len(found.issues)
     kept = _rendered(document, path, kept, templates, found)
     kept = _known_keys(document, path, kept, "model", found)
-    label = f"model `{entry.get('name')}`"
-    model = _decoded(Model, kept, document, path, found, label)
+    label = f"model `{entry['name']}`" if _name_of(entry) else "a model"
+    model = _decoded(Model, kept, document, path, found, label, before)
     _keep("model", found.models, model, entry, document, path, found, before)
     for index, metric in _entries(document, (*path, "metrics"), metrics, found):
         own = {"type": "simple", **metric}
@@ -193,7 +219,13 @@ def _decode_metric(
     kept = _rendered(document, path, entry, templates, found)
     kept = _known_keys(document, path, kept, "metric", found)
     metric = _decoded(
-        metric_type, {**kept, "type": kind}, document, path, found, f"metric `{name}`"
+        metric_type,
+        {**kept, "type": kind},
+        document,
+        path,
+        found,
+        f"metric `{name}`" if name else "a metric",
+        before,
     )
     _keep("metric", found.metrics, metric, entry, document, path, found, before)
 
@@ -243,7 +275,9 @@ def _rendered(
 
     def render(value: Any, here: YamlPath) -> Any:
         if isinstance(value, str):
-            text, issues = templates.render(value, lambda line: _line(document, here, value, line))
+            text, issues = templates.render(
+                value, lambda line, word: _line(document, here, value, line, word)
+            )
             found.issues.extend(issues)
             return text
         if isinstance(value, dict):
@@ -255,11 +289,15 @@ def _rendered(
     return {key: render(value, (*path, key)) for key, value in entry.items()}
 
 
-def _line(document: Document, path: YamlPath, text: str, line: int) -> Any:
+def _line(document: Document, path: YamlPath, text: str, line: int, word: str) -> Any:
+    """A word of a template's line, or the first tag on it, in the file."""
     lines = text.split("\n")
     line = min(max(line, 1), len(lines))
     offset = sum(len(row) + 1 for row in lines[: line - 1])
-    return document.within(path, offset, len(lines[line - 1]))
+    row = lines[line - 1]
+    found = re.search(rf"(?<!\w){re.escape(word)}(?!\w)", row) if word else _TAG.search(row)
+    start, end = found.span() if found else (0, len(row))
+    return document.within(path, offset + start, end - start)
 
 
 def _known_keys(
@@ -273,7 +311,8 @@ def _known_keys(
             continue
         if key in NOT_YET.get(place, ()):
             message = f"`{key}` is not supported yet"
-            found.issues.append(Issue("not-supported-yet", message, document.at_key(here)))
+            where = document.at_key(here)
+            found.issues.append(Issue("not-supported-yet", message, where, INSTEAD.get(key)))
             continue
         if key in ("meta", "vars"):
             kept[key] = inner
@@ -298,12 +337,17 @@ def _decoded(
     path: YamlPath,
     found: Decoded,
     label: str,
+    before: int = 0,
 ) -> _T | None:
     try:
         return kind.model_validate(data)
     except ValidationError as error:
+        # What a key of the language would have said, had it been read, is not missing.
+        left_out = any(i.code == "not-supported-yet" for i in found.issues[before:])
         for detail in error.errors(include_url=False):
-            found.issues.append(_issue(detail, kind, document, path, label))
+            issue = _issue(detail, kind, document, path, label)
+            if not (left_out and issue.code == "missing-field"):
+                found.issues.append(issue)
         return None
 
 
@@ -330,10 +374,23 @@ def _issue(
     given = detail["input"]
     choices = _choices(owner, key)
     if detail["type"] == "literal_error" and choices:
+        if key == "type" and here not in document.values and len(steps) > 1:
+            key = str(steps[-2])  # `entity: primary` is short for `entity: {type: primary}`
         hint = did_you_mean(str(given), choices) or f"choices: {listing(choices, most=20)}"
+        if len(choices) == 1:
+            hint = f"only `{choices[0]}` is supported so far"
         message = f"`{key}` cannot be `{given}`"
         return Issue("bad-value", message, document.at(here), hint)
-    message = f"`{key}`: {message[:1].lower()}{message[1:]}"
+    if isinstance(steps[-1], int):
+        key = f"an entry of `{steps[-2]}`" if len(steps) > 1 else "an entry"
+    else:
+        key = f"`{key}`"
+    rule = _RULES.get(detail["type"])
+    if rule is not None:
+        verb = "is" if isinstance(steps[-1], int) else "takes"
+        message = f"{key} {verb} {rule.format(**detail.get('ctx', {}))}"
+    else:
+        message = f"{key}: {message[:1].lower()}{message[1:]}"
     return Issue("bad-value", message, document.at(here))
 
 

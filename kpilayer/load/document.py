@@ -69,6 +69,8 @@ class Document:
         a word in the scalar's source is meant. What cannot be found is at the whole value.
         """
         real = self._standing(path, self.values)
+        if real is None and path and path[-1] == 0:  # one condition stands for a list of one
+            real = self._standing(path[:-1], self.values)
         while real is not None and real in self.aliases:
             real = self._standing(self.aliases[real], self.values)
         value = self._value(real) if real is not None else None

@@ -51,7 +51,8 @@ def read_text(path: Path, shown: str) -> tuple[str | None, Issue | None]:
         line = data.count(b"\n", 0, error.start) + 1
         column = error.start - (data.rfind(b"\n", 0, error.start) + 1) + 1
         message = f"byte 0x{data[error.start]:02x} is not UTF-8 text"
-        return None, Issue("unreadable-file", message, Location(shown, line, column))
+        place = Location(shown, line, column)
+        return None, Issue("unreadable-file", message, place, "save the file as UTF-8")
 
 
 def read_texts(

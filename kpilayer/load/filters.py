@@ -56,7 +56,8 @@ class Missing(StrictUndefined):
     ) -> None:
         def fault(_: str) -> Fault:
             if hint is not None:  # an argument left out, the first item of nothing
-                return Fault(hint.rstrip("."), word=str(name or ""))
+                said = f"the argument `{name}` is not given" if "parameter" in hint else hint
+                return Fault(said.rstrip("."), word=str(name or ""))
             if obj is missing:
                 return Unknown(f"unknown name `{name}`", word=str(name))
             return Fault(f"{kind_of(obj)} has no `{name}`", word=str(name))

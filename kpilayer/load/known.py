@@ -50,6 +50,16 @@ NOT_YET: Final[dict[str, frozenset[str]]] = {
     "input": frozenset({"group_by", "offset_to_grain", "offset_window"}),
 }
 
+#: The way out, for keys that have one.
+INSTEAD: Final[dict[str, str]] = {
+    "semantic_models": "describe the table under `models:`, with `semantic_model: true`",
+    "semantic_model": "describe the table under `models:`, with `semantic_model: true`",
+    "metric": "write a list under `metrics:`",
+    "measures": "write each one as a metric with `agg` and `expr`",
+    "type_params": "write `model`, `agg` and `expr`, or the inputs, beside `name`",
+    "rows": "write a condition in `filter`",
+}
+
 #: Kinds of metrics that this version cannot compute.
 METRIC_TYPES_NOT_YET: Final = frozenset({"conversion", "cumulative", "funnel", "nested", "share"})
 

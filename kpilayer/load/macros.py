@@ -16,7 +16,7 @@ from typing import Final
 from jinja2 import Environment, TemplateRuntimeError, TemplateSyntaxError
 from jinja2.runtime import Undefined
 
-from kpilayer.errors import Issue, Location
+from kpilayer.errors import Issue, Location, did_you_mean
 
 # dbt's dispatch: `postgres__name` is the version of `name` for one warehouse.
 DIALECTS: Final = frozenset(
@@ -159,7 +159,8 @@ def builtin_functions(
             return variables[name]
         if fallback:
             return fallback[0]
-        raise Fault(f"the variable `{name}` has no value", "unknown-var", word=name)
+        hint = did_you_mean(name, variables) or "add it under `vars:` in kpilayer.yml"
+        raise Fault(f"the variable `{name}` has no value", "unknown-var", hint, word=name)
 
     def read_env(*args: object, **kwargs: object) -> object:
         name, fallback = _with_default("env_var", args, kwargs)
@@ -169,7 +170,7 @@ def builtin_functions(
         if fallback:
             return fallback[0]
         what = f"the environment variable `{name}` is not set"
-        raise Fault(what, "missing-env-var", word=name)
+        raise Fault(what, "missing-env-var", "set it, or give `env_var` a default", word=name)
 
     functions: dict[str, Callable[..., object]] = {
         "Dimension": dimension,

@@ -30,9 +30,10 @@ def read_config(root: Path) -> ProjectConfig:
     if document is None or issues:
         raise ConfigError(issues)
     config, problems = decode_config(document)
-    if config is not None and config.dialect not in DIALECTS:
-        hint = did_you_mean(config.dialect, DIALECTS)
-        message = f"`{config.dialect}` is not a dialect"
+    dialect = document.data.get("dialect") if isinstance(document.data, dict) else None
+    if isinstance(dialect, str) and dialect not in DIALECTS:
+        hint = did_you_mean(dialect, DIALECTS)
+        message = f"`{dialect}` is not a dialect"
         problems.append(Issue("bad-value", message, document.at(("dialect",)), hint))
     if config is None or problems:
         raise ConfigError(problems)
@@ -87,8 +88,8 @@ def _decode_text(
     document, issues = read_yaml(path, text, origin)
     found.issues.extend(issues)
     if document is None or any(i.code == "yaml-syntax" for i in issues):
-        found.all_read = False
-    if document is not None:
+        found.all_read = False  # what an unknown alias or tag stands for is anybody's guess
+    else:
         decode_file(document, templates, found)
 
 
@@ -107,18 +108,25 @@ def _sql_models(texts: Texts, templates: Templates, found: Decoded) -> dict[str,
             found.broken.add(("query", name))
             continue
         lines = tuple(text.split("\n"))
-        models[name] = SqlModel(name, path, rendered, _place_in(path, lines, line_of))
+        at = _place_in(path, lines, tuple(rendered.split("\n")), line_of)
+        models[name] = SqlModel(name, path, rendered, at)
     return models
 
 
 def _place_in(
-    path: str, lines: tuple[str, ...], line_of: tuple[int, ...]
+    path: str, lines: tuple[str, ...], rendered: tuple[str, ...], line_of: tuple[int, ...]
 ) -> Callable[[int, int, int], Location]:
     def at(line: int, column: int, length: int) -> Location:
-        """A place of the rendered text, in the template: the column counts if it fits."""
+        """A place of the rendered text, in the template; the whole line where it is not there."""
         original = line_of[line - 1] if 0 < line <= len(line_of) else min(line, len(lines))
         text = lines[original - 1] if 0 < original <= len(lines) else ""
-        fits = 0 < column <= len(text)
-        return Location(path, original, column if fits else 1, length if fits else 1, text)
+        made = rendered[line - 1] if 0 < line <= len(rendered) else ""
+        token = made[column - 1 : column - 1 + length]
+        if made == text and column > 0:
+            return Location(path, original, column, length, text)
+        if token and text.count(token) == 1:
+            return Location(path, original, text.index(token) + 1, len(token), text)
+        start = len(text) - len(text.lstrip())
+        return Location(path, original, start + 1, max(1, len(text.strip())), text)
 
     return at

@@ -43,5 +43,5 @@ def _render(
     return tuple(rendered), tuple(issues)
 
 
-def _at(argument: str, text: str) -> Callable[[int], Location]:
-    return lambda line: Location(argument, line, 1, len(text), text)
+def _at(argument: str, text: str) -> Callable[[int, str], Location]:
+    return lambda line, word: Location(argument, line, 1, len(text), text)

@@ -75,6 +75,11 @@ _FAULTS: Final[tuple[tuple[str, str, str | None], ...]] = (
     ),
     ("expected ',' or ']'", "expected `,` or `]` in the list that `[` opens on {start}", None),
     ("expected ',' or '}'", "expected `,` or `}}` in the mapping that opens on {start}", None),
+    (
+        "block sequence entries are not allowed",
+        "an item of a list cannot start here",
+        "items start with `- ` on a line of their own; a text that starts so stands in quotes",
+    ),
     ("could not find expected ':'", "expected a `:` after the key that starts here", None),
 )
 
@@ -99,7 +104,10 @@ def read_yaml(
     try:
         data = builder.build()
     except _Unreadable as stop:
-        return None, (*builder.issues, stop.issue)
+        known = {i.location.line for i in builder.issues if i.location}
+        place = stop.issue.location
+        cascade = place is not None and place.line in known  # of `{{ x }} - y`, say
+        return None, (*builder.issues, *(() if cascade else (stop.issue,)))
     document = Document(
         path, builder.lines, data, builder.keys, builder.values, builder.aliases, origin
     )

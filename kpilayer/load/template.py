@@ -51,6 +51,9 @@ MAX_OUTPUT: Final = 1_000_000  # characters of one rendered text
 MAX_SOURCE: Final = 1_000_000  # characters of one template
 MAX_TOKENS: Final = 50_000
 
+#: Gives the location of a 1-based line of a template, or of a word on it.
+Placed = Callable[[int, str], Location]
+
 _TAGS: Final = re.compile(r"\{\{|\{%|\{#")
 _BREAK: Final = re.compile(r"\r\n|\r|\n")
 
@@ -86,13 +89,13 @@ class Templates:
         self._macro_names = macro_names(self._macros)
         self._made: dict[str, Macro] = {}
         self._compiled: dict[tuple[str, bool], Template] = {}
-        self._at: Callable[[int], Location] = _nowhere
+        self._at: Placed = _nowhere
         self._warnings: list[Issue] = []
 
-    def render(self, text: str, at: Callable[[int], Location]) -> tuple[str, tuple[Issue, ...]]:
+    def render(self, text: str, at: Placed) -> tuple[str, tuple[Issue, ...]]:
         """A text with its tags replaced, or the text as it was and what is wrong with it.
 
-        ``at`` gives the location of a 1-based line of the template.
+        ``at`` gives the location of a 1-based line of the template, or of a word on it.
         """
         if not _TAGS.search(text):
             return text, ()
@@ -111,7 +114,7 @@ class Templates:
         if not _TAGS.search(text):
             return text, tuple(range(1, len(lines) + 1)), ()
 
-        def at(line: int) -> Location:
+        def at(line: int, word: str) -> Location:
             shown = lines[line - 1] if 0 < line <= len(lines) else ""
             column = len(shown) - len(shown.lstrip()) + 1
             return Location(path, line, column, max(1, len(shown.strip())), shown)
@@ -135,9 +138,7 @@ class Templates:
 
     # -- one render
 
-    def _run(
-        self, text: str, at: Callable[[int], Location], *, stamp: bool
-    ) -> tuple[str | None, tuple[Issue, ...]]:
+    def _run(self, text: str, at: Placed, *, stamp: bool) -> tuple[str | None, tuple[Issue, ...]]:
         self._sandbox.meter = Meter()
         self._at, self._warnings = at, []
         try:
@@ -205,7 +206,7 @@ class Templates:
         frame: FrameType | None = sys._getframe()
         place = None
         while frame is not None and place is None:
-            place = self._place(frame.f_globals, frame.f_lineno)
+            place = self._place(frame.f_globals, frame.f_lineno, name)
             frame = frame.f_back
         what = f"a definition reads the environment variable `{name}`"
         place = at_word(place, name) if place else None
@@ -214,8 +215,10 @@ class Templates:
     # -- what went wrong, and where
 
     def _explain(self, error: BaseException) -> Issue:
-        places = self._places(error.__traceback__)
-        place = places[-1] if places else self._at(1)
+        cause = error.cause if isinstance(error, _InMacro) else error
+        fault = cause.fault if isinstance(cause, At) else self._fault(cause)
+        places = self._places(error.__traceback__, fault.word)
+        place = places[-1] if places else self._at(1, fault.word)
         used = (("used here", places[0]),) if len(places) > 1 and places[0] != place else ()
         if isinstance(error, _InMacro):
             source, error = error.source, error.cause
@@ -223,10 +226,9 @@ class Templates:
             line = error.line if isinstance(error, At) else getattr(error, "lineno", None)
             place = self._in_file(source.path, line or source.line)
         elif isinstance(error, At):
-            place = self._at(error.line)
+            place = self._at(error.line, fault.word)
         elif isinstance(error, TemplateSyntaxError):
-            place = self._at(error.lineno)
-        fault = error.fault if isinstance(error, At) else self._fault(error)
+            place = self._at(error.lineno, "")
         hint = fault.hint
         if isinstance(fault, Unknown):
             hint = hint or did_you_mean(fault.word, {*self._names, *self._macro_names})
@@ -247,26 +249,27 @@ class Templates:
         if isinstance(error, OverflowError | NameError):  # Python has no name for `1e999`
             return Limit("a number is too large")
         said = error.message if isinstance(error, TemplateError) else str(error)
-        return Fault(" ".join((said or type(error).__name__).split()))
+        said = re.sub(r"'([^' ]+)'", r"`\1`", said or type(error).__name__)
+        return Fault(" ".join(said.split()))
 
-    def _places(self, trace: TracebackType | None) -> list[Location]:
+    def _places(self, trace: TracebackType | None, word: str) -> list[Location]:
         """The template lines on the way to an error, outermost first."""
         found = []
         while trace is not None:
-            place = self._place(trace.tb_frame.f_globals, trace.tb_lineno)
+            place = self._place(trace.tb_frame.f_globals, trace.tb_lineno, word)
             if place is not None:
                 found.append(place)
             trace = trace.tb_next
         return found
 
-    def _place(self, scope: Mapping[str, Any], line: int) -> Location | None:
+    def _place(self, scope: Mapping[str, Any], line: int, word: str) -> Location | None:
         """The template's line for a line of the Python code that Jinja made of it."""
         template = scope.get("__jinja_template__")
         if not isinstance(template, Template):
             return None
         number = template.get_corresponding_lineno(line)
         path = template.filename
-        return self._at(number) if path == _HERE else self._in_file(str(path), number)
+        return self._at(number, word) if path == _HERE else self._in_file(str(path), number)
 
     def _in_file(self, path: str, line: int) -> Location:
         lines = self._files.get(path, [])
@@ -302,7 +305,7 @@ _FAILURES: Final = (
 )
 
 
-def _nowhere(line: int) -> Location:
+def _nowhere(line: int, word: str) -> Location:
     return Location("", line)
 
 

@@ -15,7 +15,7 @@ from sqlglot import exp
 from kpilayer import address, expr, grain
 from kpilayer.catalog import Catalog
 from kpilayer.columns import TimedColumn, resolve_name, time_column
-from kpilayer.errors import Issue, Location, Severity, did_you_mean, listing
+from kpilayer.errors import Issue, Location, did_you_mean, listing
 from kpilayer.formula import Atom, Formula, atoms, formula
 from kpilayer.join_graph import JoinGraph, Reached, Unreached
 from kpilayer.model.semantic_model import Dimension
@@ -27,9 +27,10 @@ Home = tuple[str, str | None]
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """A group-by: its result column, and the column that it is for each home."""
+    """A group-by: its result column, how it was asked, and the column that it is for each home."""
 
     name: str
+    asked: str
     at: tuple[tuple[Home, TimedColumn], ...]
 
     def column(self, home: Home) -> TimedColumn:
@@ -45,6 +46,15 @@ class Range:
     upper: datetime | None
     upper_is_inclusive: bool = False
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether no instant is in it."""
+        if self.lower is None or self.upper is None:
+            return False
+        return self.upper < self.lower or (
+            self.upper == self.lower and not self.upper_is_inclusive
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class BoundQuery:
@@ -53,7 +63,7 @@ class BoundQuery:
     metrics: tuple[tuple[str, Formula], ...]
     keys: tuple[Key, ...]
     where: tuple[exp.Expr, ...]
-    range: Range | None
+    ranges: tuple[tuple[Home, Range], ...]
     order: tuple[tuple[str, bool], ...]
     limit: int | None
 
@@ -67,7 +77,7 @@ class BoundQuery:
         """Whether the time dimension of a metric decides which rows stand together."""
         grouped = any(c.asked.is_metric_time for key in self.keys for _, c in key.at)
         named = (address.parse(c.name) for w in self.where for c in w.find_all(exp.Column))
-        return grouped or self.range is not None or any(a.is_metric_time for a in named)
+        return grouped or bool(self.ranges) or any(a.is_metric_time for a in named)
 
 
 def bind(query: Query, graph: JoinGraph) -> tuple[BoundQuery | None, list[Issue]]:
@@ -78,7 +88,7 @@ def bind(query: Query, graph: JoinGraph) -> tuple[BoundQuery | None, list[Issue]
     unit = _default_grain(query, graph, metrics)
     keys = [k for text in query.group_by if (k := _key(text, graph, homes, unit, issues))]
     where = tuple(_conditions(query, graph, homes, issues))
-    span = _range(query, graph, homes, keys, issues)
+    spans = tuple(_ranges(query, graph, homes, keys, issues))
     names = [k.name for k in keys] + [name for name, _ in metrics]
     for name in dict.fromkeys(n for n in names if names.count(n) > 1):
         issues.append(Issue("duplicate-column", f"`{name}` is asked for twice"))
@@ -87,7 +97,7 @@ def bind(query: Query, graph: JoinGraph) -> tuple[BoundQuery | None, list[Issue]
         issues.append(Issue("bad-limit", f"a limit of {query.limit} rows cannot be"))
     if any(i.severity == "error" for i in issues):
         return None, issues
-    return BoundQuery(tuple(metrics), tuple(keys), where, span, order, query.limit), issues
+    return BoundQuery(tuple(metrics), tuple(keys), where, spans, order, query.limit), issues
 
 
 def _asked(
@@ -172,15 +182,26 @@ def _key(
     if not found or len(found) < len(homes):
         return None
     first = found[0][1]
+    issue = _disagreement(text, found, homes, _asked("group_by", text))
+    if issue is not None:
+        issues.append(issue)
+        return None
+    return Key(first.asked.column(first.grain), text.strip().lower(), tuple(found))
+
+
+def _disagreement(
+    text: str, found: list[tuple[Home, TimedColumn]], homes: dict[Home, str], place: Location
+) -> Issue | None:
+    """A name that leads metrics to different columns, which would not be one answer."""
     for home, column in found[1:]:
+        first_home, first = found[0]
         if column.meaning != first.meaning:
             message = f"`{text}` is `{first.reached.model}.{first.reached.element.name}` for "
-            message += f"`{homes[found[0][0]]}`, and `{column.reached.model}."
+            message += f"`{homes[first_home]}`, and `{column.reached.model}."
             message += f"{column.reached.element.name}` for `{homes[home]}`"
             hint = "name the dimension by the primary entity of the model that is meant"
-            issues.append(Issue("ambiguous-join", message, _asked("group_by", text), hint))
-            return None
-    return Key(first.asked.column(first.grain), tuple(found))
+            return Issue("ambiguous-join", message, place, hint)
+    return None
 
 
 def _unreached(
@@ -206,6 +227,7 @@ def _conditions(
             sound = False
             issues.append(_caller_problem(problem, text))
         for name in snippet.names if sound else ():
+            found: list[tuple[Home, TimedColumn]] = []
             for home, metric in homes.items():
                 column = resolve_name(graph, *home, name.name)
                 if isinstance(column, Unreached):
@@ -213,17 +235,24 @@ def _conditions(
                     column = _bare(column, name.name, graph, home)
                     args = (metric, len(homes), name.name, name.offset)
                     issues.append(_unreached(column, "where", text, *args))
+                else:
+                    found.append((home, column))
+            place = _asked("where", text, name.name, name.offset)
+            if (issue := _disagreement(name.name, found, homes, place)) is not None:
+                sound = False
+                issues.append(issue)
         if sound:
             yield snippet.tree
 
 
 def _caller_problem(problem: expr.Problem, text: str) -> Issue:
     """A caller's functions are a closed list: what is a warning in a definition is refused here."""
-    code, message = problem.code, problem.message
+    code, message, hint = problem.code, problem.message, problem.hint
     if code == "unproven-function":
         code, message = "function-not-allowed", f"`{problem.word}` cannot be used in a filter here"
+        hint = "filter by a dimension; one can have the function in its `expr`"
     word = text[problem.offset : problem.offset + problem.length]
-    return Issue(code, message, _asked("where", text, word, problem.offset), problem.hint)
+    return Issue(code, message, _asked("where", text, word, problem.offset), hint)
 
 
 def _bare(why: Unreached, name: str, graph: JoinGraph, home: Home) -> Unreached:
@@ -240,31 +269,38 @@ def _bare(why: Unreached, name: str, graph: JoinGraph, home: Home) -> Unreached:
 # --------------------------------------------------------------------------------------------- time
 
 
-def _range(
+def _ranges(
     query: Query,
     graph: JoinGraph,
     homes: dict[Home, str],
     keys: list[Key],
     issues: list[Issue],
-) -> Range | None:
+) -> Iterator[tuple[Home, Range]]:
+    """For each home, `start` to `end` in whole periods of the asked grain, else of its own.
+
+    Another metric in the question, of finer data, changes nothing for the first.
+    """
     if query.start is None and query.end is None:
-        return None
+        return
+    lower, upper = _moment("start", query.start, issues), _moment("end", query.end, issues)
+    asked = [c.grain for k in keys for _, c in k.at if c.asked.is_metric_time and c.grain]
+    is_empty = False
     for home, metric in homes.items():
         reached = time_column(graph, *home)
         if isinstance(reached, Unreached):
             argument = "start" if query.start is not None else "end"
-            issues.append(_unreached(reached, argument, "", metric, len(homes)))
-    lower, upper = _moment("start", query.start, issues), _moment("end", query.end, issues)
-    asked = [c.grain for k in keys for _, c in k.at if c.asked.is_metric_time and c.grain]
-    own = [g for home in homes if (g := own_grain(graph, *home))]
-    unit = grain.finest(asked or own or ["day"])
-    span = _exact(lower, upper) if query.exact else _widened(lower, upper, unit)
-    if span.lower and span.upper and span.upper <= span.lower and not span.upper_is_inclusive:
+            asked_for = str(query.start if query.start is not None else query.end)
+            issues.append(_unreached(reached, argument, asked_for, metric, len(homes)))
+            continue
+        unit = grain.finest(asked) if asked else own_grain(graph, *home) or "day"
+        span = _exact(lower, upper) if query.exact else _widened(lower, upper, unit)
+        is_empty = is_empty or span.is_empty
+        yield home, span
+    if is_empty:
         message = f"the range is empty: `{query.start}` is after `{query.end}`"
         issues.append(Issue("bad-time-range", message, _asked("start", str(query.start))))
     elif query.exact and asked:
-        issues += _partial_periods(span, grain.finest(asked))
-    return span
+        issues += _partial_periods(_exact(lower, upper), grain.finest(asked))
 
 
 def _moment(argument: str, text: str | None, issues: list[Issue]) -> tuple[datetime, bool] | None:
@@ -311,9 +347,7 @@ def _order(
     query: Query, keys: list[Key], names: list[str], issues: list[Issue]
 ) -> Iterator[tuple[str, bool]]:
     """What was asked, then the remaining group-bys, so that a limit cuts at the same place."""
-    asked_as = {
-        a: k.name for text, k in zip(query.group_by, keys, strict=False) for a in (text.lower(),)
-    }
+    asked_as = {key.asked: key.name for key in keys}
     seen: set[str] = set()
     for text in query.order_by:
         word = text.strip().lower()
@@ -331,11 +365,3 @@ def _order(
         if key.name not in seen:
             seen.add(key.name)
             yield key.name, False
-
-
-def severity_of(problem: expr.Problem) -> Severity:
-    """A problem's severity as an issue has it."""
-    match problem.severity:
-        case "warning" | "notice":
-            return problem.severity
-    return "error"

@@ -13,9 +13,9 @@ from kpilayer.columns import TimedColumn, resolve_name, time_column
 from kpilayer.errors import Issue, Location
 from kpilayer.formula import Atom, Formula
 from kpilayer.join_graph import JoinGraph, Reached, Step
-from kpilayer.plan.bind import BoundQuery, Home, Range, severity_of
+from kpilayer.plan.bind import BoundQuery, Home, Range
 from kpilayer.plan.conditions import all_of, any_of, between, bind_condition, moment, timed
-from kpilayer.plan.naming import branch_names, measure_names, scan_alias
+from kpilayer.plan.naming import branch_names, measure_names, scan_alias, subquery_name
 from kpilayer.plan.nodes import (
     Aggregate,
     Column,
@@ -69,9 +69,22 @@ class _Reader:
         """The SQL of a column, qualified by the alias of its scan."""
         for length in range(1, len(reached.path) + 1):
             self.paths.setdefault(reached.path[:length])
-        element = reached.element
-        text = element.sql
-        return self.sql(text, reached.path)
+        return self.at(reached.element.sql, reached.path)
+
+    def at(self, text: str, path: tuple[Step, ...]) -> exp.Expr:
+        """A snippet over the model at the end of a path; NULL where the path leads to no row.
+
+        A constant or `COALESCE(country, '?')` belongs to a row: it is no value of a missing one.
+        """
+        value = self.sql(text, path)
+        if not path or expr.is_null_of_nulls(value):
+            return value
+        step = path[-1]
+        key = self.sql(step.key.sql, path)
+        found: exp.Expr = exp.Not(this=exp.Is(this=key, expression=exp.Null()))
+        if not expr.is_null_of_nulls(key):
+            found = exp.EQ(this=self.at(step.entity.sql, path[:-1]), expression=key)
+        return exp.Case(ifs=[exp.If(this=found, true=value)])
 
     def sql(self, text: str, path: tuple[Step, ...]) -> exp.Expr:
         """A snippet over the model at the end of a path."""
@@ -99,8 +112,8 @@ def _branch(
         for key in query.keys
     )
     common = [_bound(tree, "where", first, reader, notices) for tree in query.where]
-    if query.range is not None:
-        common += _in_range(query.range, first, reader)
+    if first in (spans := dict(query.ranges)):
+        common += _in_range(spans[first], first, reader)
     own = [
         tuple(
             conjunct
@@ -162,7 +175,7 @@ def _bound(
     def report(problem: expr.Problem) -> None:
         text = problem.word or ""
         place = Location(argument, 1, 1, len(text), None)
-        notices.append(Issue(problem.code, problem.message, place, None, severity_of(problem)))
+        notices.append(Issue(problem.code, problem.message, place, None, problem.severity))
 
     return bind_condition(tree, resolve, lambda column: reader.value(column.reached), report)
 
@@ -193,7 +206,7 @@ def _joined(reader: _Reader) -> Source:
         source = Join(
             source,
             Scan(catalog.relation(step.right), reader.alias(path)),
-            left_key=reader.sql(step.entity.sql, path[:-1]),
+            left_key=reader.at(step.entity.sql, path[:-1]),
             right_key=reader.sql(step.key.sql, path),
             right_key_is_unique=step.key.is_unique,
         )
@@ -245,7 +258,7 @@ def subqueries(relations: Iterable[Relation], catalog: Catalog) -> tuple[Subquer
         for read in reads.values():
             visit(read)
         tree = catalog.queries[relation.query]
-        name = f"{relation.query}_model"
+        name = subquery_name(catalog, relation.query)
         found[relation.query] = Subquery(name, relation.query, tree, tuple(reads.items()))
 
     for relation in relations:

@@ -5,6 +5,8 @@ moved to the start of its period (language.md Q3), and the warehouse can skip wh
 
     TRUNC('month', t) >= '2026-01-15'   →   t >= DATE '2026-01-01'     and a notice
     TRUNC('month', t) = '2026-02-01'    →   t >= DATE '2026-02-01' AND t < DATE '2026-03-01'
+
+In lists and in IS DISTINCT FROM, only the literals are moved.
 """
 
 from __future__ import annotations
@@ -27,6 +29,8 @@ _MIRROR: Final[dict[type[exp.Expr], type[exp.Expr]]] = {
     exp.GTE: exp.LTE,
 }
 
+_LISTS: Final = (exp.In, exp.NullSafeEQ, exp.NullSafeNEQ)
+
 Resolve = Callable[[str], TimedColumn]
 Value = Callable[[TimedColumn], exp.Expr]
 Report = Callable[[expr.Problem], None]
@@ -42,6 +46,8 @@ def bind_condition(tree: exp.Expr, resolve: Resolve, value: Value, report: Repor
         bound = _period_comparison(node, resolve, value, report)
         if bound is not None:
             node.replace(bound)
+    for node in [n for n in holder.walk() if isinstance(n, _LISTS)]:
+        _move_literals(node, resolve, report)
     for column in [c for c in holder.find_all(exp.Column) if not c.table]:
         tree = timed(resolve(column.name), value)
         column.replace(tree if _stands_bare(tree, column.parent) else _operand(tree))
@@ -121,19 +127,43 @@ def _period_comparison(
         return None
     starts: list[datetime] = []
     for text in literals:
-        parsed = grain.parse_moment(text or "")
-        if parsed is None:
-            message = (
-                f"`{text}` is not a date or time: {column.asked.base} is compared with ISO dates"
-            )
-            report(expr.Problem("bad-value", message, word=text))
+        start = _start(text or "", column, column.grain, report)
+        if start is None:
             return None
-        start = grain.truncate(parsed[0], column.grain)
-        if start != parsed[0]:
-            message = f"`{text}` was moved to the start of its {column.grain}, {start.date()}"
-            report(expr.Problem("truncated-literal", message, word=text, severity="notice"))
         starts.append(start)
+    if node.args.get("symmetric"):
+        starts.sort()
     return _range(kind, value(column), column.grain, starts)
+
+
+def _move_literals(node: exp.Expr, resolve: Resolve, report: Report) -> None:
+    """Literals in a list beside a truncated time become starts of periods; the rest stays."""
+    sides = (node.this, node.args.get("expression"), *node.expressions)
+    operands = [side for side in sides if side is not None]
+    names = [name for side in operands if (name := _name(side)) is not None]
+    column = resolve(names[0].name) if len(names) == 1 else None
+    if column is None or column.grain is None:
+        return
+    for operand in operands:
+        text = _literal(operand)
+        start = None if text is None else _start(text, column, column.grain, report)
+        if start is not None:
+            operand.replace(moment(start, grain.is_date(column.grain)))
+
+
+def _start(text: str, column: TimedColumn, unit: str, report: Report) -> datetime | None:
+    """The first instant of the period that a literal names; None, reported, where it is no time."""
+    parsed = grain.parse_moment(text)
+    if parsed is None:
+        message = f"`{text}` is not a date or time: {column.asked.base} is compared with ISO dates"
+        report(expr.Problem("bad-value", message, word=text))
+        return None
+    start = grain.truncate(parsed[0], unit)
+    if start != parsed[0]:
+        shown = start.date() if grain.is_date(unit) else start
+        message = f"`{text}` was moved to the start of its {unit}, {shown}"
+        report(expr.Problem("truncated-literal", message, word=text, severity="notice"))
+    return start
 
 
 def _range(kind: type[exp.Expr], raw: exp.Expr, unit: str, starts: list[datetime]) -> exp.Expr:
@@ -165,17 +195,24 @@ def _sides(
 ) -> tuple[type[exp.Expr], exp.Column | None, list[str | None]]:
     """The comparison's kind with the name on the left, the name, and the literals."""
     if isinstance(node, exp.Between):
-        name = node.this if isinstance(node.this, exp.Column) else None
-        return exp.Between, name, [_literal(node.args["low"]), _literal(node.args["high"])]
-    if isinstance(node.this, exp.Column):
-        return type(node), node.this, [_literal(node.expression)]
-    if isinstance(node.expression, exp.Column):
-        return _MIRROR[type(node)], node.expression, [_literal(node.this)]
+        literals = [_literal(node.args["low"]), _literal(node.args["high"])]
+        return exp.Between, _name(node.this), literals
+    if (name := _name(node.this)) is not None:
+        return type(node), name, [_literal(node.expression)]
+    if (name := _name(node.expression)) is not None:
+        return _MIRROR[type(node)], name, [_literal(node.this)]
     return type(node), None, []
 
 
+def _name(tree: exp.Expr) -> exp.Column | None:
+    """A group-by name, also in parentheses."""
+    bare = tree.unnest()
+    return bare if isinstance(bare, exp.Column) and not bare.table else None
+
+
 def _literal(tree: exp.Expr) -> str | None:
-    """The text of a string literal, also as DATE '..' or TIMESTAMP '..'."""
-    if isinstance(tree, exp.Cast) and tree.to.is_type("date", "timestamp", "datetime"):
+    """The text of a string literal, also as DATE '..' or TIMESTAMP '..', or in parentheses."""
+    tree = tree.unnest()
+    if isinstance(tree, exp.Cast) and tree.to.is_type("date", "timestamp", "timestampntz", "datetime"):
         tree = tree.this
     return str(tree.name) if isinstance(tree, exp.Literal) and tree.is_string else None

@@ -51,12 +51,29 @@ def _short(key: str) -> str:
     return key.split("__")[-1].removeprefix("extract_")
 
 
+def subquery_name(catalog: Catalog, query: str) -> str:
+    """The name of a SQL model in a statement: `shop_model`, where no table is called so."""
+    tables = set(_real_names(catalog))
+    name = f"{query}_model"
+    while name in tables:
+        name = f"{name}_"
+    return name
+
+
 def _table_names(catalog: Catalog) -> Iterator[str]:
     """Every name that a FROM could mean: a CTE of that name would hide it."""
+    yield from _real_names(catalog)
+    for name in catalog.queries:
+        yield from (name, subquery_name(catalog, name))
+
+
+def _real_names(catalog: Catalog) -> Iterator[str]:
+    """The names of tables that models and SQL models read."""
     for model in catalog.models:
-        yield catalog.relation(model).key.split(".")[-1].lower()
-    for name, query in catalog.queries.items():
-        yield from (name, f"{name}_model")
+        relation = catalog.relation(model)
+        if relation.kind == "table":
+            yield relation.parts[-1].lower()
+    for query in catalog.queries.values():
         yield from (table.name.lower() for table in query.find_all(exp.Table))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Final
@@ -12,6 +13,8 @@ from kpilayer.plan.conditions import all_of
 from kpilayer.plan.nodes import Aggregate, Combine, Filter, Join, Plan, Scan, Source, aliases
 
 Pass = Callable[[Plan], Plan]
+
+_ISO_DATE: Final = re.compile(r"\A[0-9]{4}-[0-9]{2}-[0-9]{2}\Z")
 
 
 def merge_bounds(plan: Plan) -> Plan:
@@ -107,6 +110,7 @@ def _implies(tighter: exp.Expr, looser: exp.Expr) -> bool:
 
 
 def _date(tree: exp.Expr) -> str | None:
-    """An ISO date, whose text sorts as its time does."""
+    """An ISO date, whose text sorts as its time does; `2026-2-1` and `infinity` do not."""
     is_date = isinstance(tree, exp.Cast) and tree.to.is_type("date")
-    return str(tree.this.name) if is_date and isinstance(tree.this, exp.Literal) else None
+    text = str(tree.this.name) if is_date and isinstance(tree.this, exp.Literal) else ""
+    return text if _ISO_DATE.match(text) else None

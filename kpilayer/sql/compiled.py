@@ -58,6 +58,10 @@ def compile_query(
     if bound is None or refused:
         raise QueryError([*(i for i in issues if i.severity == "error"), *refused])
     plan, notices = build(bound, identity.graph)
+    if wrong := [issue for issue in notices if issue.severity == "error"]:
+        raise QueryError(wrong)
+    if any(notice.severity == "error" for notice in notices):
+        raise QueryError([notice for notice in notices if notice.severity == "error"])
     plan = rewrite(plan)
     tree = generate(plan, dialect, schema)
     prints = _fingerprints(bound, identity)

@@ -13,22 +13,30 @@ from typing import Final
 
 from sqlglot import exp
 
+from kpilayer.errors import Issue, QueryError
 from kpilayer.grain import is_date
 
 Spell = Callable[[str, exp.Expr], exp.Expr]
 #: Value and measure's percentile to the aggregate.
 SpellAgg = Callable[[exp.Expr], exp.Expr]
+SpellPercentile = Callable[[exp.Expr, float, bool], exp.Expr]
 
 
 @dataclass(frozen=True, slots=True)
 class Capabilities:
-    """How a dialect spells what differs. ``max_identifier`` is in bytes, None without a limit."""
+    """How a dialect spells what differs. ``max_identifier`` is in bytes, None without a limit.
+
+    ``words`` rewrite what a caller or author wrote, where the dialect's word of that name gives
+    another value.
+    """
 
     name: str
     is_verified: bool
     trunc: Spell
     part: Spell
     aggregates: Mapping[str, SpellAgg] = field(default_factory=dict)
+    words: Mapping[type[exp.Expr], SpellAgg] = field(default_factory=dict)
+    percentile: SpellPercentile | None = None
     file_readers: Mapping[str, str] = field(default_factory=dict)
     max_identifier: int | None = None
 
@@ -77,10 +85,14 @@ AGGREGATES: Final[Mapping[str, SpellAgg]] = MappingProxyType(
 
 def percentile(value: exp.Expr, fraction: float, discrete: bool) -> exp.Expr:
     """An exact percentile: a value of the data, or interpolated between two as a double."""
+    return _percentile(value, exp.Literal.number(repr(fraction)), discrete)
+
+
+def _percentile(value: exp.Expr, fraction: exp.Expr, discrete: bool) -> exp.Expr:
     kind = exp.PercentileDisc if discrete else exp.PercentileCont
     inner = value if discrete else double(value)
     order = exp.Order(expressions=[exp.Ordered(this=inner, nulls_first=False)])
-    return exp.WithinGroup(this=kind(this=exp.Literal.number(repr(fraction))), expression=order)
+    return exp.WithinGroup(this=kind(this=fraction), expression=order)
 
 
 def _date_trunc(grain: str, value: exp.Expr) -> exp.Expr:
@@ -112,6 +124,82 @@ def _first_of_sorted(value: exp.Expr) -> exp.Expr:
     order = exp.Order(this=value, expressions=[exp.Ordered(this=value.copy(), nulls_first=False)])
     array = exp.Paren(this=exp.ArrayAgg(this=order))
     return exp.Bracket(this=array, expressions=[exp.Literal.number(1)], offset=1)
+
+
+def _percentile_from_below(value: exp.Expr, fraction: float, discrete: bool) -> exp.Expr:
+    """PostgreSQL multiplies doubles: 0.07 of 100 rows is 7.000000000000001, so the eighth."""
+    if not discrete or fraction.as_integer_ratio()[1] <= 1024:
+        return percentile(value, fraction, discrete)
+    written = exp.Literal.number(repr(fraction))
+    below = exp.Sub(this=written, expression=exp.Literal.number("1e-15"))
+    return _percentile(value, below, discrete)
+
+
+def _rounded(tree: exp.Expr) -> exp.Expr:
+    """Halves away from zero: PostgreSQL rounds doubles to even, and not at all to digits."""
+    tree.set("this", exp.cast(tree.this, "decimal", copy=False))
+    return tree
+
+
+def _substring(tree: exp.Expr) -> exp.Expr:
+    """A negative start counts from the end."""
+    start = tree.args.get("start")
+    if start is None or (isinstance(start, exp.Literal) and not start.is_string):
+        return tree
+    length = exp.Length(this=tree.this.copy())
+    offset = exp.Add(this=length, expression=exp.Literal.number(1))
+    if isinstance(start, exp.Neg) and isinstance(start.this, exp.Literal):
+        from_end: exp.Expr = exp.Sub(this=offset, expression=start.this)
+    else:
+        is_negative = exp.LT(this=exp.paren(start.copy()), expression=exp.Literal.number(0))
+        counted = exp.Add(this=offset, expression=exp.paren(start.copy()))
+        from_end = exp.Case(ifs=[exp.If(this=is_negative, true=counted)], default=start)
+    tree.set("start", from_end)
+    return tree
+
+
+def _concatenated(tree: exp.Expr) -> exp.Expr:
+    """PostgreSQL's CONCAT writes booleans as t and f; a cast writes true and false."""
+    parts = [p if p.is_string else exp.cast(p, "text", copy=False) for p in tree.expressions]
+    tree.set("expressions", parts)
+    return tree
+
+
+def _pattern(tree: exp.Expr) -> exp.Expr:
+    """A backslash in a pattern is a letter like others, unless ESCAPE says so."""
+    pattern = tree.expression
+    if pattern.is_string and "\\" not in pattern.name:
+        return tree
+    return exp.Escape(this=tree, expression=exp.Literal.string(""))
+
+
+def _date_part(tree: exp.Expr) -> exp.Expr:
+    """Date parts are whole numbers, an epoch is a double; PostgreSQL has NUMERIC for both."""
+    part = tree.name.lower()
+    if part == "epoch":
+        return double(tree)
+    names = {"weekday": "dow", "dayofweek": "dow", "dayofyear": "doy", "weekofyear": "week"}
+    tree.set("this", exp.var(names.get(part, part).upper()))
+    has_fraction = part.startswith(("second", "milli"))
+    whole = exp.Floor(this=tree) if has_fraction else tree
+    return exp.cast(whole, "bigint", copy=False)
+
+
+def _without_zone(tree: exp.Expr) -> exp.Expr:
+    """PostgreSQL truncates a DATE to an instant with a zone; adding nothing makes a TIMESTAMP."""
+    value = tree.this
+    plain = exp.Paren(this=value) if isinstance(value, (exp.Binary, exp.Unary)) else value
+    nothing = exp.Interval(this=exp.Literal.string("0"), unit=exp.var("DAY"))
+    tree.set("this", exp.Add(this=plain, expression=nothing))
+    return tree
+
+
+def _refused(word: str, why: str, instead: str) -> SpellAgg:
+    def refuse(tree: exp.Expr) -> exp.Expr:
+        message = f"`{word}` {why}: `{tree.sql()}`"
+        raise QueryError(Issue("unsupported-in-dialect", message, hint=instead))
+
+    return refuse
 
 
 _DUCKDB: Final = Capabilities(
@@ -148,6 +236,21 @@ _POSTGRES: Final = Capabilities(
             "any_value": _first_of_sorted,
         }
     ),
+    words=MappingProxyType(
+        {
+            exp.Round: _rounded,
+            exp.Substring: _substring,
+            exp.Concat: _concatenated,
+            exp.Like: _pattern,
+            exp.ILike: _pattern,
+            exp.Extract: _date_part,
+            exp.TimestampTrunc: _without_zone,
+            exp.DateTrunc: _without_zone,
+            exp.SimilarTo: _refused("SIMILAR TO", "is not a regular expression there", "use LIKE"),
+            exp.TryCast: _refused("TRY_CAST", "is not known to postgres", "use CAST"),
+        }
+    ),
+    percentile=_percentile_from_below,
     max_identifier=63,
 )
 

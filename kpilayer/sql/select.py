@@ -7,7 +7,7 @@ bytes. Rows are ordered with NULLs last both ways.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -43,7 +43,7 @@ def generate(plan: Plan, dialect: str, schema: str) -> exp.Select:
     Raises:
         QueryError: `unsupported-in-dialect`, `identifier-too-long`.
     """
-    tree = _Generator(capabilities(dialect), schema).plan(plan)
+    tree = _generator(dialect, schema, plan.subqueries).plan(plan)
     _check_lengths(tree, capabilities(dialect))
     return tree
 
@@ -52,7 +52,7 @@ def read_all(
     relation: Relation, subqueries: tuple[Subquery, ...], dialect: str, schema: str
 ) -> exp.Select:
     """The SELECT of every column of a relation; ``subqueries`` are the SQL models that it needs."""
-    generator = _Generator(capabilities(dialect), schema)
+    generator = _generator(dialect, schema, subqueries)
     select = exp.Select(expressions=[exp.Star()])
     select = select.from_(generator.table(relation, "relation"), copy=False)
     for subquery in subqueries:
@@ -74,12 +74,17 @@ def to_sql(tree: exp.Select, dialect: str) -> str:
         raise QueryError(Issue("unsupported-in-dialect", message)) from error
 
 
+def _generator(dialect: str, schema: str, subqueries: tuple[Subquery, ...]) -> _Generator:
+    return _Generator(capabilities(dialect), schema, {s.query: s.name for s in subqueries})
+
+
 @dataclass(frozen=True, slots=True)
 class _Generator:
-    """Node to SELECT, for one dialect and schema."""
+    """Node to SELECT, for one dialect and schema; ``queries`` names SQL models."""
 
     dialect: Capabilities
     schema: str
+    queries: Mapping[str, str]
 
     def plan(self, plan: Plan) -> exp.Select:
         select, ctes = self.sort(plan.root)
@@ -156,18 +161,29 @@ class _Generator:
                 # Types settle pairwise, from the first arm on: it must say the type of what the
                 # second arm does not have either (untyped NULLs would become text or integers).
                 typed = index == 0 and position > 1
-                missing = _typed_null(branch, measure) if typed else exp.null()
+                missing = self._typed_null(branch, measure) if typed else exp.null()
                 columns.append(exp.alias_(missing, measure.name))
         return exp.Select(expressions=columns).from_(exp.to_table(here.name), copy=False)
+
+    def _typed_null(self, branch: Aggregate, measure: Measure) -> exp.Expr:
+        """A NULL of a measure's type, without knowing the type: the value of no rows."""
+        none = exp.EQ(this=exp.Literal.number(1), expression=exp.Literal.number(0))
+        value = self._only_value(measure, branch.name)
+        select = exp.Select(expressions=[value]).from_(exp.to_table(branch.name), copy=False)
+        return exp.Subquery(this=select.where(none, copy=False))
+
+    def _only_value(self, measure: Measure, table: str) -> exp.Expr:
+        """The one value that is not NULL; PostgreSQL has no MAX of booleans."""
+        kind = "any_value" if measure.agg == "any_value" else "max"
+        spell = self.dialect.aggregates.get(kind) or AGGREGATES[kind]
+        return spell(exp.column(measure.name, table=table))
 
     def combined(self, node: Combine, wanted: list[str] | None = None) -> exp.Select:
         """One row per group. MAX picks the one value that is there; SUM would widen its type."""
         keys = [k.name for k in node.branches[0].keys]
-        values = [m.name for b in node.branches for m in b.measures]
         columns: dict[str, exp.Expr] = {k: exp.column(k, table=_STACKED) for k in keys}
-        for name in values:
-            largest = exp.Max(this=exp.column(name, table=_STACKED))
-            columns[name] = exp.alias_(largest, name)
+        for measure in (m for b in node.branches for m in b.measures):
+            columns[measure.name] = exp.alias_(self._only_value(measure, _STACKED), measure.name)
         select = exp.Select(expressions=[columns[name] for name in wanted or columns])
         select = select.from_(exp.to_table(_STACKED), copy=False)
         return select.group_by(*(columns[k].copy() for k in keys), copy=False)
@@ -205,7 +221,7 @@ class _Generator:
         name = exp.TableAlias(this=exp.to_identifier(alias)) if alias else None
         match relation.kind:
             case "query":
-                return exp.Table(this=exp.to_identifier(f"{relation.query}_model"), alias=name)
+                return exp.Table(this=exp.to_identifier(self.queries[relation.query]), alias=name)
             case "file":
                 return exp.Table(this=self._file(relation.path), alias=name)
         parts = relation.parts
@@ -229,6 +245,8 @@ class _Generator:
     def subquery(self, node: Subquery) -> exp.Query:
         tree = node.tree.copy()
         reads = dict(node.reads)
+        read = {name: self.table(relation) for name, relation in reads.items()}
+        _keep_apart(tree, {table.name.lower() for table in read.values() if not table.db})
         for table in list(tree.find_all(exp.Table)):
             if table.db == REF:
                 name = table.name.lower()
@@ -238,16 +256,25 @@ class _Generator:
     # ---------------------------------------------------------------------------------- expressions
 
     def spelled(self, tree: exp.Expr) -> exp.Expr:
-        """A copy with semantic functions in the dialect's words."""
+        """A copy with semantic functions, and all that means something else, in its words."""
+        holder = exp.Paren(this=tree.copy())
+        for node in reversed(list(holder.walk(bfs=False))):  # what is inside comes first
+            write = self._spelling(node)
+            if write is not None:
+                hole = exp.Placeholder()
+                node.replace(hole)
+                hole.replace(write(node))
+        result: exp.Expr = holder.this
+        return result
 
-        def spell(node: exp.Expr) -> exp.Expr:
-            if not isinstance(node, exp.Anonymous) or node.name not in (expr.TRUNC, expr.PART):
-                return node
+    def _spelling(self, node: exp.Expr) -> Callable[[exp.Expr], exp.Expr] | None:
+        if isinstance(node, exp.Anonymous) and node.name in (expr.TRUNC, expr.PART):
             unit, value = node.expressions
             write = self.dialect.trunc if node.name == expr.TRUNC else self.dialect.part
-            return write(unit.name, value)
-
-        return tree.copy().transform(spell, copy=False)
+            return lambda _: write(unit.name, value)
+        if isinstance(node.parent, exp.Escape):
+            return None  # its pattern says how it is to be read
+        return self.dialect.words.get(type(node))
 
     def measure(self, measure: Measure) -> exp.Expr:
         """An aggregation with its condition inside, so that measures can share a scan."""
@@ -274,7 +301,8 @@ class _Generator:
 
     def _aggregated(self, measure: Measure, value: exp.Expr) -> exp.Expr:
         if measure.agg in ("median", "percentile"):
-            return percentile(value, measure.percentile or 0.5, measure.discrete)
+            spell_percentile = self.dialect.percentile or percentile
+            return spell_percentile(value, measure.percentile or 0.5, measure.discrete)
         spell = self.dialect.aggregates.get(measure.agg) or AGGREGATES[measure.agg]
         return spell(value)
 
@@ -286,12 +314,49 @@ def _both(condition: exp.Expr | None, value: exp.Expr) -> exp.Expr:
     return exp.And(this=sides[0], expression=sides[1])
 
 
-def _typed_null(branch: Aggregate, measure: Measure) -> exp.Expr:
-    """A NULL of a measure's type, without knowing the type: the largest of no rows."""
-    none = exp.EQ(this=exp.Literal.number(1), expression=exp.Literal.number(0))
-    largest = exp.Max(this=exp.column(measure.name, table=branch.name))
-    select = exp.Select(expressions=[largest]).from_(exp.to_table(branch.name), copy=False)
-    return exp.Subquery(this=select.where(none, copy=False))
+def _keep_apart(tree: exp.Query, names: set[str]) -> None:
+    """Renames the CTEs of a SQL model that would hide what its refs read.
+
+    `WITH orders AS (SELECT * FROM {{ ref('orders') }} ..), all AS (SELECT .. {{ ref('orders') }})`
+    means the table twice; a bare `orders` in the second would be the first.
+    """
+    taken = names | {table.name.lower() for table in tree.find_all(exp.Table)}
+    readers = [(table, cte) for table in tree.find_all(exp.Table) if (cte := _cte_read(table))]
+    for cte in list(tree.find_all(exp.CTE)):
+        old = cte.alias
+        if old.lower() not in names:
+            continue
+        new = f"{old}_"
+        while new.lower() in taken:
+            new = f"{new}_"
+        taken.add(new.lower())
+        cte.args["alias"].set("this", exp.to_identifier(new))
+        for table, owner in readers:
+            if owner is cte:
+                if not table.alias:
+                    table.set("alias", exp.TableAlias(this=table.this.copy()))
+                table.set("this", exp.to_identifier(new))
+
+
+def _cte_read(table: exp.Table) -> exp.CTE | None:
+    """The CTE that a table's name means where it stands; None for a table of the warehouse."""
+    if table.db:
+        return None
+    inside: exp.Expr = table
+    while inside.parent is not None:
+        outer, within = inside.parent, inside
+        inside = outer
+        with_ = outer if isinstance(outer, exp.With) else outer.args.get("with_")
+        if not isinstance(with_, exp.With) or with_ is within:
+            continue
+        visible = list(with_.expressions)
+        if isinstance(outer, exp.With):  # a CTE sees those before it, and itself if it may recurse
+            place = next(i for i, cte in enumerate(visible) if cte is within)
+            visible = visible[: place + bool(with_.args.get("recursive"))]
+        for cte in reversed(visible):
+            if cte.alias.lower() == table.name.lower():
+                return cte  # type: ignore[no-any-return]
+    return None
 
 
 def _is_column(tree: exp.Expr, name: str) -> bool:

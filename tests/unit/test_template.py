@@ -51,9 +51,9 @@ def make(macros: dict[str, str] | None = None, quote: str = '"') -> Templates:
 TEMPLATES = make()
 
 
-def places(text: str) -> Callable[[int], Location]:
+def places(text: str) -> Callable[[int, str], Location]:
     lines = text.split("\n")
-    return lambda n: Location("m.yml", n, 1, 1, lines[n - 1])
+    return lambda n, word: Location("m.yml", n, 1, 1, lines[n - 1])
 
 
 def render(text: str) -> str:
@@ -230,7 +230,7 @@ def test_a_fault_inside_a_macro_is_shown_there_and_where_it_was_used() -> None:
 
 def test_a_macro_without_an_argument_it_uses_says_which() -> None:
     issue = fails("{{ inner() }}")
-    assert issue.message == "parameter 'x' was not provided"
+    assert issue.message == "the argument `x` is not given"
     assert str(issue.location) == "macros/text.sql:1:16"
 
 
@@ -525,7 +525,7 @@ PIECES = [
 
 
 def check_any(text: str) -> None:
-    rendered, issues = TEMPLATES.render(text, lambda n: Location("m.yml", n))
+    rendered, issues = TEMPLATES.render(text, lambda n, word: Location("m.yml", n))
     assert isinstance(rendered, str)
     assert all(isinstance(issue, Issue) and str(issue) for issue in issues)
     whole, lines, _ = TEMPLATES.render_file("m.yml.jinja", text)

@@ -1,0 +1,431 @@
+"""Writes the parts of the documentation that the code already says: keys, flags, codes, functions.
+
+    python docs/generate.py            rewrite what is stale
+    python docs/generate.py --check    report it, and change nothing
+
+A part stands between `<!-- generated: NAME -->` and `<!-- end -->`; the text around it is written
+by people.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import inspect
+import re
+import sys
+import textwrap
+import types
+import typing
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any, Final, Literal, get_args, get_origin
+
+import click
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
+from sqlglot import exp
+
+DOCS: Final = Path(__file__).parent
+_PART = re.compile(r"(<!-- generated: ([\w-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
+
+
+def pages() -> list[Path]:
+    """Every page that has a generated part."""
+    found = [DOCS.parent / "README.md", *sorted(DOCS.rglob("*.md"))]
+    return [page for page in found if "<!-- generated: " in page.read_text(encoding="utf-8")]
+
+
+def refreshed(text: str) -> str:
+    """A page with its generated parts as the code has them now."""
+    return _PART.sub(lambda m: f"{m[1]}\n{PARTS[m[2]]().strip()}\n\n{m[3]}", text)
+
+
+def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """A Markdown table."""
+    lines = ["| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
+    lines += ["| " + " | ".join(_cell(cell) for cell in row) + " |" for row in rows]
+    return "\n".join(lines)
+
+
+def _cell(text: str) -> str:
+    """Text for a cell: pipes escaped, and `<` where it would begin a tag."""
+    parts = " ".join(text.split()).replace("|", "\\|").split("`")
+    parts[::2] = [part.replace("<", "&lt;") for part in parts[::2]]
+    return "`".join(parts)
+
+
+def words(names: Iterable[str]) -> str:
+    """Names in backticks, separated by commas."""
+    return ", ".join(f"`{name}`" for name in names)
+
+
+# ---------------------------------------------------------------------------------- definition keys
+
+
+def _kind(annotation: Any) -> str:
+    """What a key takes, in words."""
+    if annotation is type(None):
+        return ""
+    origin = get_origin(annotation)
+    named = _named(annotation)
+    if named:
+        return named
+    if origin is typing.Annotated:
+        return _kind(get_args(annotation)[0])
+    if origin is Literal:
+        return " | ".join(f"`{value}`" for value in get_args(annotation))
+    if origin in (typing.Union, types.UnionType):
+        kinds = [_kind(a) for a in get_args(annotation)]
+        return " or ".join(dict.fromkeys(kind for kind in kinds if kind))
+    if origin is tuple:
+        return f"list of {_plural(_kind(get_args(annotation)[0]))}"
+    if origin is dict:
+        return "mapping"
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return f"[{_TITLES[annotation.__name__]}](#{_anchor(_TITLES[annotation.__name__])})"
+    return {str: "text", bool: "true or false", int: "whole number", float: "number"}[annotation]
+
+
+def _plural(kind: str) -> str:
+    plurals = {"text": "texts", "name": "names", "name, or [input](#inputs)": "[inputs](#inputs)"}
+    return plurals.get(kind, kind)
+
+
+def _named(annotation: Any) -> str | None:
+    """The kinds of text that have a name of their own in ``model.names``."""
+    from kpilayer.model import metric, names, semantic_model
+
+    known = [
+        (semantic_model.Grain, "[grain](dialects.md#grains-and-date-parts)"),
+        (names.Name, "name"),
+        (names.Reference, "name of another definition"),
+        (names.Sql, "SQL expression"),
+        (names.Conditions, "SQL condition, or a list of them"),
+        (metric.Input, "name, or [input](#inputs)"),
+    ]
+    return next((text for kind, text in known if annotation == kind), None)
+
+
+def _field_kind(info: FieldInfo) -> str:
+    """As ``_kind``; pydantic keeps what stood around the outermost type apart."""
+    annotation: Any = info.annotation
+    if info.metadata:
+        return _kind(typing.Annotated[annotation, *info.metadata])
+    return _kind(annotation)
+
+
+def _default(info: FieldInfo) -> str:
+    if info.is_required() or info.description == _SWITCH:
+        return "**required**"
+    value = info.get_default(call_default_factory=True)
+    if value is None or value == () or value == {} or isinstance(value, BaseModel):
+        return ""
+    if isinstance(value, tuple):
+        return f"`[{', '.join(value)}]`"
+    return f"`{str(value).lower() if isinstance(value, bool) else value}`"
+
+
+#: The decoder asks for this key: a model without it is an ordinary model of dbt.
+_SWITCH: Final = "Whether the model takes part in metrics."
+
+_TITLES: Final = {
+    "ProjectConfig": "kpilayer.yml",
+    "Model": "Semantic models",
+    "Column": "Columns",
+    "ColumnEntity": "Entity of a column",
+    "ColumnDimension": "Dimension of a column",
+    "DerivedSemantics": "Derived semantics",
+    "Entity": "Derived entities",
+    "Dimension": "Derived dimensions",
+    "SimpleMetric": "Simple metrics",
+    "RatioMetric": "Ratio metrics",
+    "DerivedMetric": "Derived metrics",
+    "InputMetric": "Inputs",
+    "Config": "Config",
+}
+
+
+def _keys(kind: type[BaseModel], leave_out: Iterable[str] = ()) -> str:
+    rows = []
+    for name, info in kind.model_fields.items():
+        if name in leave_out:
+            continue
+        about = info.description or ""
+        rows.append((f"`{info.alias or name}`", _field_kind(info), _default(info), about))
+    return table(("key", "takes", "default", "meaning"), rows)
+
+
+def _definition(name: str) -> str:
+    from kpilayer.model import config, metric, names, semantic_model
+
+    for home in (config, metric, names, semantic_model):
+        if name in vars(home):
+            kind = vars(home)[name]
+            break
+    common = set(metric._Metric.model_fields)
+    is_metric = issubclass(kind, metric._Metric) and kind is not metric._Metric
+    return f"{inspect.getdoc(kind)}\n\n{_keys(kind, common - {'type'} if is_metric else ())}"
+
+
+def _metric_keys() -> str:
+    from kpilayer.model import metric
+
+    return _keys(metric._Metric)
+
+
+def _not_yet() -> str:
+    from kpilayer.load.known import METRIC_TYPES_NOT_YET, NOT_YET
+
+    rows = [(_PLACES[place], words(sorted(keys))) for place, keys in NOT_YET.items() if keys]
+    rows.append(("`type:` of a metric", words(sorted(METRIC_TYPES_NOT_YET))))
+    return table(("place", "refused with `not-supported-yet`"), rows)
+
+
+def _ignored() -> str:
+    from kpilayer.load.known import IGNORED
+
+    rows = [(_PLACES[place], words(sorted(keys))) for place, keys in IGNORED.items() if keys]
+    return table(("place", "accepted and ignored"), rows)
+
+
+_PLACES: Final = {
+    "file": "top level of a file",
+    "project": "kpilayer.yml",
+    "model": "semantic model",
+    "column": "column",
+    "entity": "entity",
+    "dimension": "dimension",
+    "metric": "metric",
+    "input": "input of a metric",
+}
+
+
+# -------------------------------------------------------------------------------------- expressions
+
+
+def _aggregations() -> str:
+    """Each aggregation with its SQL on the engines that are tested."""
+    from kpilayer.model.metric import Aggregation
+    from kpilayer.sql.dialects import AGGREGATES, capabilities, percentile
+
+    rows = []
+    for agg in get_args(Aggregation):
+        cells = []
+        for dialect in ("duckdb", "postgres"):
+            value = exp.column("x")
+            if agg in ("median", "percentile"):
+                tree = percentile(value, 0.5 if agg == "median" else 0.9, discrete=False)
+            else:
+                tree = {**AGGREGATES, **capabilities(dialect).aggregates}[agg](value)
+            cells.append(f"`{tree.sql(dialect)}`")
+        rows.append((f"`{agg}`", *cells))
+    return table(("`agg`", "DuckDB", "PostgreSQL"), rows)
+
+
+def _functions() -> str:
+    from kpilayer.expr import SAFE_FUNCTIONS
+
+    spelled = {exp.DPipe: "||", exp.If: "IF", exp.Extract: "EXTRACT(part FROM x)"}
+    names = {
+        spelled.get(kind) or ("CASE" if kind is exp.Case else kind.sql_name())
+        for kind in SAFE_FUNCTIONS
+        if kind is not exp.TimestampTrunc
+    }
+    return words([*sorted(names), "DATE_DIFF('day', a, b)"])
+
+
+def _dialects() -> str:
+    from kpilayer.expr import DIALECTS
+    from kpilayer.sql.dialects import VERIFIED
+
+    rest = sorted(set(DIALECTS) - set(VERIFIED))
+    return f"Executed: {words(VERIFIED)}.\n\nPrinted with `--unverified`: {words(rest)}."
+
+
+def _grains() -> str:
+    from kpilayer.grain import GRAINS, PARTS
+
+    parts = words(f"extract_{part}" for part in PARTS)
+    return f"Grains: {words(GRAINS)}.\n\nDate parts: {parts}."
+
+
+# ------------------------------------------------------------------------------------- command line
+
+
+def _commands() -> str:
+    from kpilayer.cli.main import COMMANDS
+
+    rows = [
+        (f"[`kpilayer {name}`](#kpilayer-{name})", entry.summary)
+        for name, entry in COMMANDS.items()
+    ]
+    return table(("command", "what it does"), rows)
+
+
+def _command_pages() -> str:
+    from kpilayer.cli.main import COMMANDS, cli
+
+    context = click.Context(cli, info_name="kpilayer")
+    return "\n\n".join(_command_page(name, context) for name in COMMANDS)
+
+
+def _command_page(name: str, parent: click.Context) -> str:
+    from kpilayer.cli.main import cli
+
+    command = cli.get_command(parent, name)
+    assert command is not None, f"{name} is a command"
+    settings = command.context_settings
+    context = click.Context(command, info_name=name, parent=parent, **settings)
+    usage = " ".join(["kpilayer", name, *command.collect_usage_pieces(context)])
+    rows = [
+        row
+        for parameter in command.get_params(context)
+        if getattr(parameter, "section", "") != "Common options"
+        for row in _flags(parameter, context)
+    ]
+    examples = "\n".join(getattr(command, "examples", ()))
+    parts = [
+        f"## kpilayer {name}",
+        f"```text\n{usage}\n```",
+        inspect.cleandoc(command.help or ""),
+        table(("flag", "meaning"), rows),
+        f"```text\n{examples}\n```",
+    ]
+    return "\n\n".join(part for part in parts if part)
+
+
+def _common_flags() -> str:
+    from kpilayer.cli.main import cli
+
+    context = click.Context(cli, info_name="kpilayer", **cli.context_settings)
+    rows = [row for p in cli.get_params(context) for row in _flags(p, context)]
+    return table(("flag", "meaning"), rows)
+
+
+def _flags(parameter: click.Parameter, context: click.Context) -> Iterator[tuple[str, str]]:
+    record = parameter.get_help_record(context)
+    if record is None or record[0] in ("NAME", "[CODE]", "[DIR]"):
+        return
+    if record[1] or parameter.param_type_name != "argument":
+        yield f"`{record[0]}`", re.sub(r"\[(KPILAYER_\w+)\]", r"`\1`", record[1])
+
+
+# -------------------------------------------------------------------------------------------- codes
+
+
+def _codes() -> str:
+    from kpilayer.codes import CODES
+
+    return "\n\n".join(
+        f"## {code}\n\n{text.title}\n\n*Why:* {text.why}\n\n*Instead:* {text.instead}"
+        for code, text in CODES.items()
+    )
+
+
+# --------------------------------------------------------------------------------------- Python API
+
+
+def _python() -> str:
+    import kpilayer
+
+    return "\n\n".join(
+        _class(name, getattr(kpilayer, name))
+        for name in kpilayer.__all__
+        if inspect.isclass(getattr(kpilayer, name))
+    )
+
+
+def _class(name: str, kind: type) -> str:
+    parts = [f"## {name}", _prose(inspect.getdoc(kind) or "")]
+    if dataclasses.is_dataclass(kind) and name != "Project":  # one is loaded, not made
+        parts.append(f"Fields: {words(f.name for f in dataclasses.fields(kind))}.")
+    for member, value in vars(kind).items():
+        if member.startswith("_") or not inspect.getdoc(value):
+            continue
+        if isinstance(value, property) or type(value).__name__ == "cached_property":
+            parts += [f"### {name}.{member}", _prose(inspect.getdoc(value) or "")]
+        elif inspect.isroutine(value) or isinstance(value, classmethod):
+            function = getattr(value, "__func__", value)
+            parts += [f"### {name}.{member}()", _signature(member, function)]
+            parts += [_prose(inspect.getdoc(value) or "")]
+    return "\n\n".join(parts)
+
+
+def _signature(name: str, function: Callable[..., Any]) -> str:
+    signature = inspect.signature(function)
+    kept = [p for n, p in signature.parameters.items() if n not in ("self", "cls")]
+    inside = ""
+    for index, one in enumerate(kept):
+        if one.kind is one.KEYWORD_ONLY and (index == 0 or kept[index - 1].kind is not one.kind):
+            inside += "*, "
+        star = "**" if one.kind is one.VAR_KEYWORD else ""
+        default = "" if one.default is one.empty else f" = {one.default!r}"
+        inside += f"{star}{one.name}: {one.annotation}{default}, "
+    line = f"{name}({inside.removesuffix(', ')}) -> {signature.return_annotation}"
+    return "```text\n" + "\n".join(textwrap.wrap(line, 96, subsequent_indent="    ")) + "\n```"
+
+
+def _prose(text: str) -> str:
+    """A docstring as Markdown."""
+    text = re.sub(r"``(.+?)``", r"`\1`", text)
+    text = re.sub(r":\w+:`~?([\w.]+\.)?(\w+)`", r"`\2`", text)
+    raises = re.search(r"^Raises:\n((?: {4}.*\n?)+)", text, re.MULTILINE)
+    if raises:
+        inside = textwrap.dedent(raises[1])
+        entries = [" ".join(e.split()) for e in re.split(r"\n(?=\S)", inside.strip())]
+        listed = "\n".join("- " + re.sub(r"^([\w, ]+):", r"`\1`:", entry) for entry in entries)
+        text = text[: raises.start()] + f"Raises:\n\n{listed}\n" + text[raises.end() :]
+    return text.strip()
+
+
+def _anchor(title: str) -> str:
+    """The anchor that GitHub gives to a heading.
+
+    >>> _anchor("Entity of a column"), _anchor("kpilayer.yml")
+    ('entity-of-a-column', 'kpilayeryml')
+    """
+    return re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-")
+
+
+anchor = _anchor
+
+PARTS: Final[dict[str, Callable[[], str]]] = {
+    **{
+        f"keys-{name}": (lambda name=name: _definition(name))  # type: ignore[misc]
+        for name in _TITLES
+    },
+    "keys-metric": _metric_keys,
+    "not-yet": _not_yet,
+    "ignored": _ignored,
+    "aggregations": _aggregations,
+    "functions": _functions,
+    "dialects": _dialects,
+    "grains": _grains,
+    "commands": _commands,
+    "command-pages": _command_pages,
+    "common-flags": _common_flags,
+    "codes": _codes,
+    "python": _python,
+}
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Rewrites or checks all pages."""
+    parser = argparse.ArgumentParser(description="Write the generated parts of the documentation.")
+    parser.add_argument("--check", action="store_true", help="report, and change nothing")
+    only_check = parser.parse_args(arguments).check
+    stale = 0
+    for page in pages():
+        old = page.read_text(encoding="utf-8")
+        new = refreshed(old)
+        if new != old:
+            stale += 1
+            sys.stdout.write(f"{page.relative_to(DOCS.parent)}\n")
+            if not only_check:
+                page.write_text(new, encoding="utf-8")
+    return 1 if stale and only_check else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

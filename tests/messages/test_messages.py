@@ -1,0 +1,163 @@
+"""One literate test for each code: a small broken project, and exactly what is said about it.
+
+Every case starts from the project in ``shop/``. Blocks of a file, between two headings, are a case:
+
+    ```yaml metrics/finance.yml     a file; it replaces the one of that name. `latin-1 ..` writes it
+                                    in that encoding, `removed ..` takes it away
+    ```uninstalled psycopg          a Python package that is not there
+    ```query                        keyword arguments of `Project.prepare`, as YAML
+    ```console                      `$ kpilayer ..`: a command, its talk on stderr is compared
+    ```text                         the issues, all of them, in reading order
+
+Without a query or command the project is checked. `pytest --update` rewrites the text blocks.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import shutil
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+import yaml
+from click.testing import CliRunner
+
+from kpilayer import Project
+from kpilayer.cli.main import cli
+from kpilayer.codes import CODES
+from kpilayer.errors import Issue, KpilayerError
+
+HERE = Path(__file__).parent
+PACKAGE = HERE.parent.parent / "kpilayer"
+FILES = sorted(p for p in HERE.glob("*.md") if p.stem != "to_improve")
+_BLOCK = re.compile(r"^```(?P<info>[^\n]*)\n(?P<body>.*?)^```$|^## [^\n]*$", re.M | re.S)
+
+
+@dataclass
+class Case:
+    """Files that differ from the shop's, what is asked, and where the answer stands in the text."""
+
+    files: dict[str, tuple[str, str]] = field(default_factory=dict)  # path: kind, text
+    action: str = "check"
+    asked: str = ""
+    span: tuple[int, int] = (0, 0)
+    expected: str = ""
+
+
+def cases(text: str) -> Iterator[Case]:
+    files: dict[str, tuple[str, str]] = {}
+    action, asked = "check", ""
+    for block in _BLOCK.finditer(text):
+        if block["info"] is None:  # a heading
+            files, action, asked = {}, "check", ""
+            continue
+        kind, _, path = block["info"].partition(" ")
+        if kind == "text":
+            yield Case(dict(files), action, asked, block.span("body"), block["body"].rstrip("\n"))
+            action, asked = "check", ""
+        elif kind in ("query", "console"):
+            action, asked = kind, block["body"]
+        else:
+            assert path, f"a block says which file it is: `{block['info']}`"
+            files[path] = (kind, block["body"])
+
+
+def outcome(case: Case, root: Path, code: str) -> str:
+    """What is said, with the folder of the test shown as `/shop`."""
+    shutil.copytree(HERE / "shop", root)
+    for path, (kind, text) in case.files.items():
+        if kind == "removed":
+            (root / path).unlink()
+        if kind in ("removed", "uninstalled"):
+            continue
+        (root / path).parent.mkdir(parents=True, exist_ok=True)
+        encoding = "latin-1" if kind == "latin-1" else "utf-8"
+        (root / path).write_text(text, encoding=encoding, newline="\n")
+    said = _said(case, root, code)
+    said = said.replace(str(root.resolve()), "/shop").replace(str(root), "/shop")
+    return said.replace(os.environ["HOME"], "~").rstrip("\n")
+
+
+def _said(case: Case, root: Path, code: str) -> str:
+    match case.action:
+        case "console":
+            return "".join(_run(line, root) for line in case.asked.splitlines())
+        case "query":
+            try:
+                issues = Project.load(root).prepare(**yaml.safe_load(case.asked)).notices
+            except KpilayerError as error:
+                issues = error.issues
+        case _:
+            try:
+                issues = Project.load(root).check()
+            except KpilayerError as error:
+                issues = error.issues
+    return "\n\n".join(str(issue) for issue in issues if not _says_there_is_no_lock(issue, code))
+
+
+def _says_there_is_no_lock(issue: Issue, code: str) -> bool:
+    return issue.code == "unlocked-relation" and issue.location is None and code != issue.code
+
+
+def _run(line: str, root: Path) -> str:
+    assert line.startswith("$ kpilayer "), f"a command begins with `$ kpilayer`: {line}"
+    before = Path.cwd()
+    os.chdir(root)
+    try:
+        arguments = shlex.split(line.removeprefix("$ kpilayer "))
+        return CliRunner().invoke(cli, [*arguments, "--no-progress"]).stderr
+    finally:
+        os.chdir(before)
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
+def test_what_is_said_of_a_broken_project(
+    path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
+) -> None:
+    for variable in list(os.environ):
+        if variable.startswith(("KPILAYER_", "DBT_", "PG")) or variable == "FORCE_COLOR":
+            monkeypatch.delenv(variable)
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    text = path.read_text(encoding="utf-8")
+    found = []
+    for number, case in enumerate(cases(text)):
+        with monkeypatch.context() as without:
+            for package, (kind, _) in case.files.items():
+                if kind == "uninstalled":
+                    without.setitem(sys.modules, package, None)
+            root = tmp_path / f"case{number}" / "shop"
+            found.append((case, outcome(case, root, path.stem)))
+    if request.config.getoption("update"):
+        for case, said in reversed(found):
+            start, end = case.span
+            text = text[:start] + (said + "\n" if said else "") + text[end:]
+        path.write_text(text, encoding="utf-8")
+    for case, said in found:
+        assert f"[{path.stem}]" in said or case is not found[0][0], "the first case has the code"
+        if not request.config.getoption("update"):
+            assert said == case.expected
+
+
+def test_every_code_has_a_file_and_every_file_a_code() -> None:
+    assert [path.stem for path in FILES] == sorted(CODES)
+
+
+def test_every_code_is_produced_and_every_code_produced_is_registered() -> None:
+    sources = [p.read_text(encoding="utf-8") for p in PACKAGE.rglob("*.py")]
+    named = {
+        word
+        for text in sources
+        for word in re.findall(
+            r'(?:Issue|Problem|Unreached|Fault|_fail|PydanticCustomError)\(\s*"([a-z-]+)"', text
+        )
+    }
+    assert sorted(named - CODES.keys()) == []
+    elsewhere = "\n".join(
+        p.read_text(encoding="utf-8") for p in PACKAGE.rglob("*.py") if p.name != "codes.py"
+    )
+    assert [code for code in CODES if f'"{code}"' not in elsewhere] == []
