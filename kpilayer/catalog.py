@@ -110,7 +110,9 @@ class Catalog:
 def split_relation(text: str, dialect: str) -> list[str]:
     """The parts of a relation's name, without quotes; none where it is not a name.
 
-    >>> split_relation('analytics."Order Lines"', "duckdb")
+    Case counts in quotes only, as in SQL: other parts are in lower case.
+
+    >>> split_relation('Analytics."Order Lines"', "duckdb")
     ['analytics', 'Order Lines']
     """
     try:
@@ -118,7 +120,9 @@ def split_relation(text: str, dialect: str) -> list[str]:
     except (SqlglotError, RecursionError):
         return []
     is_name = all(isinstance(part, exp.Identifier) for part in table.parts) and not table.alias
-    return [part.name for part in table.parts] if is_name else []
+    if not is_name:
+        return []
+    return [part.name if part.args.get("quoted") else part.name.lower() for part in table.parts]
 
 
 def resolve(definitions: Definitions) -> tuple[Catalog, list[Issue]]:

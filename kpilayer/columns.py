@@ -5,6 +5,7 @@ Group-bys, filters and fingerprints all ask here, so a name means the same in ea
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from kpilayer import address, grain
@@ -69,6 +70,17 @@ def resolve_name(
         message = f"`{asked.base}` of `{model}` has the grain {own}: {wanted} is finer"
         return Unreached("grain-too-fine", message, f"ask for `{asked.base}__{own}` or coarser")
     return TimedColumn(asked, reached, wanted, None)
+
+
+def resolver(graph: JoinGraph, model: str, time: str | None) -> Callable[[str], TimedColumn]:
+    """``resolve_name`` for names that were checked to resolve."""
+
+    def resolve(name: str) -> TimedColumn:
+        found = resolve_name(graph, model, time, name)
+        assert isinstance(found, TimedColumn), f"`{name}` was checked to resolve"
+        return found
+
+    return resolve
 
 
 def time_column(graph: JoinGraph, model: str, time: str | None) -> Reached | Unreached:

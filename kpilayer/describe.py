@@ -9,8 +9,9 @@ from typing import Any
 from kpilayer import expr
 from kpilayer.address import METRIC_TIME
 from kpilayer.columns import TimedColumn, resolve_name
-from kpilayer.errors import Issue, Location, QueryError, did_you_mean
+from kpilayer.errors import Issue, Location, QueryError, did_you_mean, listing
 from kpilayer.formula import atoms, formula
+from kpilayer.grain import coarsest
 from kpilayer.identity import Identity
 from kpilayer.lineage import lineage
 from kpilayer.model.metric import DerivedMetric, Metric, SimpleMetric
@@ -121,7 +122,8 @@ def dimensions(identity: Identity, metrics: Sequence[str] = ()) -> tuple[Dimensi
     if all(isinstance(t, TimedColumn) for t in times):
         grains = [t.grain for t in times if isinstance(t, TimedColumn) and t.grain]
         about = "the time axis that metrics share: each metric's own time dimension"
-        found[METRIC_TIME] = DimensionInfo(METRIC_TIME, "time", grains[0], about, None, None, "")
+        unit = coarsest(["day", *grains])
+        found[METRIC_TIME] = DimensionInfo(METRIC_TIME, "time", unit, about, None, None, "")
     for reached in identity.graph.groupable(homes[0][0]):
         name = reached.address
         columns = [resolve_name(identity.graph, *home, name) for home in homes]
@@ -153,7 +155,7 @@ def _homes(identity: Identity, metrics: Sequence[str]) -> list[tuple[str, str | 
                 "unknown-metric",
                 f"there is no metric `{m}`",
                 None,
-                did_you_mean(m, catalog.metrics),
+                did_you_mean(m, catalog.metrics) or f"metrics: {listing(list(catalog.metrics))}",
             )
             for m in unknown
         )

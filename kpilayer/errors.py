@@ -104,10 +104,10 @@ class WarehouseError(KpilayerError):
 
 
 def sorted_issues(issues: Iterable[Issue]) -> list[Issue]:
-    """Issues in reading order: by file and line, those without a place first; duplicates once."""
+    """Issues by file and line, those without a place first, else as they came; duplicates once."""
     unique = dict.fromkeys(issues)
     nowhere = Location("", 0, 0)
-    return sorted(unique, key=lambda i: (i.location or nowhere, i.code, i.message))
+    return sorted(unique, key=lambda i: i.location or nowhere)
 
 
 def did_you_mean(word: str, known: Iterable[str], *, most: int = 3) -> str | None:

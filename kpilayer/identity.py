@@ -17,7 +17,7 @@ from sqlglot import exp
 
 from kpilayer import expr
 from kpilayer.catalog import REF, Catalog, Relation
-from kpilayer.columns import TimedColumn, resolve_name, time_column
+from kpilayer.columns import resolver, time_column
 from kpilayer.formula import Atom, Compute, Formula, formula
 from kpilayer.join_graph import JoinGraph, Reached, Step
 from kpilayer.model.semantic_model import Dimension
@@ -114,9 +114,10 @@ class Identity:
         return form
 
     def _conditions(self, atom: Atom, text: str) -> list[str]:
+        resolve = resolver(self.graph, atom.model, atom.time)
+
         def digest(name: str) -> exp.Expr:
-            found = resolve_name(self.graph, atom.model, atom.time, name)
-            assert isinstance(found, TimedColumn), f"`{name}` was checked to be reachable"
+            found = resolve(name)
             column = self.column_form(found.reached)
             form = {"column": column, "grain": found.grain, "part": found.part}
             return exp.column(exp.to_identifier(_digest(form), quoted=False))
@@ -142,7 +143,8 @@ class Identity:
                 return f"file {relation.path}"
             case "table":
                 schema = TARGET_SCHEMA if len(relation.parts) == 1 else ""
-                return "table " + ".".join(p for p in (schema, *relation.parts) if p)
+                names = (json.dumps(p) if '"' in p or "." in p else p for p in relation.parts)
+                return "table " + ".".join(p for p in (schema, *names) if p)
         key = ("query", relation.query)
         if key not in self._known:
             self._known[key] = f"query {_digest(self._query_form(relation.query))}"

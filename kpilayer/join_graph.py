@@ -125,7 +125,7 @@ class JoinGraph:
             aliases = dict.fromkeys((prefix, *((*prefix[:-1], name) for name in home.own_names)))
             # The joining key's own value is known without the join.
             entities = [e for e in home.entities if e != path[-1].key]
-            elements: list[Dimension | Entity] = [*entities, *home.dimensions]
+            elements: list[Dimension | Entity] = [*home.dimensions, *entities]
             for alias in aliases:
                 for element in elements:
                     yield Reached(path, home.name, element, alias)
@@ -207,23 +207,26 @@ class JoinGraph:
 
 
 def _own(model: Model) -> Iterator[Reached]:
+    """A model's own names; of a column that is dimension and entity, the dimension is first."""
     names = model.own_names
+    for dimension in model.dimensions:
+        for name in names:
+            yield Reached((), model.name, dimension, (name,))
     for entity in model.entities:
         yield Reached((), model.name, entity, ())
         for name in names:
             if name != entity.name:
                 yield Reached((), model.name, entity, (name,))
-    for dimension in model.dimensions:
-        for name in names:
-            yield Reached((), model.name, dimension, (name,))
 
 
 def _is_suffix(words: tuple[str, ...], prefix: tuple[str, ...]) -> bool:
     return len(words) <= len(prefix) and prefix[len(prefix) - len(words) :] == words
 
 
-def _rank(reached: Reached, words: tuple[str, ...]) -> tuple[bool, int]:
-    return (reached.prefix != words, len(reached.path))
+def _rank(reached: Reached, words: tuple[str, ...]) -> tuple[bool, int, bool]:
+    """Spelled out beats a suffix, then length; a path's own entities beat its home's name."""
+    is_by_home = bool(reached.path) and reached.prefix != tuple(s.via for s in reached.path)
+    return (reached.prefix != words, len(reached.path), is_by_home)
 
 
 def _kind(element: Dimension | Entity) -> str:

@@ -99,7 +99,7 @@ class Project:
         """Reads, renders and resolves the project in ``path`` or a folder above it.
 
         ``vars`` override those of kpilayer.yml. ``dialect`` is that of compiled SQL, the target's
-        by default. ``connection`` is an open DuckDB or DB-API connection to run on; it stays open.
+        by default. ``connection`` is an open DuckDB or psycopg connection to run on; it stays open.
 
         Raises:
             ConfigError: the project file, profile or dialect cannot be used. Problems of the

@@ -20,6 +20,7 @@ FLOORS: dict[str, tuple[str, ...]] = {
         "formula",
         "join_graph",
         "columns",
+        "conditions",
         "lineage",
         "identity",
         "check",
@@ -33,7 +34,7 @@ ORDER = [name for floor in FLOORS.values() for name in floor]
 
 #: Library to the parts of the package that may know it.
 MAY_KNOW: dict[str, set[str]] = {
-    "sqlglot": {"expr", "catalog", "identity", "check", "plan", "sql"},
+    "sqlglot": {"expr", "catalog", "conditions", "identity", "check", "plan", "sql"},
     "pydantic": {"model", "load"},
     "pydantic_core": {"model", "load"},
     "jinja2": {"load"},

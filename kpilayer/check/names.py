@@ -6,7 +6,8 @@ from collections.abc import Iterator
 
 from kpilayer.catalog import input_places
 from kpilayer.check.context import Context
-from kpilayer.columns import resolve_name, time_column
+from kpilayer.columns import resolve_name, resolver, time_column
+from kpilayer.conditions import literal_problems
 from kpilayer.errors import Issue
 from kpilayer.formula import atoms, formula
 from kpilayer.join_graph import Unreached
@@ -43,13 +44,16 @@ def _filter(
     text: str,
     homes: dict[tuple[str, str | None], str],
 ) -> Iterator[Issue]:
-    for name in context.catalog.snippet(text).names:
+    snippet, definitions = context.catalog.snippet(text), context.catalog.definitions
+    sound = True
+    for name in snippet.names:
         meanings: dict[tuple[str, str, str], str] = {}
         for (model, time), used in homes.items():
             found = resolve_name(context.graph, model, time, name.name)
             if not isinstance(found, Unreached):
                 meanings.setdefault(found.meaning, used)
                 continue
+            sound = False
             if _may_be_broken(context, found):
                 continue
             code, message, hint = found.code, found.message, found.hint
@@ -60,7 +64,6 @@ def _filter(
                 hint = f"write `{{{{ Dimension('{places[0].address}') }}}}`"
             if used != metric.name:
                 message = f"{message} (for its input `{used}`)"
-            definitions = context.catalog.definitions
             args = (steps, name.offset, name.length, name.name)
             yield Issue(code, message, definitions.within("metric", metric.name, *args), hint)
         if len(meanings) > 1:
@@ -70,8 +73,14 @@ def _filter(
             message += f"`{'.'.join(second)}` for `{other}`"
             hint = "filter each input by its own dimension"
             args = (steps, name.offset, name.length, name.name)
-            place = context.catalog.definitions.within("metric", metric.name, *args)
+            place = definitions.within("metric", metric.name, *args)
             yield Issue("ambiguous-join", message, place, hint)
+    for home in homes if sound else ():
+        for problem in literal_problems(snippet.tree, resolver(context.graph, *home)):
+            word = problem.word or ""
+            args = (steps, max(text.find(word), 0), len(word), word)
+            place = definitions.within("metric", metric.name, *args)
+            yield Issue(problem.code, problem.message, place, problem.hint, problem.severity)
 
 
 def _may_be_broken(context: Context, why: Unreached) -> bool:

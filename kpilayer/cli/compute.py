@@ -11,6 +11,7 @@ from kpilayer.cli.options import Session, command, output_flags, pass_session
 from kpilayer.cli.output import (
     counted,
     issue_values,
+    nearby,
     say,
     show_issues,
     write,
@@ -59,7 +60,7 @@ def compile_(session: Session, question: Question) -> None:
     if session.format == "json":
         results = [{"path": str(file.path)} for file in files]
         write_envelope(session, results, {"files": len(files), "manifest": str(manifest)})
-    say(session, f"{counted(len(files), 'file')} written, listed in {manifest}")
+    say(session, f"{counted(len(files), 'file')} written, listed in {nearby(manifest)}")
 
 
 def print_compiled(session: Session, project: Project, question: Question) -> None:

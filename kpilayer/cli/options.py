@@ -213,6 +213,10 @@ _SUFFIXES: Final = {
     ".md": "markdown",
     ".parquet": "parquet",
 }
+#: Files that other programs would open as something that no command writes.
+_FOREIGN: Final = frozenset(
+    (".arrow", ".feather", ".html", ".pdf", ".tsv", ".xls", ".xlsx", ".xml", ".yaml", ".yml")
+)
 
 
 def choose_format(
@@ -221,7 +225,8 @@ def choose_format(
     """The format of a command: by flag, file name, ``KPILAYER_FORMAT``, then the default."""
     if asked is not None:
         return asked
-    suffix = _SUFFIXES.get(output.suffix.lower()) if output else None
+    ending = output.suffix.lower() if output else ""
+    suffix = ending.removeprefix(".") if ending in _FOREIGN else _SUFFIXES.get(ending)
     if suffix is not None and suffix not in known:
         raise click.UsageError(
             f"`{output}` would be {suffix}, but this command prints {', '.join(known)}; "

@@ -163,6 +163,12 @@ def say(session: Session, text: str = "") -> None:
         click.echo(text, err=True, color=in_colour(sys.stderr))
 
 
+def nearby(path: Path) -> str:
+    """A path as people type it: from where they are, if it is below."""
+    here = Path.cwd()
+    return str(path.relative_to(here) if path.is_relative_to(here) else path)
+
+
 def show_issues(issues: Iterable[Issue]) -> None:
     """Issues on stderr, as people read them."""
     for issue in issues:

@@ -32,6 +32,8 @@ def find_root(start: Path) -> Path:
         ConfigError: `no-project`, when there is none.
     """
     start = start.resolve()
+    if not start.is_dir():
+        raise ConfigError(Issue("no-project", f"there is no folder `{start}`"))
     for folder in (start, *start.parents):
         if (folder / PROJECT_FILE).is_file():
             return folder

@@ -14,7 +14,8 @@ from sqlglot import exp
 
 from kpilayer import address, expr, grain
 from kpilayer.catalog import Catalog
-from kpilayer.columns import TimedColumn, resolve_name, time_column
+from kpilayer.columns import TimedColumn, resolve_name, resolver, time_column
+from kpilayer.conditions import literal_problems
 from kpilayer.errors import Issue, Location, did_you_mean, listing
 from kpilayer.formula import Atom, Formula, atoms, formula
 from kpilayer.join_graph import JoinGraph, Reached, Unreached
@@ -51,9 +52,7 @@ class Range:
         """Whether no instant is in it."""
         if self.lower is None or self.upper is None:
             return False
-        return self.upper < self.lower or (
-            self.upper == self.lower and not self.upper_is_inclusive
-        )
+        return self.upper < self.lower or (self.upper == self.lower and not self.upper_is_inclusive)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,10 +93,11 @@ def bind(query: Query, graph: JoinGraph) -> tuple[BoundQuery | None, list[Issue]
         issues.append(Issue("duplicate-column", f"`{name}` is asked for twice"))
     order = tuple(_order(query, keys, names, issues))
     if query.limit is not None and query.limit < 0:
-        issues.append(Issue("bad-limit", f"a limit of {query.limit} rows cannot be"))
+        issues.append(Issue("bad-limit", f"`limit` is {query.limit}: it counts rows, from 0 up"))
     if any(i.severity == "error" for i in issues):
         return None, issues
-    return BoundQuery(tuple(metrics), tuple(keys), where, spans, order, query.limit), issues
+    bound = BoundQuery(tuple(metrics), tuple(keys), where, spans, order, query.limit)
+    return bound, list(dict.fromkeys(issues))
 
 
 def _asked(
@@ -242,7 +242,18 @@ def _conditions(
                 sound = False
                 issues.append(issue)
         if sound:
+            issues += _literals(snippet, text, graph, homes)
             yield snippet.tree
+
+
+def _literals(
+    snippet: expr.Snippet, text: str, graph: JoinGraph, homes: dict[Home, str]
+) -> Iterator[Issue]:
+    """Dates in a condition that are none, and notices on those that are moved."""
+    for home in homes:
+        for problem in literal_problems(snippet.tree, resolver(graph, *home)):
+            place = _asked("where", text, problem.word)
+            yield Issue(problem.code, problem.message, place, problem.hint, problem.severity)
 
 
 def _caller_problem(problem: expr.Problem, text: str) -> Issue:

@@ -9,12 +9,11 @@ from sqlglot import exp
 
 from kpilayer import expr
 from kpilayer.catalog import Catalog, Relation
-from kpilayer.columns import TimedColumn, resolve_name, time_column
-from kpilayer.errors import Issue, Location
+from kpilayer.columns import resolver, time_column
+from kpilayer.conditions import all_of, any_of, between, bind_condition, moment, timed
 from kpilayer.formula import Atom, Formula
 from kpilayer.join_graph import JoinGraph, Reached, Step
 from kpilayer.plan.bind import BoundQuery, Home, Range
-from kpilayer.plan.conditions import all_of, any_of, between, bind_condition, moment, timed
 from kpilayer.plan.naming import branch_names, measure_names, scan_alias, subquery_name
 from kpilayer.plan.nodes import (
     Aggregate,
@@ -33,9 +32,8 @@ from kpilayer.plan.nodes import (
 )
 
 
-def build(query: BoundQuery, graph: JoinGraph) -> tuple[Plan, list[Issue]]:
-    """The plan of a question, and notices on literals that were moved to the start of a period."""
-    notices: list[Issue] = []
+def build(query: BoundQuery, graph: JoinGraph) -> Plan:
+    """The plan of a question: what is bound can be planned."""
     groups: dict[Home, list[Atom]] = {}
     for atom in query.atoms:
         # Without time in the question, metrics over different dates of a row can share its scan.
@@ -44,14 +42,14 @@ def build(query: BoundQuery, graph: JoinGraph) -> tuple[Plan, list[Issue]]:
     names = branch_names(list(groups), query, graph.catalog)
     columns = measure_names(query)
     parts = tuple(
-        _branch(name, home, together, columns, query, graph, notices)
+        _branch(name, home, together, columns, query, graph)
         for name, (home, together) in zip(names, groups.items(), strict=True)
     )
     top = parts[0] if len(parts) == 1 else Combine("combined", parts)
     project = Project(top, tuple(_columns(query, columns, top, graph.catalog)))
     root = Sort(project, query.order, query.limit)
     read = [scan.relation for part in parts for scan in scans(part.input)]
-    return Plan(root, subqueries(read, graph.catalog)), notices
+    return Plan(root, subqueries(read, graph.catalog))
 
 
 # ----------------------------------------------------------------------------- one scan, one branch
@@ -102,7 +100,6 @@ def _branch(
     columns: dict[Atom, str],
     query: BoundQuery,
     graph: JoinGraph,
-    notices: list[Issue],
 ) -> Aggregate:
     model = home[0]
     reader = _Reader(model, graph)
@@ -111,17 +108,10 @@ def _branch(
         Column(key.name, _groupable(timed(key.column(first), lambda c: reader.value(c.reached))))
         for key in query.keys
     )
-    common = [_bound(tree, "where", first, reader, notices) for tree in query.where]
+    common = [_bound(tree, first, reader) for tree in query.where]
     if first in (spans := dict(query.ranges)):
         common += _in_range(spans[first], first, reader)
-    own = [
-        tuple(
-            conjunct
-            for text in atom.conditions
-            for conjunct in expr.conjuncts(_own_condition(text, atom, reader, notices))
-        )
-        for atom in together
-    ]
+    own = [tuple(_own_conditions(atom, reader)) for atom in together]
     shared = [c for c in own[0] if all(c in conditions for conditions in own[1:])]
     rests = [all_of([c for c in conditions if c not in shared]) for conditions in own]
     values = [reader.sql(atom.value, ()) for atom in together]
@@ -164,25 +154,15 @@ def _groupable(tree: exp.Expr) -> exp.Expr:
     return exp.Case(ifs=[exp.If(this=exp.true(), true=tree)])
 
 
-def _bound(
-    tree: exp.Expr, argument: str, home: Home, reader: _Reader, notices: list[Issue]
-) -> exp.Expr:
-    def resolve(name: str) -> TimedColumn:
-        found = resolve_name(reader.graph, *home, name)
-        assert isinstance(found, TimedColumn), f"`{name}` was resolved when the query was bound"
-        return found
-
-    def report(problem: expr.Problem) -> None:
-        text = problem.word or ""
-        place = Location(argument, 1, 1, len(text), None)
-        notices.append(Issue(problem.code, problem.message, place, None, problem.severity))
-
-    return bind_condition(tree, resolve, lambda column: reader.value(column.reached), report)
+def _bound(tree: exp.Expr, home: Home, reader: _Reader) -> exp.Expr:
+    resolve = resolver(reader.graph, *home)
+    return bind_condition(tree, resolve, lambda column: reader.value(column.reached))
 
 
-def _own_condition(text: str, atom: Atom, reader: _Reader, notices: list[Issue]) -> exp.Expr:
-    tree = reader.graph.catalog.snippet(text).tree
-    return _bound(tree, f"metric {atom.metric}", (atom.model, atom.time), reader, notices)
+def _own_conditions(atom: Atom, reader: _Reader) -> Iterator[exp.Expr]:
+    for text in atom.conditions:
+        tree = reader.graph.catalog.snippet(text).tree
+        yield from expr.conjuncts(_bound(tree, (atom.model, atom.time), reader))
 
 
 def _in_range(span: Range, home: Home, reader: _Reader) -> list[exp.Expr]:

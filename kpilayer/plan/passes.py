@@ -9,7 +9,7 @@ from typing import Final
 
 from sqlglot import exp
 
-from kpilayer.plan.conditions import all_of
+from kpilayer.conditions import all_of
 from kpilayer.plan.nodes import Aggregate, Combine, Filter, Join, Plan, Scan, Source, aliases
 
 Pass = Callable[[Plan], Plan]

@@ -57,12 +57,7 @@ def compile_query(
     bound, issues = bind(query, identity.graph)
     if bound is None or refused:
         raise QueryError([*(i for i in issues if i.severity == "error"), *refused])
-    plan, notices = build(bound, identity.graph)
-    if wrong := [issue for issue in notices if issue.severity == "error"]:
-        raise QueryError(wrong)
-    if any(notice.severity == "error" for notice in notices):
-        raise QueryError([notice for notice in notices if notice.severity == "error"])
-    plan = rewrite(plan)
+    plan = rewrite(build(bound, identity.graph))
     tree = generate(plan, dialect, schema)
     prints = _fingerprints(bound, identity)
     sql = _heading(bound, prints, dialect) + to_sql(tree, dialect)
@@ -72,7 +67,7 @@ def compile_query(
         dialect,
         columns,
         MappingProxyType(prints),
-        tuple(dict.fromkeys((*issues, *notices))),
+        tuple(dict.fromkeys(issues)),
         (plan, tree),
     )
 

@@ -228,7 +228,8 @@ class _Generator:
         if len(parts) == 1 and self.schema:
             parts = (self.schema, *parts)
         catalog, db, this = (None, None, *parts)[-3:]
-        return exp.table_(this, db=db, catalog=catalog, alias=alias)
+        names = (None if n is None else _exactly(n) for n in (this, db, catalog))
+        return exp.Table(**dict(zip(("this", "db", "catalog"), names, strict=True)), alias=name)
 
     def _file(self, path: str) -> exp.Expr:
         readers = self.dialect.file_readers
@@ -243,7 +244,8 @@ class _Generator:
         return call(readers[ending], exp.Literal.string(path))
 
     def subquery(self, node: Subquery) -> exp.Query:
-        tree = node.tree.copy()
+        tree = self.spelled(node.tree)
+        assert isinstance(tree, exp.Query), "what is spelled stays what it is"
         reads = dict(node.reads)
         read = {name: self.table(relation) for name, relation in reads.items()}
         _keep_apart(tree, {table.name.lower() for table in read.values() if not table.db})
@@ -357,6 +359,11 @@ def _cte_read(table: exp.Table) -> exp.CTE | None:
             if cte.alias.lower() == table.name.lower():
                 return cte  # type: ignore[no-any-return]
     return None
+
+
+def _exactly(name: str) -> exp.Identifier:
+    """A name whose case counts: quoted unless it is plain."""
+    return exp.to_identifier(name, quoted=not _PLAIN.match(name))
 
 
 def _is_column(tree: exp.Expr, name: str) -> bool:

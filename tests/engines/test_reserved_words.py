@@ -35,16 +35,17 @@ def test_quoted_words_are_lower_case_and_plain() -> None:
 
 
 @pytest.mark.postgres
-def test_every_word_is_a_name_where_it_is_quoted_and_some_not_where_it_is_bare(
+def test_every_keyword_is_a_name_where_it_is_quoted(
     postgres_schema: Any,
 ) -> None:
-    """No word that an engine refuses as a bare column, table or alias is missing."""
     words = {*RESERVED, *duckdb_words(), *postgres_words(postgres_schema)}
     with duckdb.connect(":memory:") as local:
         for connection in (local, postgres_schema.connection):
             for word in sorted(words):
                 quoted = f'"{word}"'
-                sql = f"SELECT {quoted}.{quoted} AS {quoted} FROM (SELECT 1 AS {quoted}) AS {quoted}"
+                sql = (
+                    f"SELECT {quoted}.{quoted} AS {quoted} FROM (SELECT 1 AS {quoted}) AS {quoted}"
+                )
                 assert connection.execute(sql).fetchall() == [(1,)]
 
 

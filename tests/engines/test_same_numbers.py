@@ -43,7 +43,7 @@ def ask(project: Project, *metrics: str, **question: Any) -> Rows:
     return project.query(metrics, **question).rows()
 
 
-# -------------------------------------------------------------------------------------- aggregations
+# ------------------------------------------------------------------------------------- aggregations
 
 READINGS = """
 SELECT CAST(id AS INTEGER) AS id, CAST(kind AS VARCHAR) AS kind, CAST(n AS INTEGER) AS n,
@@ -250,7 +250,7 @@ def test_percentiles_by_definition(engine: Any, fraction: float) -> None:
         assert picked == (place - 1) ** 2, (n, fraction)
 
 
-# ---------------------------------------------------------------------------------------------- time
+# --------------------------------------------------------------------------------------------- time
 
 MOMENTS = """
 SELECT CAST(moment AS TIMESTAMP) AS seen_at, CAST(CAST(moment AS TIMESTAMP) AS DATE) AS on_day, v
@@ -426,11 +426,11 @@ def test_literals_beside_a_grain_mean_their_period(
 @pytest.mark.parametrize("condition", ["{at} = 'soon'", "{at} IN ('2024-01-01', 'soon')"])
 def test_literals_that_are_no_time_are_refused(events: Project, condition: str) -> None:
     at = "{{ TimeDimension('event__seen_at', 'month') }}"
-    with pytest.raises(QueryError, match="bad-value.*`soon` is not a date or time"):
+    with pytest.raises(QueryError, match=r"bad-value.*`soon` is not a date or time"):
         ask(events, "total", where=condition.format(at=at))
 
 
-# ---------------------------------------------------------------------------- ratios and formulas
+# ------------------------------------------------------------------------------ ratios and formulas
 
 BOOKS = """
 SELECT CAST(day AS DATE) AS day, CAST(won AS DECIMAL(14, 2)) AS won, CAST(spent AS INTEGER) AS spent
@@ -489,16 +489,17 @@ def test_ratio_of_metrics_on_several_models_is_null_where_one_is_missing(shops: 
     same(ask(shops, "sales_per_visit"), [(47 / 11,)])
 
 
-# -------------------------------------------------------------------------------- joins and branches
+# ------------------------------------------------------------------------------- joins and branches
 
 SHOPS = {
-    "shops": "SELECT * FROM (VALUES (1, 'Lyon', 10), (2, 'Oslo', 20), (3, NULL, NULL), (4, 'Ghent', 99))"
-    " AS t(id, city, land_id)",
+    "shops": "SELECT * FROM (VALUES (1, 'Lyon', 10), (2, 'Oslo', 20), (3, NULL, NULL),"
+    " (4, 'Ghent', 99)) AS t(id, city, land_id)",
     "lands": "SELECT * FROM (VALUES (10, 'France', 100), (20, 'Norway', 999), (30, 'Peru', 200))"
     " AS t(id, name, zone_id)",
     "zones": "SELECT * FROM (VALUES (100, 'Euro'), (200, 'Sol')) AS t(id, name)",
-    "sales": "SELECT id, shop_id, CAST(amount AS DECIMAL(14, 2)) AS amount, CAST(day AS DATE) AS sold_on,"
-    " helper_id FROM (VALUES (1, 1, 10.00, '2026-01-05', 1), (2, 1, 26.00, '2026-01-05', NULL),"
+    "sales": "SELECT id, shop_id, CAST(amount AS DECIMAL(14, 2)) AS amount,"
+    " CAST(day AS DATE) AS sold_on, helper_id FROM (VALUES"
+    " (1, 1, 10.00, '2026-01-05', 1), (2, 1, 26.00, '2026-01-05', NULL),"
     " (3, 2, NULL, '2026-02-05', 2), (4, 3, 5.00, NULL, 7), (5, NULL, 4.00, '2026-02-06', 8),"
     " (6, 77, 2.00, '2026-03-01', 1)) AS t(id, shop_id, amount, day, helper_id)",
     "visits": "SELECT id, shop_id, CAST(n AS BIGINT) AS n, CAST(moment AS TIMESTAMP) AS seen_at"
@@ -557,7 +558,8 @@ metrics:
   - {name: hugeness, model: huge, agg: sum, expr: h}
   - {name: digits, model: huge, agg: sum, expr: d}
   - {name: sales_per_visit, type: ratio, numerator: sales, denominator: visits}
-  - {name: euro_sales, input_metric: sales, filter: "{{ Dimension('shop__land__zone__name') }} = 'Euro'"}
+  - {name: euro_sales, input_metric: sales, filter:
+      "{{ Dimension('shop__land__zone__name') }} = 'Euro'"}
 """
 
 
@@ -622,7 +624,9 @@ def test_joined_null_can_be_asked_for(shops: Project) -> None:
     same(ask(shops, "sold", where=f"{city} IS NULL"), [(3,)])
     same(ask(shops, "sold", where=f"{city} = 'Lyon' OR {city} IS NULL"), [(5,)])
     same(ask(shops, "sold", where=f"{city} <> 'Lyon'"), [(1,)])
-    same(ask(shops, "sold", where=[f"{city} = 'Lyon' OR {city} = 'Oslo'", "1 = 1 OR 1 = 0"]), [(3,)])
+    same(
+        ask(shops, "sold", where=[f"{city} = 'Lyon' OR {city} = 'Oslo'", "1 = 1 OR 1 = 0"]), [(3,)]
+    )
     same(ask(shops, "sold", where=f"NOT ({city} = 'Lyon')"), [(1,)])
     same(ask(shops, "sold", where="{{ Entity('shop') }} IN (1, 77)"), [(3,)])
 
@@ -675,10 +679,13 @@ def test_combined_types_are_kept_where_a_branch_has_no_rows(shops: Project) -> N
 
 def test_models_combine_on_time_of_different_types(shops: Project) -> None:
     found = ask(shops, "sales", "visits", group_by="metric_time__month")
-    same(found, [(dt.date(2026, 1, 1), Decimal("36.00"), 9), (dt.date(2026, 2, 1), Decimal("4.00"), None),
+    same(found, [(dt.date(2026, 1, 1), Decimal("36.00"), 9),
+                 (dt.date(2026, 2, 1), Decimal("4.00"), None),
                  (dt.date(2026, 3, 1), Decimal("2.00"), None), (dt.date(2026, 4, 1), None, None),
                  (None, Decimal("5.00"), 2)])  # fmt: skip
-    found = ask(shops, "sales", "visits", group_by="metric_time", start="2026-01-06", end="2026-02-05")
+    found = ask(
+        shops, "sales", "visits", group_by="metric_time", start="2026-01-06", end="2026-02-05"
+    )
     same(found, [(dt.date(2026, 1, 6), None, 5), (dt.date(2026, 2, 5), None, None)])
 
 
@@ -702,14 +709,94 @@ def test_order_and_limit_put_nulls_last_and_break_ties(shops: Project) -> None:
     same(ask(shops, "sold", group_by="shop", limit=0), [])
 
 
-# ------------------------------------------------------------------------------------ odd identifiers
+STAFF = """
+SELECT id, manager_id, grade, CAST(share AS REAL) AS share FROM (VALUES
+    (1, NULL, 'a', 0.1), (2, 1, 'b', 0.2), (3, 1, 'c', 0.3), (4, 9, NULL, 0.7)
+) AS t(id, manager_id, grade, share)
+"""
+STAFF_MODELS = """
+models:
+  - name: staff
+    semantic_model: true
+    columns:
+      - {name: id, entity: {type: primary, name: person}}
+      - {name: manager_id, entity: {type: foreign, name: manager, to: person}}
+      - {name: grade, dimension: categorical}
+    derived_semantics:
+      entities: [{name: badge, type: unique, expr: id + 100}]
+      dimensions:
+        - {name: first_two, type: categorical, expr: id = 1 OR id = 2}
+        - {name: minus, type: categorical, expr: -id}
+  - name: reviews
+    semantic_model: true
+    primary_entity: review
+    derived_semantics:
+      entities: [{name: badge, type: foreign, expr: g - 0}]
+metrics:
+  - {name: staff, model: staff, agg: count}
+  - {name: reviews, model: reviews, agg: count}
+  - {name: share, model: staff, agg: sum}
+  - {name: two, model: staff, agg: sum_boolean, expr: id = 1 OR id = 2}
+  - name: two_of_minus
+    input_metric: two
+    filter: "{{ Dimension('person__minus') }} = -2 OR {{ Dimension('person__minus') }} = - 3"
+  - name: few
+    input_metric: staff
+    filter: "{{ Dimension('person__first_two') }} AND NOT {{ Dimension('person__first_two') }}
+      OR {{ Dimension('person__minus') }} = -3"
+  - {name: minus, model: staff, agg: sum, expr: -id}
+  - {name: twice, type: derived, expr: -minus - -minus * -1, input_metrics: [minus]}
+  - {name: five, type: derived, expr: 0 * staff + 5, input_metrics: [staff]}
+"""
+
+
+@pytest.fixture
+def staff(engine: Any) -> Project:
+    reviews = "SELECT * FROM (VALUES (101), (102), (102), (NULL), (199)) AS t(g)"
+    return engine.project(STAFF_MODELS, tables={"staff": STAFF, "reviews": reviews})
+
+
+def test_self_join_takes_one_step_up(staff: Project) -> None:
+    same(ask(staff, "staff", group_by="manager__grade"), [("a", 2), (None, 2)])
+    same(ask(staff, "staff", group_by=["manager", "person__grade"]),
+         [(1, "b", 1), (1, "c", 1), (9, None, 1), (None, "a", 1)])  # fmt: skip
+
+
+def test_keys_that_are_expressions_join(staff: Project) -> None:
+    same(ask(staff, "reviews", group_by="badge__grade"), [("a", 1), ("b", 2), (None, 2)])
+    same(ask(staff, "reviews", group_by="badge__first_two"), [(True, 3), (None, 2)])
+    same(ask(staff, "reviews", "staff", "five", group_by="badge"),
+         [(101, 1, 1, 5), (102, 2, 1, 5), (103, None, 1, 5), (104, None, 1, 5),
+          (199, 1, None, None), (None, 1, None, None)])  # fmt: skip
+
+
+def test_or_and_minus_keep_their_place_in_what_is_put_together(staff: Project) -> None:
+    same(ask(staff, "two", "two_of_minus", "few", "minus", "twice"), [(2, 1, 1, -10, 20)])
+    found = ask(staff, "two", "two_of_minus", "few", group_by="person__first_two")
+    same(found, [(False, 0, 0, 1), (True, 2, 1, None)])
+    where = ["{{ Dimension('person__first_two') }}", "{{ Dimension('person__minus') }} < -1"]
+    same(ask(staff, "staff", where=where), [(1,)])
+    same(ask(staff, "staff", where=f"NOT ({where[0]}) AND {where[1]}"), [(2,)])
+
+
+def test_sum_of_single_precision_is_a_double(
+    staff: Project, engine: Any, request: pytest.FixtureRequest
+) -> None:
+    if engine.name == "postgres":
+        reason = "PostgreSQL adds REAL up in single precision; only a known type could tell"
+        request.applymarker(pytest.mark.xfail(strict=True, reason=reason))
+    expected = engine.rows("SELECT SUM(CAST(share AS DOUBLE PRECISION)) FROM staff")
+    same(ask(staff, "share"), expected)
+
+
+# ---------------------------------------------------------------------------------- odd identifiers
 
 
 def test_names_that_need_quotes(engine: Any) -> None:
     engine.tables(
         {
             '"Order Lines"': 'SELECT 1 AS "Id", 2 AS "the ""key"" no", 3.50 AS "select", '
-            "'x' AS \"größe\", DATE '2026-05-17' AS \"Date\", true AS \"group\"",
+            '\'x\' AS "größe", DATE \'2026-05-17\' AS "Date", true AS "group"',
             '"user"': "SELECT 2 AS \"order\", 'O''Brien' AS \"table\"",
         }
     )
@@ -793,7 +880,8 @@ def test_models_named_as_our_own_ctes(engine: Any) -> None:
             columns: [{name: id, entity: {type: primary, name: key}}]
           - name: combined
             semantic_model: true
-            columns: [{name: id, entity: {type: primary, name: comb}}, {name: key_id, entity: {type: foreign, name: key}}]
+            columns: [{name: id, entity: {type: primary, name: comb}}, {name: key_id, entity:
+                {type: foreign, name: key}}]
           - name: stacked_by_key
             semantic_model: true
             columns: [{name: id, entity: {type: foreign, name: key}}]
@@ -809,11 +897,14 @@ def test_models_named_as_our_own_ctes(engine: Any) -> None:
             "stacked_by_key": "SELECT 1 AS id, 30 AS v",
         },
     )
-    same(ask(project, "aa", "bb", "cc", "dd", group_by="key"), [(1, 10, 20, 30, 60), (2, 1, None, None, None)])
+    same(
+        ask(project, "aa", "bb", "cc", "dd", group_by="key"),
+        [(1, 10, 20, 30, 60), (2, 1, None, None, None)],
+    )
     same(ask(project, "aa", "bb", "cc", "dd"), [(11, 20, 30, 61)])
 
 
-# ----------------------------------------------------------------------------------------- SQL models
+# --------------------------------------------------------------------------------------- SQL models
 
 
 def test_sql_models_with_names_that_clash_with_ours(engine: Any) -> None:
@@ -826,7 +917,8 @@ def test_sql_models_with_names_that_clash_with_ours(engine: Any) -> None:
             columns: [{name: shop_id, entity: {type: foreign, name: shop}}]
           - name: shop
             semantic_model: true
-            columns: [{name: id, entity: {type: primary, name: shop}}, {name: city, dimension: categorical}]
+            columns: [{name: id, entity: {type: primary, name: shop}}, {name: city, dimension:
+                categorical}]
           - name: shop_model
             semantic_model: true
             columns: [{name: id, entity: {type: primary, name: thing}}]
@@ -836,12 +928,14 @@ def test_sql_models_with_names_that_clash_with_ours(engine: Any) -> None:
           - {name: things, model: shop_model, agg: count}
         """,
         tables={
-            "raw_sales": "SELECT * FROM (VALUES (1, 1), (1, 2), (2, 3), (NULL, 4)) AS t(shop_id, v)",
+            "raw_sales": "SELECT * FROM (VALUES (1, 1), (1, 2), (2, 3), (NULL, 4))"
+            " AS t(shop_id, v)",
             "raw_shops": "SELECT * FROM (VALUES (1, 'a'), (2, 'b'), (2, 'b')) AS t(id, city)",
             "shop_model": "SELECT * FROM (VALUES (7), (8), (9), (10), (11)) AS t(id)",
         },
         files={
-            "models/shop.sql": "SELECT DISTINCT id, UPPER(city) AS city FROM {{ ref('raw_shops') }}",
+            "models/shop.sql": "SELECT DISTINCT id, UPPER(city) AS city "
+            "FROM {{ ref('raw_shops') }}",
             "models/sales.sql": """
                 WITH raw_sales AS (SELECT * FROM {{ ref('raw_sales') }} WHERE v > 1),
                 counted AS (SELECT COUNT(*) AS n FROM {{ ref('raw_sales') }}),
@@ -864,7 +958,8 @@ def test_sql_model_may_use_windows_unions_and_nested_with(engine: Any) -> None:
         models:
           - name: ranked
             semantic_model: true
-            columns: [{name: id, entity: {type: primary, name: one}}, {name: place, dimension: categorical}]
+            columns: [{name: id, entity: {type: primary, name: one}}, {name: place, dimension:
+                categorical}]
         metrics:
           - {name: total, model: ranked, agg: sum, expr: v}
         """,
@@ -884,13 +979,39 @@ def test_sql_model_may_use_windows_unions_and_nested_with(engine: Any) -> None:
     same(ask(project, "total", group_by="one__place"), [(0, 9), (1, 10), (2, 12)])
 
 
-# ---------------------------------------------------------------------------------- functions, literals
+def test_functions_in_sql_models_mean_the_same(engine: Any) -> None:
+    project = engine.project(
+        """
+        models:
+          - {name: facts, semantic_model: true, primary_entity: fact}
+        metrics:
+          - {name: rounded, model: facts, agg: sum, expr: r}
+          - {name: ending, model: facts, agg: max, expr: e}
+          - {name: seconds, model: facts, agg: sum, expr: sec}
+          - {name: half, model: facts, agg: sum, expr: h}
+        """,
+        tables={"raw_facts": VALUES},
+        files={
+            "models/facts.sql": """
+                SELECT ROUND(x) AS r, SUBSTRING(s, -2) AS e, EXTRACT(second FROM t) AS sec, i / 2
+                    AS h
+                FROM {{ ref('raw_facts') }} WHERE NOT u LIKE 'a\\_b'
+            """
+        },
+    )
+    [(rounded, ending, seconds, half)] = ask(project, "rounded", "ending", "seconds", "half")
+    assert (float(rounded), ending, seconds, half) == (3.0, "ße", 5, 3.5)
+
+
+# ------------------------------------------------------------------------------ functions, literals
 
 VALUES = """
-SELECT CAST(1 AS INTEGER) AS id, CAST(2.5 AS DOUBLE PRECISION) AS x, CAST(-2.5 AS DOUBLE PRECISION) AS y,
+SELECT CAST(1 AS INTEGER) AS id, CAST(2.5 AS DOUBLE PRECISION) AS x, CAST(-2.5 AS DOUBLE
+    PRECISION) AS y,
     CAST(2.345 AS DECIMAL(9, 3)) AS m, CAST(7 AS INTEGER) AS i, CAST(NULL AS INTEGER) AS nothing,
     CAST('Straße' AS VARCHAR) AS s, CAST('  a ' AS VARCHAR) AS w, CAST('a_b' AS VARCHAR) AS u,
-    DATE '2024-02-29' AS d, TIMESTAMP '2024-02-29 23:00:05.5' AS t, TIMESTAMP '2024-03-01 01:00:00' AS t2,
+    DATE '2024-02-29' AS d, TIMESTAMP '2024-02-29 23:00:05.5' AS t, TIMESTAMP
+        '2024-03-01 01:00:00' AS t2,
     true AS ok
 """
 D = Decimal
@@ -1078,10 +1199,10 @@ def test_what_an_engine_reads_differently_is_refused(engine: Any, text: str) -> 
 
 
 LITERALS = [
-    "'", "''", '"', '""', "\\", "\\\\", "\\'", "'; DROP TABLE words; --", "; SELECT 1", "--", "-- x",
-    "/* x */", "/*", "*/", "#", "$$", "$1", ":name", "?", "%s", "%", "_", "%(x)s", "{x}", "{ { x } }",
-    "E'\\n'", "\n", "\t", " ", "", "NULL", "null", "TRUE", "1", "1 OR 1=1", "' OR '1'='1",
-    "') OR ('1'='1", "ä→😀", "e\u0301", "é", "\u202e", "\u00a0", "İ", "\\u0041", "\\x41", "`", "``",
+    "'", "''", '"', '""', "\\", "\\\\", "\\'", "'; DROP TABLE words; --", "; SELECT 1", "--",
+    "-- x", "/* x */", "/*", "*/", "#", "$$", "$1", ":name", "?", "%s", "%", "_", "%(x)s", "{x}",
+    "{ { x } }", "E'\\n'", "\n", "\t", " ", "", "NULL", "null", "TRUE", "1", "1 OR 1=1",
+    "' OR '1'='1", "') OR ('1'='1", "ä→😀", "e\u0301", "é", "\u202e", "\u00a0", "İ", "\\u0041", "\\x41", "`", "``",
     "[x]", "@x", "a\\_b", "a_b", "U&'\\0041'", "N'x'", "X'41'", "order__status", '"word__text"',
     "KPI_TRUNC('month', x)", "2026-02-30", "x" * 5_000,
 ]  # fmt: skip
@@ -1102,9 +1223,7 @@ def words(engine: Any) -> Project:
           - {name: first_id, model: words, agg: min, expr: id}
         """
     )
-    rows = ", ".join(
-        f"({n}, {_literal(text)})" for n, text in enumerate(LITERALS)
-    )
+    rows = ", ".join(f"({n}, {_literal(text)})" for n, text in enumerate(LITERALS))
     engine.tables({"words": f'SELECT * FROM (VALUES {rows}) AS t(id, "text")'})
     return project
 

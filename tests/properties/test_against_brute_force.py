@@ -221,7 +221,9 @@ def questions(draw: st.DrawFn) -> Question:
     names = {name: place for name, place in first.items() if all(name in r for r in rest)}
     time = max((own_grain(t) for t in asked), key=GRAINS.index)
     groups = tuple(
-        dict.fromkeys(item(draw, names, time) for _ in range(draw(st.sampled_from([0, 1, 1, 2, 3]))))
+        dict.fromkeys(
+            item(draw, names, time) for _ in range(draw(st.sampled_from([0, 1, 1, 2, 3])))
+        )
     )
     where = tuple(
         draw(conditions(names, time)) for _ in range(draw(st.sampled_from([0, 0, 1, 1, 2])))
@@ -244,7 +246,9 @@ def questions(draw: st.DrawFn) -> Question:
 
 def _is_exact(metric: str) -> bool:
     meaning = METRIC_MEANINGS[metric]
-    return isinstance(meaning, Total) and meaning.agg not in ("average", "median") and metric != "net"
+    return (
+        isinstance(meaning, Total) and meaning.agg not in ("average", "median") and metric != "net"
+    )
 
 
 # ---------------------------------------------------------------------------------------- as words
@@ -267,7 +271,9 @@ def sql_of(condition: Condition) -> str:
             text = sql_of(inner)
             return f"NOT ({text})" if isinstance(inner, (Both, Either)) else f"NOT {text}"
         case Both(left, right):
-            sides = [f"({sql_of(s)})" if isinstance(s, Either) else sql_of(s) for s in (left, right)]
+            sides = [
+                f"({sql_of(s)})" if isinstance(s, Either) else sql_of(s) for s in (left, right)
+            ]
             return " AND ".join(sides)
         case Either(left, right):
             return f"{sql_of(left)} OR {sql_of(right)}"

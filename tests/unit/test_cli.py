@@ -169,8 +169,8 @@ def test_errors_show_their_issues_and_become_exit_codes(name, error, code, load_
 def test_every_issue_of_an_error_is_shown(load_raises) -> None:
     load_raises(QueryError([Issue("no-metrics", "one"), Issue("bad-limit", "two")]))
     assert run("query").stderr.splitlines() == [
-        "error[bad-limit]: two",
         "error[no-metrics]: one",
+        "error[bad-limit]: two",
     ]
 
 

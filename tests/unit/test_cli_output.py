@@ -212,7 +212,7 @@ def test_default_is_a_table_on_a_terminal_and_csv_elsewhere(
     assert choose_format(None, known, "csv", Path("answer.txt")) == "csv"
 
 
-@pytest.mark.parametrize("name", ["answer.parquet", "answer.MD"])
+@pytest.mark.parametrize("name", ["answer.parquet", "answer.MD", "answer.xlsx"])
 def test_file_name_of_a_format_that_the_command_lacks_is_a_usage_error(name: str) -> None:
     with pytest.raises(click.UsageError, match="this command prints table, csv"):
         choose_format(None, ("table", "csv"), "csv", Path(name))

@@ -109,7 +109,7 @@ def test_example_is_not_copied_onto_itself() -> None:
 
 def test_unchanged_copy_is_used_again(tmp_path: Path) -> None:
     project_files.copy(tmp_path)
-    (tmp_path / "kpilayer.lock").write_text("")
+    (tmp_path / "notes.md").write_text("")
     assert project_files.copy(tmp_path) == ()
 
 

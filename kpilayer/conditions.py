@@ -29,6 +29,7 @@ _MIRROR: Final[dict[type[exp.Expr], type[exp.Expr]]] = {
     exp.GTE: exp.LTE,
 }
 
+_DATES: Final = ("date", "timestamp", "timestampntz", "datetime")
 _LISTS: Final = (exp.In, exp.NullSafeEQ, exp.NullSafeNEQ)
 
 Resolve = Callable[[str], TimedColumn]
@@ -36,10 +37,19 @@ Value = Callable[[TimedColumn], exp.Expr]
 Report = Callable[[expr.Problem], None]
 
 
-def bind_condition(tree: exp.Expr, resolve: Resolve, value: Value, report: Report) -> exp.Expr:
+def literal_problems(tree: exp.Expr, resolve: Resolve) -> tuple[expr.Problem, ...]:
+    """Literals that are no dates where dates are compared, and notices on those that are moved."""
+    found: list[expr.Problem] = []
+    bind_condition(tree, resolve, lambda _: exp.column("value", table="row"), found.append)
+    return tuple(dict.fromkeys(found))
+
+
+def bind_condition(
+    tree: exp.Expr, resolve: Resolve, value: Value, report: Report = lambda _: None
+) -> exp.Expr:
     """A copy of a condition over columns: ``value`` gives the raw SQL of what ``resolve`` finds.
 
-    Literals that are no dates where dates are compared, and those that were moved, are reported.
+    What ``literal_problems`` tells goes to ``report``.
     """
     holder = exp.Paren(this=tree.copy())
     for node in [n for n in holder.walk() if isinstance(n, (*_MIRROR, exp.Between))]:
@@ -213,6 +223,8 @@ def _name(tree: exp.Expr) -> exp.Column | None:
 def _literal(tree: exp.Expr) -> str | None:
     """The text of a string literal, also as DATE '..' or TIMESTAMP '..', or in parentheses."""
     tree = tree.unnest()
-    if isinstance(tree, exp.Cast) and tree.to.is_type("date", "timestamp", "timestampntz", "datetime"):
+    if isinstance(tree, exp.Cast) and tree.to.is_type(
+        "date", "timestamp", "timestampntz", "datetime"
+    ):
         tree = tree.this
     return str(tree.name) if isinstance(tree, exp.Literal) and tree.is_string else None

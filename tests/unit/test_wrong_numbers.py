@@ -1,0 +1,556 @@
+"""Questions that gave, or could give, a wrong number without an error."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from kpilayer import DefinitionError, Project, QueryError
+
+Define = Callable[..., Project]
+
+SHOP = """
+models:
+  - name: orders
+    semantic_model: true
+    agg_time_dimension: ordered_on
+    columns:
+      - {name: id, entity: {type: primary, name: order}}
+      - {name: customer_id, entity: {type: foreign, name: customer}}
+      - {name: ordered_on, granularity: day, dimension: time}
+      - {name: stored_at, granularity: second, dimension: time}
+      - {name: shipped_on, dimension: categorical}
+      - {name: status, dimension: categorical}
+    derived_semantics:
+      dimensions:
+        - {name: is_large, type: categorical, expr: amount > 7}
+        - {name: one, type: categorical, expr: 1}
+  - name: customers
+    semantic_model: true
+    columns:
+      - {name: id, entity: {type: primary, name: customer}}
+      - {name: country, dimension: categorical}
+    derived_semantics:
+      entities: [{name: region, type: foreign, expr: "COALESCE(region_id, 1)"}]
+      dimensions:
+        - {name: land, type: categorical, expr: "COALESCE(country, 'unknown')"}
+        - {name: source, type: categorical, expr: "'crm'"}
+        - {name: is_local, type: categorical, expr: country IS NOT NULL}
+  - name: regions
+    semantic_model: true
+    columns:
+      - {name: id, entity: {type: primary, name: region}}
+      - {name: title, dimension: categorical}
+metrics:
+  - {name: order_count, model: orders, agg: count}
+  - {name: amount, model: orders, agg: sum}
+  - {name: large_amount, model: orders, agg: sum, expr: amount,
+     filter: "{{ Dimension('order__is_large') }}"}
+  - {name: stored, model: orders, agg: count, agg_time_dimension: stored_at}
+"""
+TABLES = {
+    "orders": """SELECT * FROM (VALUES
+        (1, 1, DATE '2024-02-29', TIMESTAMP '2024-02-29 23:59:59.75', DATE '2024-10-05', 'A', 10),
+        (2, 9, DATE '2024-12-30', TIMESTAMP '2024-12-31 00:00:00', DATE '2024-12-05', 'a', 5),
+        (3, NULL, DATE '2025-01-01', TIMESTAMP '2025-01-01 00:00:00', DATE '2024-02-05', NULL, 7),
+        (4, 2, NULL, NULL, NULL, 'b', NULL)
+        ) t(id, customer_id, ordered_on, stored_at, shipped_on, status, amount)""",
+    "customers": "SELECT * FROM (VALUES (1, 'DE', 2), (2, NULL, NULL)) t(id, country, region_id)",
+    "regions": "SELECT * FROM (VALUES (1, 'one'), (2, 'two')) t(id, title)",
+}
+
+
+def ask(
+    project: Project, metrics: Any, group_by: Any = None, where: Any = None, **rest: Any
+) -> Any:
+    return project.query(metrics, group_by, where, **rest).rows()
+
+
+@pytest.fixture
+def shop(define: Define) -> Project:
+    return define(SHOP, tables=TABLES)
+
+
+# ------------------------------------------------------------------------------------------ lookups
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("customer__land", [("DE", 1), ("unknown", 1), (None, 2)]),
+        ("customer__source", [("crm", 2), (None, 2)]),
+        ("customer__is_local", [(False, 1), (True, 1), (None, 2)]),
+        ("region__title", [("one", 1), ("two", 1), (None, 2)]),
+    ],
+)
+def test_a_missing_lookup_row_has_no_values(shop: Project, name: str, expected: Any) -> None:
+    assert ask(shop, "order_count", name) == expected
+
+
+def test_a_missing_lookup_row_has_no_values_in_filters(shop: Project) -> None:
+    assert ask(shop, "order_count", where="customer__land = 'unknown'") == [(1,)]
+    assert ask(shop, "order_count", where="customer__source IS NULL") == [(2,)]
+
+
+PAIR = """
+models:
+  - name: crm
+    semantic_model: true
+    columns:
+      - {name: id, entity: {type: primary, name: account}}
+      - {name: segment, dimension: categorical}
+  - name: billing
+    semantic_model: true
+    agg_time_dimension: billed_on
+    columns:
+      - {name: id, entity: {type: primary, name: account}}
+      - {name: billed_on, granularity: month, dimension: time}
+      - {name: segment, dimension: categorical}
+  - name: events
+    semantic_model: true
+    agg_time_dimension: happened_on
+    columns:
+      - {name: id, entity: {type: primary, name: event}}
+      - {name: account_id, entity: {type: foreign, name: account}}
+      - {name: happened_on, granularity: day, dimension: time}
+metrics:
+  - {name: accounts, model: crm, agg: count}
+  - {name: billed, model: billing, agg: sum, expr: amount}
+  - {name: event_count, model: events, agg: count}
+"""
+PAIR_TABLES = {
+    "crm": "SELECT * FROM (VALUES (1, 'A'), (2, 'B')) t(id, segment)",
+    "billing": """SELECT * FROM (VALUES (1, DATE '2026-01-01', 'B', 10),
+        (2, DATE '2026-02-01', 'A', 20)) t(id, billed_on, segment, amount)""",
+    "events": """SELECT * FROM (VALUES (1, 1, DATE '2026-01-20'), (2, 2, DATE '2026-01-02'))
+        t(id, account_id, happened_on)""",
+}
+
+
+def test_one_to_one_models_do_not_lend_each_other_a_name(define: Define) -> None:
+    project = define(PAIR, tables=PAIR_TABLES)
+    for where, group_by in (("account__segment = 'A'", None), (None, "account__segment")):
+        with pytest.raises(QueryError, match=r"crm\.segment.*billing\.segment"):
+            ask(project, ["accounts", "billed"], group_by, where)
+    with pytest.raises(QueryError, match="can mean"):
+        ask(project, "event_count", "account__segment")
+
+
+def test_a_filter_on_inputs_means_one_column(define: Define) -> None:
+    derived = """
+  - name: sum_of_both
+    type: derived
+    expr: accounts + billed
+    input_metrics: [accounts, billed]
+    filter: "{{ Dimension('account__segment') }} = 'A'"
+"""
+    project = define(PAIR + derived.lstrip("\n"), tables=PAIR_TABLES)
+    with pytest.raises(DefinitionError, match=r"crm\.segment.*billing\.segment"):
+        ask(project, "sum_of_both")
+
+
+def test_a_metric_of_finer_data_moves_no_bound_of_another(define: Define) -> None:
+    project = define(PAIR, tables=PAIR_TABLES)
+    assert ask(project, "billed", start="2026-01-15") == [(30,)]
+    assert ask(project, ["billed", "event_count"], start="2026-01-15") == [(30, 1)]
+
+
+def test_entity_and_dimension_of_one_name_are_told_apart(define: Define) -> None:
+    text = """
+models:
+  - name: sales
+    semantic_model: true
+    columns:
+      - {name: id, entity: {type: primary, name: sale}}
+      - {name: region_id, entity: {type: foreign, name: region}}
+      - {name: region_name, dimension: {type: categorical, name: region}}
+      - {name: channel, entity: {type: foreign, name: channel}, dimension: categorical}
+metrics:
+  - {name: sales_count, model: sales, agg: count}
+"""
+    sales = "SELECT 1 AS id, 7 AS region_id, 'seven' AS region_name, 'web' AS channel"
+    project = define(text, tables={"sales": sales})
+    with pytest.raises(QueryError, match="can mean"):
+        ask(project, "sales_count", "sale__region")
+    assert ask(project, "sales_count", "region") == [(7, 1)]
+    assert ask(project, "sales_count", "sale__channel") == [("web", 1)]
+
+
+def test_employees_and_managers(define: Define) -> None:
+    text = """
+models:
+  - name: employees
+    semantic_model: true
+    columns:
+      - {name: id, entity: {type: primary, name: employee}}
+      - {name: boss, entity: {type: foreign, name: manager, to: employee}}
+      - {name: label, dimension: categorical}
+  - name: trips
+    semantic_model: true
+    columns:
+      - {name: id, entity: {type: primary, name: trip}}
+      - {name: a, entity: {type: foreign, name: driver, to: employee}}
+      - {name: b, entity: {type: foreign, name: rider, to: employee}}
+metrics:
+  - {name: heads, model: employees, agg: count}
+  - {name: rides, model: trips, agg: count}
+"""
+    people = (
+        "SELECT * FROM (VALUES (1, NULL, 'ann'), (2, 1, 'bob'), (3, 99, 'cid')) t(id,boss,label)"
+    )
+    trips = "SELECT 1 AS id, 2 AS a, 1 AS b"
+    project = define(text, tables={"employees": people, "trips": trips})
+    assert ask(project, "heads", "manager__label") == [("ann", 1), (None, 2)]
+    assert ask(project, "rides", ["driver__label", "driver__manager__label", "rider__label"]) == [
+        ("bob", "ann", "ann", 1)
+    ]
+    for name in ("employee__label", "manager__label"):
+        with pytest.raises(QueryError, match="can mean"):
+            ask(project, "rides", name)
+
+
+# -------------------------------------------------------------------------------------------- names
+
+
+@pytest.mark.parametrize(
+    "word", ["case", "desc", "comment", "from", "order", "group", "end", "show"]
+)
+def test_columns_named_by_a_word_of_sql(define: Define, word: str) -> None:
+    text = f"""
+models:
+  - name: things
+    semantic_model: true
+    columns:
+      - {{name: id, entity: {{type: primary, name: thing}}}}
+      - {{name: {word}, dimension: categorical}}
+metrics:
+  - {{name: {word}, model: things, agg: max}}
+"""
+    project = define(text, tables={"things": f"SELECT 1 AS id, 'x' AS \"{word}\""})
+    assert ask(project, word, f"thing__{word}", f"thing__{word} = 'x'") == [("x", "x")]
+
+
+def test_a_column_named_like_a_function_without_parentheses(define: Define) -> None:
+    text = """
+models:
+  - name: things
+    semantic_model: true
+    columns:
+      - {name: id, entity: {type: primary, name: thing}}
+      - {name: current_date, dimension: categorical}
+metrics:
+  - {name: thing_count, model: things, agg: count}
+"""
+    project = define(text, tables={"things": "SELECT 1 AS id, 'x' AS current_date"})
+    assert '"current_date"' in project.compile(
+        "thing_count", "thing__current_date", dialect="postgres"
+    )
+
+
+def test_odd_columns_in_a_dialect_that_quotes_with_backticks(define: Define) -> None:
+    text = """
+models:
+  - name: things
+    semantic_model: true
+    columns:
+      - {name: id, entity: {type: primary, name: thing}}
+      - {name: Order Kind, dimension: {type: categorical, name: kind}}
+metrics:
+  - {name: thing_count, model: things, agg: count}
+"""
+    project = define(
+        text,
+        files={"kpilayer.yml": "name: shop\ndialect: bigquery\n"},
+        tables={"things": "SELECT 1 AS id, 'x' AS \"Order Kind\""},
+    )
+    assert ask(project, "thing_count", "thing__kind") == [("x", 1)]
+
+
+def test_tables_named_like_parts_of_the_statement(define: Define) -> None:
+    text = """
+models:
+  - name: orders
+    semantic_model: true
+    relation: stacked
+    columns: [{name: id, entity: {type: primary, name: order}}]
+  - name: bills
+    semantic_model: true
+    relation: combined
+    columns: [{name: id, entity: {type: primary, name: bill}}]
+  - name: days
+    semantic_model: true
+    relation: orders_total
+    columns: [{name: id, entity: {type: primary, name: day_row}}]
+metrics:
+  - {name: order_count, model: orders, agg: count}
+  - {name: bill_count, model: bills, agg: count}
+  - {name: day_count, model: days, agg: count}
+  - {name: all_of_it, type: derived, expr: order_count + bill_count + day_count,
+     input_metrics: [order_count, bill_count, day_count]}
+"""
+    tables = {"stacked": "FROM range(2) t(id)", "combined": "FROM range(3) t(id)"}
+    project = define(text, tables={**tables, "orders_total": "FROM range(5) t(id)"})
+    assert ask(project, ["order_count", "all_of_it"]) == [(2, 10)]
+
+
+def test_ctes_of_a_sql_model_hide_no_table(define: Define) -> None:
+    text = """
+models:
+  - name: chosen
+    semantic_model: true
+    columns: [{name: id, entity: {type: primary, name: order}}]
+metrics:
+  - {name: chosen_count, model: chosen, agg: count}
+"""
+    sql = """
+        WITH customers AS (SELECT * FROM {{ ref('orders') }}),
+        known AS (SELECT id FROM {{ ref('customers') }})
+        SELECT customers.* FROM customers JOIN known ON known.id = customers.id
+    """
+    tables = {"orders": "SELECT unnest([1, 2]) AS id", "customers": "SELECT unnest([1, 5]) AS id"}
+    project = define(text, tables=tables, files={"models/chosen.sql": sql})
+    assert ask(project, "chosen_count") == [(1,)]
+
+
+def test_a_table_named_like_a_sql_model_inside_the_statement(define: Define) -> None:
+    text = """
+models:
+  - name: chosen
+    semantic_model: true
+    columns: [{name: id, entity: {type: primary, name: order}}]
+metrics:
+  - {name: chosen_count, model: chosen, agg: count}
+"""
+    files = {
+        "models/chosen.sql": "SELECT a.* FROM stage_model AS a JOIN {{ ref('stage') }} USING (id)",
+        "models/stage.sql": "SELECT 1 AS id UNION ALL SELECT 7",
+    }
+    project = define(text, tables={"stage_model": "SELECT unnest([1, 2]) AS id"}, files=files)
+    assert ask(project, "chosen_count") == [(1,)]
+
+
+def test_a_metric_named_like_its_column_with_a_filter_on_it(shop: Project) -> None:
+    assert ask(shop, ["amount", "large_amount"], where="order__is_large") == [(10, 10)]
+    assert ask(shop, ["amount", "large_amount"], "order__is_large", order_by="-amount") == [
+        (False, 12, None),
+        (True, 10, 10),
+        (None, None, None),
+    ]
+
+
+def test_an_alias_named_like_another_metric(define: Define) -> None:
+    extra = """
+  - name: mixed
+    type: derived
+    expr: amount - stored
+    input_metrics: [{name: order_count, alias: amount}, {name: amount, alias: stored}]
+"""
+    project = define(SHOP + extra.lstrip("\n"), tables=TABLES)
+    assert ask(project, ["mixed", "amount", "stored"]) == [(4 - 22, 22, 4)]
+
+
+def test_entity_and_joined_table_of_one_name(shop: Project) -> None:
+    found = ask(shop, "order_count", ["customer", "customer__country"], order_by="-customer")
+    assert found == [(9, None, 1), (2, None, 1), (1, "DE", 1), (None, None, 1)]
+
+
+def test_names_of_any_case(shop: Project) -> None:
+    assert ask(shop, "AMOUNT", "Order__STATUS", "ORDER__Status = 'A'") == [("A", 10)]
+
+
+def test_a_constant_is_no_position_of_a_column(shop: Project) -> None:
+    assert ask(shop, "amount", "order__one") == [(1, 22)]
+    assert ask(shop, "amount", ["order__status", "order__one"], limit=1) == [("A", 1, 10)]
+
+
+# --------------------------------------------------------------------------------------------- time
+
+
+@pytest.mark.parametrize(
+    "where",
+    [
+        "metric_time__month = '2024-02-10'",
+        "metric_time__month = ('2024-02-10')",
+        "('2024-02-10') = (metric_time__month)",
+        "metric_time__month IN ('2024-02-10', NULL)",
+        "NOT metric_time__month NOT IN (DATE '2024-02-10')",
+        "metric_time__month BETWEEN '2024-02-10' AND '2024-02-11'",
+        "metric_time__month BETWEEN SYMMETRIC '2024-02-28' AND '2024-01-31'"
+        " AND metric_time__year >= '2024-12-31'",
+        "metric_time__month IS NOT DISTINCT FROM '2024-02-10'",
+        "'2024-02-10' >= metric_time__month",
+        "NOT metric_time__month != TIMESTAMP '2024-02-10 12:00:00'",
+        "metric_time__quarter < '2024-05-05'",
+        "metric_time__extract_day = 29",
+    ],
+)
+def test_a_literal_beside_a_grain_is_its_period(shop: Project, where: str) -> None:
+    assert ask(shop, "order_count", where=where) == [(1,)]
+
+
+def test_bounds_are_compared_as_dates_and_not_as_texts(shop: Project) -> None:
+    both = "order__shipped_on >= DATE '2024-2-01' AND order__shipped_on >= DATE '2024-12-01'"
+    assert ask(shop, "order_count", where=both) == [(1,)]
+
+
+@pytest.mark.parametrize(
+    ("bounds", "expected"),
+    [
+        ({"end": "2024-02-29"}, 1),
+        ({"end": "2024-02-29 23:59:59"}, 1),
+        ({"end": "2024-02-29 23:59:58"}, None),
+        ({"end": "2024-02-29 23:59:59", "exact": True}, None),
+        ({"start": "2024-12-31"}, 2),
+        ({"start": "2024-12-31", "end": "2024-12-31"}, 1),
+        ({"start": "2024-12-31", "end": "2024-12-31", "exact": True}, 1),
+        ({"start": date(2024, 12, 31), "end": datetime(2025, 1, 1)}, 2),
+        ({"start": "2024-12-31 00:00:01", "exact": True}, 1),
+        ({"end": "9999-12-31"}, 3),
+    ],
+)
+def test_bounds_on_instants(shop: Project, bounds: dict[str, Any], expected: int | None) -> None:
+    assert ask(shop, "stored", **bounds) == [(expected,)]
+
+
+def test_weeks_over_the_end_of_a_year(shop: Project) -> None:
+    assert ask(shop, "amount", "metric_time__week", start="2025-01-05") == [
+        (date(2024, 12, 30), 12)
+    ]
+    parts = ["metric_time__extract_week", "metric_time__extract_year"]
+    assert ask(shop, "amount", parts, end="2025-12-31") == [
+        (1, 2024, 5),
+        (1, 2025, 7),
+        (9, 2024, 10),
+    ]
+
+
+def test_a_week_is_no_day(shop: Project) -> None:
+    with pytest.raises(QueryError, match="not a date"):
+        ask(shop, "amount", end="2024-W09")
+
+
+def test_a_literal_that_is_no_date_is_no_answer(shop: Project) -> None:
+    with pytest.raises(QueryError, match="is not a date"):
+        ask(shop, "amount", where="metric_time__month >= '2024-2-20'")
+
+
+def test_metric_time_of_two_dates_of_one_row(shop: Project) -> None:
+    assert ask(shop, ["order_count", "stored"], "metric_time__day", end="2024-12-31") == [
+        (date(2024, 2, 29), 1, 1),
+        (date(2024, 12, 30), 1, None),
+        (date(2024, 12, 31), None, 1),
+    ]
+    assert ask(shop, ["order_count", "stored"], where="metric_time = '2024-12-30'") == [(1, None)]
+
+
+# ------------------------------------------------------------------------------------------ numbers
+
+
+def test_whole_numbers_divide_truly_and_by_zero_give_null(define: Define) -> None:
+    extra = """
+  - {name: half, type: derived, expr: order_count / 8, input_metrics: [order_count]}
+  - name: none
+    type: derived
+    expr: amount / (order_count - 4)
+    input_metrics: [amount, order_count]
+  - {name: nested, type: derived, expr: 1 - half / half * 2, input_metrics: [half]}
+  - {name: of_rows, model: orders, agg: sum, expr: amount / 4 / (id - 1)}
+"""
+    project = define(SHOP + extra.lstrip("\n"), tables=TABLES)
+    assert ask(project, ["half", "none", "nested", "of_rows"]) == [(0.5, None, -1.0, 1.25 + 0.875)]
+
+
+def test_decimals_stay_exact_beside_doubles(define: Define) -> None:
+    text = """
+models:
+  - name: bills
+    semantic_model: true
+    columns: [{name: id, entity: {type: primary, name: bill}}]
+metrics:
+  - {name: exact, model: bills, agg: sum, expr: amount}
+  - {name: tax, model: bills, agg: sum, expr: amount * 0.19}
+  - {name: rough, model: bills, agg: sum, expr: CAST(amount AS DOUBLE)}
+  - {name: gross, type: derived, expr: exact + tax, input_metrics: [exact, tax]}
+"""
+    rows = "SELECT id, 0.10::DECIMAL(10,2) AS amount FROM range(3) t(id)"
+    found = ask(define(text, tables={"bills": rows}), ["exact", "tax", "gross", "rough"])
+    assert found[0][:3] == (Decimal("0.30"), Decimal("0.0570"), Decimal("0.3570"))
+    assert found[0][3] == pytest.approx(0.3)
+
+
+# ------------------------------------------------------------------------------------- fingerprints
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("{{ Dimension('order__status') }} = E'A'", "{{ Dimension('order__status') }} = E'a'"),
+        ("{{ Dimension('order__status') }} = $$A$$", "{{ Dimension('order__status') }} = $$a$$"),
+        (
+            "order__shipped_on + INTERVAL 1 MONTH + INTERVAL 1 DAY > '2024-03-01'",
+            "order__shipped_on + INTERVAL 1 DAY + INTERVAL 1 MONTH > '2024-03-01'",
+        ),
+    ],
+)
+def test_filters_of_two_meanings_have_two_fingerprints(
+    define: Define, one: str, other: str
+) -> None:
+    extra = f"""
+  - {{name: left_count, model: orders, agg: count, filter: "{one}"}}
+  - {{name: right_count, model: orders, agg: count, filter: "{other}"}}
+"""
+    project = define(SHOP + extra.lstrip("\n"), tables=TABLES)
+    found = {m.name: m.fingerprint for m in project.metrics}
+    assert found["left_count"] != found["right_count"]
+
+
+def test_relations_with_dots_in_their_names_are_told_apart(define: Define) -> None:
+    text = """
+models:
+  - {name: aa, semantic_model: true, relation: '"x.y".z', primary_entity: row_a}
+  - {name: bb, semantic_model: true, relation: 'x."y.z"', primary_entity: row_b}
+metrics:
+  - {name: count_a, model: aa, agg: count}
+  - {name: count_b, model: bb, agg: count}
+"""
+    one, other = define(text).metrics
+    assert one.fingerprint != other.fingerprint
+
+
+@pytest.mark.xfail(
+    reason="the alias of a first step, told apart from the root by its model, is that of a second",
+    raises=AssertionError,
+)
+def test_a_model_an_entity_and_a_path_of_one_name(define: Define) -> None:
+    text = """
+models:
+  - name: customer
+    semantic_model: true
+    columns:
+      - {name: id, entity: {type: primary, name: visit}}
+      - {name: cid, entity: {type: foreign, name: customer}}
+  - name: customers
+    semantic_model: true
+    columns:
+      - {name: id, entity: {type: primary, name: customer}}
+      - {name: gid, entity: {type: foreign, name: customers}}
+      - {name: label, dimension: categorical}
+  - name: circles
+    semantic_model: true
+    columns:
+      - {name: id, entity: {type: primary, name: customers}}
+      - {name: title, dimension: categorical}
+metrics:
+  - {name: visits, model: customer, agg: count}
+"""
+    tables = {
+        "customer": "SELECT 1 AS id, 1 AS cid",
+        "customers": "SELECT 1 AS id, 5 AS gid, 'x' AS label",
+        "circles": "SELECT 5 AS id, 'y' AS title",
+    }
+    found = ask(define(text, tables=tables), "visits", ["customer__label", "customers__title"])
+    assert found == [("x", "y", 1)]
