@@ -6,10 +6,9 @@ Weeks start on Monday (ISO 8601). All functions work on naive dates and datetime
 from __future__ import annotations
 
 from datetime import date, datetime, time, timedelta
-from typing import Final
+from typing import Final, Literal, get_args
 
-#: Finest first. A day and coarser is a DATE, finer is a TIMESTAMP (language.md Q11).
-GRAINS: Final[tuple[str, ...]] = (
+Grain = Literal[
     "microsecond",
     "millisecond",
     "second",
@@ -20,7 +19,9 @@ GRAINS: Final[tuple[str, ...]] = (
     "month",
     "quarter",
     "year",
-)
+]
+#: Finest first. A day and coarser is a DATE, finer is a TIMESTAMP (language.md Q11).
+GRAINS: Final[tuple[str, ...]] = get_args(Grain)
 #: Date parts, as `extract_<part>`: ISO weeks, and ISO days of the week (Monday is 1).
 PARTS: Final[tuple[str, ...]] = ("year", "quarter", "month", "week", "day", "dow", "doy")
 

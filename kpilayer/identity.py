@@ -1,7 +1,7 @@
 """Fingerprints: a hash of what a definition means, not of its text or its SQL (decisions.md 1).
 
 The *resolved normal form* of a metric, dimension or join is JSON made of strings: expressions in
-canonical form (``expr.canonical``), conditions as a sorted set of conjuncts, names replaced by the
+canonical form (``canonical.py``), conditions as a sorted set of conjuncts, names replaced by the
 digest of what they stand for. Names, descriptions, formats, positions, target dialects and versions
 of software take no part, so renaming, moving or reformatting changes nothing.
 """
@@ -16,6 +16,7 @@ from typing import Any, Final
 from sqlglot import exp
 
 from kpilayer import expr
+from kpilayer.canonical import canonical
 from kpilayer.catalog import REF, Catalog, Relation
 from kpilayer.columns import resolver, time_column
 from kpilayer.formula import Atom, Compute, Formula, formula
@@ -87,7 +88,7 @@ class Identity:
     # ------------------------------------------------------------------------------- parts of forms
 
     def _sql(self, text: str) -> str:
-        return expr.canonical(self.catalog.snippet(text).tree, self.catalog.dialect)
+        return canonical(self.catalog.snippet(text).tree, self.catalog.dialect)
 
     def _formula(self, tree: Formula) -> dict[str, Any]:
         if isinstance(tree, Atom):
@@ -123,7 +124,7 @@ class Identity:
             return exp.column(exp.to_identifier(_digest(form), quoted=False))
 
         bound = expr.replace_names(self.catalog.snippet(text).tree, digest)
-        return [expr.canonical(c, self.catalog.dialect) for c in expr.conjuncts(bound)]
+        return [canonical(c, self.catalog.dialect) for c in expr.conjuncts(bound)]
 
     def _compute(self, tree: Compute) -> dict[str, Any]:
         digests = {name: _digest(self._formula(inner)) for name, inner in tree.inputs}
@@ -132,7 +133,7 @@ class Identity:
             lambda name: exp.column(exp.to_identifier(digests[name.lower()])),
         )
         used = {digests[name]: self._formula(inner) for name, inner in tree.inputs}
-        return {"expr": expr.canonical(bound, self.catalog.dialect), "inputs": used}
+        return {"expr": canonical(bound, self.catalog.dialect), "inputs": used}
 
     def _relation_of(self, model: str) -> str:
         return self._relation(self.catalog.relation(model))

@@ -13,7 +13,7 @@ PACKAGE = Path(__file__).parent.parent / "kpilayer"
 
 #: Bottom up. A name is a module, or a folder with everything in it; within a floor, earlier first.
 FLOORS: dict[str, tuple[str, ...]] = {
-    "words": ("codes", "errors", "grain", "expr", "address"),
+    "words": ("codes", "errors", "grain", "expr", "canonical", "address"),
     "definitions": ("model", "load"),
     "meaning": (
         "catalog",
@@ -34,7 +34,7 @@ ORDER = [name for floor in FLOORS.values() for name in floor]
 
 #: Library to the parts of the package that may know it.
 MAY_KNOW: dict[str, set[str]] = {
-    "sqlglot": {"expr", "catalog", "conditions", "identity", "check", "plan", "sql"},
+    "sqlglot": {"expr", "canonical", "catalog", "conditions", "identity", "check", "plan", "sql"},
     "pydantic": {"model", "load"},
     "pydantic_core": {"model", "load"},
     "jinja2": {"load"},

@@ -8,8 +8,8 @@ from pydantic import BeforeValidator, Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from kpilayer.expr import column_text
+from kpilayer.grain import Grain
 from kpilayer.model.names import Conditions, Config, Definition, Name, Reference, Sql
-from kpilayer.model.semantic_model import Grain
 
 Aggregation = Literal[
     "sum",

@@ -9,21 +9,10 @@ from pydantic import BeforeValidator, Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from kpilayer.expr import column_text
+from kpilayer.grain import Grain
 from kpilayer.model.names import Config, Definition, Name, Reference, Sql, checked_name
 
 EntityType = Literal["primary", "unique", "foreign", "natural"]
-Grain = Literal[
-    "microsecond",
-    "millisecond",
-    "second",
-    "minute",
-    "hour",
-    "day",
-    "week",
-    "month",
-    "quarter",
-    "year",
-]
 _GRAIN_HINT: Final = "add how fine it is, for example `granularity: day`"
 
 

@@ -6,7 +6,6 @@ bytes. Rows are ordered with NULLs last both ways.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
@@ -31,9 +30,8 @@ from kpilayer.plan.nodes import (
     Subquery,
 )
 from kpilayer.sql.dialects import AGGREGATES, VERIFIED, Capabilities, call, capabilities, percentile
-from kpilayer.sql.reserved import RESERVED
+from kpilayer.sql.names import check_lengths, exactly, keep_apart, quoted
 
-_PLAIN: Final = re.compile(r"\A[a-z_][a-z0-9_]*\Z")
 _STACKED: Final = "stacked"
 
 
@@ -44,7 +42,7 @@ def generate(plan: Plan, dialect: str, schema: str) -> exp.Select:
         QueryError: `unsupported-in-dialect`, `identifier-too-long`.
     """
     tree = _generator(dialect, schema, plan.subqueries).plan(plan)
-    _check_lengths(tree, capabilities(dialect))
+    check_lengths(tree, capabilities(dialect))
     return tree
 
 
@@ -58,7 +56,7 @@ def read_all(
     for subquery in subqueries:
         name = exp.to_identifier(subquery.name)
         select = select.with_(name, generator.subquery(subquery), copy=False)
-    return _quoted(select)
+    return quoted(select)
 
 
 def to_sql(tree: exp.Select, dialect: str) -> str:
@@ -91,7 +89,7 @@ class _Generator:
         models = [(subquery.name, self.subquery(subquery)) for subquery in plan.subqueries]
         for name, query in (*models, *ctes):
             select = select.with_(exp.to_identifier(name), query, copy=False)
-        return _quoted(select)
+        return quoted(select)
 
     # -------------------------------------------------------------------------- result and branches
 
@@ -228,7 +226,7 @@ class _Generator:
         if len(parts) == 1 and self.schema:
             parts = (self.schema, *parts)
         catalog, db, this = (None, None, *parts)[-3:]
-        names = (None if n is None else _exactly(n) for n in (this, db, catalog))
+        names = (None if n is None else exactly(n) for n in (this, db, catalog))
         return exp.Table(**dict(zip(("this", "db", "catalog"), names, strict=True)), alias=name)
 
     def _file(self, path: str) -> exp.Expr:
@@ -248,7 +246,7 @@ class _Generator:
         assert isinstance(tree, exp.Query), "what is spelled stays what it is"
         reads = dict(node.reads)
         read = {name: self.table(relation) for name, relation in reads.items()}
-        _keep_apart(tree, {table.name.lower() for table in read.values() if not table.db})
+        keep_apart(tree, {table.name.lower() for table in read.values() if not table.db})
         for table in list(tree.find_all(exp.Table)):
             if table.db == REF:
                 name = table.name.lower()
@@ -316,82 +314,8 @@ def _both(condition: exp.Expr | None, value: exp.Expr) -> exp.Expr:
     return exp.And(this=sides[0], expression=sides[1])
 
 
-def _keep_apart(tree: exp.Query, names: set[str]) -> None:
-    """Renames the CTEs of a SQL model that would hide what its refs read.
-
-    `WITH orders AS (SELECT * FROM {{ ref('orders') }} ..), all AS (SELECT .. {{ ref('orders') }})`
-    means the table twice; a bare `orders` in the second would be the first.
-    """
-    taken = names | {table.name.lower() for table in tree.find_all(exp.Table)}
-    readers = [(table, cte) for table in tree.find_all(exp.Table) if (cte := _cte_read(table))]
-    for cte in list(tree.find_all(exp.CTE)):
-        old = cte.alias
-        if old.lower() not in names:
-            continue
-        new = f"{old}_"
-        while new.lower() in taken:
-            new = f"{new}_"
-        taken.add(new.lower())
-        cte.args["alias"].set("this", exp.to_identifier(new))
-        for table, owner in readers:
-            if owner is cte:
-                if not table.alias:
-                    table.set("alias", exp.TableAlias(this=table.this.copy()))
-                table.set("this", exp.to_identifier(new))
-
-
-def _cte_read(table: exp.Table) -> exp.CTE | None:
-    """The CTE that a table's name means where it stands; None for a table of the warehouse."""
-    if table.db:
-        return None
-    inside: exp.Expr = table
-    while inside.parent is not None:
-        outer, within = inside.parent, inside
-        inside = outer
-        with_ = outer if isinstance(outer, exp.With) else outer.args.get("with_")
-        if not isinstance(with_, exp.With) or with_ is within:
-            continue
-        visible = list(with_.expressions)
-        if isinstance(outer, exp.With):  # a CTE sees those before it, and itself if it may recurse
-            place = next(i for i, cte in enumerate(visible) if cte is within)
-            visible = visible[: place + bool(with_.args.get("recursive"))]
-        for cte in reversed(visible):
-            if cte.alias.lower() == table.name.lower():
-                return cte  # type: ignore[no-any-return]
-    return None
-
-
-def _exactly(name: str) -> exp.Identifier:
-    """A name whose case counts: quoted unless it is plain."""
-    return exp.to_identifier(name, quoted=not _PLAIN.match(name))
-
-
 def _is_column(tree: exp.Expr, name: str) -> bool:
     return isinstance(tree, exp.Column) and tree.name == name
-
-
-def _quoted(tree: exp.Select) -> exp.Select:
-    """Names that a dialect would misread are quoted; what an author quoted stays so."""
-    for identifier in tree.find_all(exp.Identifier):
-        name = identifier.name
-        if name.lower() in RESERVED or not _PLAIN.match(name.lower()):
-            identifier.set("quoted", True)
-        elif _PLAIN.match(name):
-            identifier.set("quoted", False)
-    return tree
-
-
-def _check_lengths(tree: exp.Select, dialect: Capabilities) -> None:
-    limit = dialect.max_identifier
-    if limit is None:
-        return
-    names = {i.name: None for i in tree.find_all(exp.Identifier) if len(i.name.encode()) > limit}
-    issues = [
-        Issue("identifier-too-long", f"`{name}` is longer than {limit} bytes on {dialect.name}")
-        for name in names
-    ]
-    if issues:
-        raise QueryError(issues)
 
 
 def check_verified(dialect: str) -> Iterator[Issue]:

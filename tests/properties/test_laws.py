@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from sqlglot import exp
 
 from kpilayer import Project, expr
+from kpilayer.canonical import canonical
 from tests.properties.brute_force import Condition, Either, IsNull, Item, Not
 from tests.properties.test_against_brute_force import (
     Row,
@@ -574,11 +575,11 @@ def test_equal_canonical_forms_have_equal_values(
 ) -> None:
     snippet = expr.parse(text, "duckdb")
     assert not [p for p in snippet.problems if p.severity == "error"], snippet.problems
-    form, found = expr.canonical(snippet.tree, "duckdb"), values(sample, snippet.tree)
+    form, found = canonical(snippet.tree, "duckdb"), values(sample, snippet.tree)
     choice = random.Random(seed)
     for _ in range(8):
         other = near(snippet.tree, choice)
-        if expr.canonical(other, "duckdb") == form:
+        if canonical(other, "duckdb") == form:
             assert values(sample, other) == found, other.sql("duckdb")
 
 
@@ -593,7 +594,7 @@ def test_operands_that_commute_have_one_form(text: str, seed: int) -> None:
             left, right = node.this, node.expression
             node.set("this", right)
             node.set("expression", left)
-    assert expr.canonical(turned, "duckdb") == expr.canonical(tree, "duckdb")
+    assert canonical(turned, "duckdb") == canonical(tree, "duckdb")
 
 
 def values(connection: duckdb.DuckDBPyConnection, tree: exp.Expr) -> str:

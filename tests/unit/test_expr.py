@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from kpilayer import expr
+from kpilayer.canonical import canonical
 
 
 def problems(text: str) -> list[tuple[str, str]]:
@@ -141,12 +142,12 @@ def test_different_meanings_have_different_forms(one: str, other: str) -> None:
 def form(text: str) -> str:
     snippet = expr.parse(text, "duckdb")
     assert not [p for p in snippet.problems if p.severity == "error"], text
-    return expr.canonical(snippet.tree, "duckdb")
+    return canonical(snippet.tree, "duckdb")
 
 
 def test_quoted_names_keep_their_case_where_the_dialect_does() -> None:
     quoted, plain = expr.parse('"Total"', "postgres").tree, expr.parse("total", "postgres").tree
-    assert expr.canonical(quoted, "postgres") != expr.canonical(plain, "postgres")
+    assert canonical(quoted, "postgres") != canonical(plain, "postgres")
     assert form('"Total"') == form("total")
 
 

@@ -217,7 +217,7 @@ def test_metrics_and_dimensions_are_described(define: Define) -> None:
 
 
 def test_a_folder_without_a_project_says_so(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="no kpilayer.yml"):
+    with pytest.raises(ConfigError, match=r"no kpilayer\.yml"):
         Project.load(tmp_path)
 
 

@@ -1,0 +1,93 @@
+"""Names in generated SQL: quoted where needed, short enough, and not hiding each other."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from sqlglot import exp
+
+from kpilayer.errors import Issue, QueryError
+from kpilayer.sql.dialects import Capabilities
+from kpilayer.sql.reserved import RESERVED
+
+_PLAIN: Final = re.compile(r"\A[a-z_][a-z0-9_]*\Z")
+
+
+def keep_apart(tree: exp.Query, names: set[str]) -> None:
+    """Renames the CTEs of a SQL model that would hide what its refs read.
+
+    `WITH orders AS (SELECT * FROM {{ ref('orders') }} ..), all AS (SELECT .. {{ ref('orders') }})`
+    means the table twice; a bare `orders` in the second would be the first.
+    """
+    taken = names | {table.name.lower() for table in tree.find_all(exp.Table)}
+    readers = [(table, cte) for table in tree.find_all(exp.Table) if (cte := _cte_read(table))]
+    for cte in list(tree.find_all(exp.CTE)):
+        old = cte.alias
+        if old.lower() not in names:
+            continue
+        new = f"{old}_"
+        while new.lower() in taken:
+            new = f"{new}_"
+        taken.add(new.lower())
+        cte.args["alias"].set("this", exp.to_identifier(new))
+        for table, owner in readers:
+            if owner is cte:
+                if not table.alias:
+                    table.set("alias", exp.TableAlias(this=table.this.copy()))
+                table.set("this", exp.to_identifier(new))
+
+
+def _cte_read(table: exp.Table) -> exp.CTE | None:
+    """The CTE that a table's name means where it stands; None for a table of the warehouse."""
+    if table.db:
+        return None
+    inside: exp.Expr = table
+    while inside.parent is not None:
+        outer, within = inside.parent, inside
+        inside = outer
+        with_ = outer if isinstance(outer, exp.With) else outer.args.get("with_")
+        if not isinstance(with_, exp.With) or with_ is within:
+            continue
+        visible = list(with_.expressions)
+        if isinstance(outer, exp.With):  # a CTE sees those before it, and itself if it may recurse
+            place = next(i for i, cte in enumerate(visible) if cte is within)
+            visible = visible[: place + bool(with_.args.get("recursive"))]
+        for cte in reversed(visible):
+            if cte.alias.lower() == table.name.lower():
+                return cte  # type: ignore[no-any-return]
+    return None
+
+
+def exactly(name: str) -> exp.Identifier:
+    """A name whose case counts: quoted unless it is plain."""
+    return exp.to_identifier(name, quoted=not _PLAIN.match(name))
+
+
+def quoted(tree: exp.Select) -> exp.Select:
+    """Names that a dialect would misread are quoted; what an author quoted stays so."""
+    for identifier in tree.find_all(exp.Identifier):
+        name = identifier.name
+        if name.lower() in RESERVED or not _PLAIN.match(name.lower()):
+            identifier.set("quoted", True)
+        elif _PLAIN.match(name):
+            identifier.set("quoted", False)
+    return tree
+
+
+def check_lengths(tree: exp.Select, dialect: Capabilities) -> None:
+    """Nothing, where every name is short enough for the dialect.
+
+    Raises:
+        QueryError: `identifier-too-long`, for every name that would be cut.
+    """
+    limit = dialect.max_identifier
+    if limit is None:
+        return
+    names = {i.name: None for i in tree.find_all(exp.Identifier) if len(i.name.encode()) > limit}
+    issues = [
+        Issue("identifier-too-long", f"`{name}` is longer than {limit} bytes on {dialect.name}")
+        for name in names
+    ]
+    if issues:
+        raise QueryError(issues)
