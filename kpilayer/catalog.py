@@ -6,6 +6,7 @@ same, without the definitions that cannot be used, so that later checks still se
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -42,7 +43,7 @@ class Relation:
         """The text that names it."""
         match self.kind:
             case "table":
-                return ".".join(self.parts)
+                return ".".join(json.dumps(p) if {'"', "."} & set(p) else p for p in self.parts)
             case "file":
                 return self.path
         return f"{self.query} (sql)"

@@ -144,8 +144,7 @@ class Identity:
                 return f"file {relation.path}"
             case "table":
                 schema = TARGET_SCHEMA if len(relation.parts) == 1 else ""
-                names = (json.dumps(p) if '"' in p or "." in p else p for p in relation.parts)
-                return "table " + ".".join(p for p in (schema, *names) if p)
+                return "table " + ".".join(p for p in (schema, relation.key) if p)
         key = ("query", relation.query)
         if key not in self._known:
             self._known[key] = f"query {_digest(self._query_form(relation.query))}"

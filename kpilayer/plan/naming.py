@@ -23,7 +23,7 @@ def scan_alias(graph: JoinGraph, model: str, path: tuple[Step, ...]) -> str:
     alias = "__".join(step.via for step in path)
     # Where an entity has several homes, or bears the root's name, the model tells them apart.
     if alias == model or any(len(graph.homes(step.entity.target)) > 1 for step in path):
-        alias = f"{alias}__{path[-1].right}"
+        alias = f"{alias}___{path[-1].right}"  # no name has two underscores, no path has three
     return alias
 
 

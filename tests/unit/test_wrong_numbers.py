@@ -521,10 +521,6 @@ metrics:
     assert one.fingerprint != other.fingerprint
 
 
-@pytest.mark.xfail(
-    reason="the alias of a first step, told apart from the root by its model, is that of a second",
-    raises=AssertionError,
-)
 def test_a_model_an_entity_and_a_path_of_one_name(define: Define) -> None:
     text = """
 models:
