@@ -32,7 +32,7 @@ from kpilayer.load.template import TargetInfo
 from kpilayer.model.config import ProjectConfig
 from kpilayer.model.lock import Lock
 from kpilayer.plan.build import subqueries
-from kpilayer.plan.query import Query
+from kpilayer.plan.query import Condition, Query
 from kpilayer.sql.compiled import Compiled, compile_query
 from kpilayer.sql.select import read_all, to_sql
 from kpilayer.warehouse.connect import connect, wrap
@@ -220,10 +220,11 @@ class Project:
         conditions, bad_conditions = render_where(_words(where), quote)
         if bad_groups or bad_conditions:
             raise QueryError([*bad_groups, *bad_conditions])
+        asked = zip(conditions, _words(where), strict=True)
         query = Query(
             _words(metrics),
             groups,
-            conditions,
+            tuple(Condition(sql, text) for sql, text in asked),
             None if start is None else str(start),
             None if end is None else str(end),
             exact,

@@ -20,7 +20,7 @@ from kpilayer.errors import Issue, Location, did_you_mean, listing
 from kpilayer.formula import Atom, Formula, atoms, formula
 from kpilayer.join_graph import JoinGraph, Reached, Unreached
 from kpilayer.model.semantic_model import Dimension
-from kpilayer.plan.query import Query
+from kpilayer.plan.query import Condition, Query
 
 #: What decides how names resolve: an atom's model and its time dimension.
 Home = tuple[str, str | None]
@@ -100,12 +100,20 @@ def bind(query: Query, graph: JoinGraph) -> tuple[BoundQuery | None, list[Issue]
     return bound, list(dict.fromkeys(issues))
 
 
-def _asked(
-    argument: str, text: str, word: str | None = None, offset: int | None = None
-) -> Location:
-    """A place in what the caller wrote: the argument's name stands for the file."""
-    start = offset if offset is not None else max(text.find(word), 0) if word else 0
-    return Location(argument, 1, start + 1, len(word or text), text)
+def _asked(argument: str, text: str) -> Location:
+    """What the caller wrote: the argument's name stands for the file."""
+    return Location(argument, 1, 1, len(text), text)
+
+
+def _within(condition: Condition, word: str, offset: int | None = None) -> Location:
+    """A word of a condition, in the text that was asked; the whole text where it is not there."""
+    text = condition.asked
+    if offset is not None and condition.sql == text:
+        return Location("where", 1, offset + 1, len(word), text)
+    while word and word not in text and "__" in word:  # a grain may be an argument of its own
+        word = word.rpartition("__")[0]
+    start = text.find(word) if word else -1
+    return Location("where", 1, max(start, 0) + 1, len(word) if start >= 0 else len(text), text)
 
 
 # ------------------------------------------------------------------------------------------ metrics
@@ -176,7 +184,7 @@ def _key(
     for home, metric in homes.items():
         column = resolve_name(graph, *home, text, unit)
         if isinstance(column, Unreached):
-            issues.append(_unreached(column, "group_by", text, metric, len(homes)))
+            issues.append(_unreached(column, _asked("group_by", text), metric, len(homes)))
         else:
             found.append((home, column))
     if not found or len(found) < len(homes):
@@ -204,66 +212,57 @@ def _disagreement(
     return None
 
 
-def _unreached(
-    why: Unreached,
-    argument: str,
-    text: str,
-    metric: str,
-    count: int,
-    word: str | None = None,
-    offset: int | None = None,
-) -> Issue:
+def _unreached(why: Unreached, place: Location, metric: str, count: int) -> Issue:
     message = f"{why.message} (for metric `{metric}`)" if count > 1 else why.message
-    return Issue(why.code, message, _asked(argument, text, word, offset), why.hint)
+    return Issue(why.code, message, place, why.hint)
 
 
 def _conditions(
     query: Query, graph: JoinGraph, homes: dict[Home, str], issues: list[Issue]
 ) -> Iterator[exp.Expr]:
-    for text in query.where:
-        snippet = expr.parse(text, graph.catalog.dialect)
+    for condition in query.where:
+        snippet = expr.parse(condition.sql, graph.catalog.dialect)
         sound = True
         for problem in snippet.problems:
             sound = False
-            issues.append(_caller_problem(problem, text))
+            issues.append(_caller_problem(problem, condition))
         for name in snippet.names if sound else ():
             found: list[tuple[Home, TimedColumn]] = []
+            place = _within(condition, name.name, name.offset)
             for home, metric in homes.items():
                 column = resolve_name(graph, *home, name.name)
                 if isinstance(column, Unreached):
                     sound = False
                     column = _bare(column, name.name, graph, home)
-                    args = (metric, len(homes), name.name, name.offset)
-                    issues.append(_unreached(column, "where", text, *args))
+                    issues.append(_unreached(column, place, metric, len(homes)))
                 else:
                     found.append((home, column))
-            place = _asked("where", text, name.name, name.offset)
             if (issue := _disagreement(name.name, found, homes, place)) is not None:
                 sound = False
                 issues.append(issue)
         if sound:
-            issues += _literals(snippet, text, graph, homes)
+            issues += _literals(snippet, condition, graph, homes)
             yield snippet.tree
 
 
 def _literals(
-    snippet: expr.Snippet, text: str, graph: JoinGraph, homes: dict[Home, str]
+    snippet: expr.Snippet, condition: Condition, graph: JoinGraph, homes: dict[Home, str]
 ) -> Iterator[Issue]:
     """Dates in a condition that are none, and notices on those that are moved."""
     for home in homes:
         for problem in literal_problems(snippet.tree, resolver(graph, *home)):
-            place = _asked("where", text, problem.word)
+            place = _within(condition, problem.word or "")
             yield Issue(problem.code, problem.message, place, problem.hint, problem.severity)
 
 
-def _caller_problem(problem: expr.Problem, text: str) -> Issue:
+def _caller_problem(problem: expr.Problem, condition: Condition) -> Issue:
     """A caller's functions are a closed list: what is a warning in a definition is refused here."""
     code, message, hint = problem.code, problem.message, problem.hint
     if code == "unproven-function":
         code, message = "function-not-allowed", f"`{problem.word}` cannot be used in a filter here"
         hint = "filter by a dimension; one can have the function in its `expr`"
-    word = text[problem.offset : problem.offset + problem.length]
-    return Issue(code, message, _asked("where", text, word, problem.offset), hint)
+    word = condition.sql[problem.offset : problem.offset + problem.length]
+    return Issue(code, message, _within(condition, word, problem.offset), hint)
 
 
 def _bare(why: Unreached, name: str, graph: JoinGraph, home: Home) -> Unreached:
@@ -301,7 +300,7 @@ def _ranges(
         if isinstance(reached, Unreached):
             argument = "start" if query.start is not None else "end"
             asked_for = str(query.start if query.start is not None else query.end)
-            issues.append(_unreached(reached, argument, asked_for, metric, len(homes)))
+            issues.append(_unreached(reached, _asked(argument, asked_for), metric, len(homes)))
             continue
         unit = grain.finest(asked) if asked else own_grain(graph, *home) or "day"
         span = _exact(lower, upper) if query.exact else _widened(lower, upper, unit)

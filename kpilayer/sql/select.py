@@ -227,7 +227,8 @@ class _Generator:
             parts = (self.schema, *parts)
         catalog, db, this = (None, None, *parts)[-3:]
         names = (None if n is None else exactly(n) for n in (this, db, catalog))
-        return exp.Table(**dict(zip(("this", "db", "catalog"), names, strict=True)), alias=name)
+        named = None if alias == this else name  # a table is known by its own name without help
+        return exp.Table(**dict(zip(("this", "db", "catalog"), names, strict=True)), alias=named)
 
     def _file(self, path: str) -> exp.Expr:
         readers = self.dialect.file_readers
