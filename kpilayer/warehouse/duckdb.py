@@ -1,4 +1,4 @@
-"""DuckDB: a file, a database in memory, or an open connection of a user. Versions 1.4 to 2.0.
+"""DuckDB: a file, a database in memory, or an open connection of a user. Versions 1.5 to 2.0.
 
 What arrives as Arrow: COUNT is int64; SUM over integers is HUGEINT, which DuckDB hands over as
 ``decimal128(38, 0)`` (a value of 39 digits still arrives exact); SUM over DECIMAL(p,s) is
