@@ -30,7 +30,7 @@ _MIRROR: Final[dict[type[exp.Expr], type[exp.Expr]]] = {
 }
 
 _DATES: Final = ("date", "timestamp", "timestampntz", "datetime")
-_LISTS: Final = (exp.In, exp.NullSafeEQ, exp.NullSafeNEQ)
+_LISTS: Final = (exp.In, exp.NullSafeEQ, exp.NullSafeNEQ, exp.Case)
 
 Resolve = Callable[[str], TimedColumn]
 Value = Callable[[TimedColumn], exp.Expr]
@@ -147,8 +147,9 @@ def _period_comparison(
 
 
 def _move_literals(node: exp.Expr, resolve: Resolve, report: Report) -> None:
-    """Literals in a list beside a truncated time become starts of periods; the rest stays."""
-    sides = (node.this, node.args.get("expression"), *node.expressions)
+    """Literals in a list or CASE beside a truncated time become starts of periods."""
+    whens = [when.this for when in node.args.get("ifs") or ()]
+    sides = (node.this, node.args.get("expression"), *node.expressions, *whens)
     operands = [side for side in sides if side is not None]
     names = [name for side in operands if (name := _name(side)) is not None]
     column = resolve(names[0].name) if len(names) == 1 else None

@@ -413,6 +413,7 @@ def test_ranges_are_widened_to_whole_periods(events: Project) -> None:
         ("{at} IS NULL", 128),
         ("COALESCE({at} = '2024-12-17', TRUE)", 24 + 128),
         ("CASE WHEN {at} = '2024-12-17' THEN 1 ELSE 2 END = 2", 255 - 24),
+        ("CASE {at} WHEN '2024-12-17' THEN 1 WHEN '2024-02-02' THEN 3 ELSE 2 END = 2", 255 - 28),
     ],
 )
 def test_literals_beside_a_grain_mean_their_period(
