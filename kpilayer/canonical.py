@@ -77,7 +77,12 @@ def _canonical_argument(value: object, dialect: str) -> str:
 
 
 def _operands(node: exp.Expr, kind: type[exp.Expr]) -> list[exp.Expr]:
-    bare = node.unnest() if isinstance(node, exp.Paren) else node
-    if type(bare) is kind:
-        return _operands(bare.this, kind) + _operands(bare.expression, kind)
-    return [bare]
+    found: list[exp.Expr] = []
+    pending = [node]
+    while pending:
+        bare = pending.pop().unnest()
+        if type(bare) is kind:
+            pending += [bare.expression, bare.this]
+        else:
+            found.append(bare)
+    return found

@@ -155,7 +155,8 @@ def _homes(identity: Identity, metrics: Sequence[str]) -> list[tuple[str, str | 
                 "unknown-metric",
                 f"there is no metric `{m}`",
                 None,
-                did_you_mean(m, catalog.metrics) or f"metrics: {listing(list(catalog.metrics))}",
+                did_you_mean(m, catalog.metrics)
+                or (f"metrics: {listing(list(catalog.metrics))}" if catalog.metrics else None),
             )
             for m in unknown
         )

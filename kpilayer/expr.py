@@ -85,6 +85,33 @@ SAFE_FUNCTIONS: Final[tuple[type[exp.Expr], ...]] = (
     exp.Trim,
     exp.Upper,
 )
+#: What time may be truncated to, cut out of or measured in: printed bare, so a closed list.
+UNITS: Final = frozenset(
+    {
+        *("microsecond", "millisecond", "second", "minute", "hour", "day", "week", "month"),
+        *("quarter", "year", "isoyear", "dow", "isodow", "dayofweek", "dayofweekiso", "weekday"),
+        *("doy", "dayofyear", "weekofyear", "epoch"),
+    }
+)
+_KINDS: Final = exp.DataType.Type
+#: Types that a CAST may name; others are unproven, and a type of somebody's own is refused.
+TYPES: Final = frozenset(
+    {
+        *(_KINDS.TINYINT, _KINDS.SMALLINT, _KINDS.INT, _KINDS.BIGINT, _KINDS.INT128),
+        *(_KINDS.DECIMAL, _KINDS.FLOAT, _KINDS.DOUBLE, _KINDS.BOOLEAN),
+        *(_KINDS.CHAR, _KINDS.VARCHAR, _KINDS.TEXT, _KINDS.DATE, _KINDS.TIME),
+        *(_KINDS.TIMESTAMP, _KINDS.TIMESTAMPNTZ, _KINDS.TIMESTAMPTZ, _KINDS.DATETIME),
+        *(_KINDS.INTERVAL, _KINDS.UUID),
+    }
+)
+#: Nodes of which a caller's condition may be made; everything else is refused.
+_CALLERS: Final = (
+    *(exp.Column, exp.Identifier, exp.Literal, exp.Boolean, exp.Null, exp.Paren, exp.Tuple),
+    *(exp.And, exp.Or, exp.Not, exp.EQ, exp.NEQ, exp.GT, exp.GTE, exp.LT, exp.LTE),
+    *(exp.NullSafeEQ, exp.NullSafeNEQ, exp.Is, exp.In, exp.Between, exp.Like, exp.ILike),
+    *(exp.Escape, exp.Add, exp.Sub, exp.Mul, exp.Div, exp.IntDiv, exp.Mod, exp.Neg),
+    *(exp.DataType, exp.DataTypeParam, exp.Interval, exp.Var, exp.DateDiff),
+)
 #: Operators that sqlglot models as functions; they are not calls.
 _OPERATORS: Final = (exp.And, exp.Or, exp.Xor)
 
@@ -148,11 +175,15 @@ def _parse(text: str, dialect: str) -> Snippet:
     tree, problems = _parse_one(text, dialect)
     if tree is None:
         return Snippet(text, exp.Null(), (), problems)
-    problems += tuple(_refusals(tree, text))
-    if any(p.severity == "error" for p in problems):
-        return Snippet(text, exp.Null(), (), problems)
-    names = tuple(Name(c.name, *_span(c.this)) for c in tree.find_all(exp.Column))
-    return Snippet(text, true_division(_without_comments(tree)), names, problems)
+    try:
+        problems += tuple(_refusals(tree, text))
+        if any(p.severity == "error" for p in problems):
+            return Snippet(text, exp.Null(), (), problems)
+        names = tuple(Name(c.name, *_span(c.this)) for c in tree.find_all(exp.Column))
+        return Snippet(text, true_division(_without_comments(tree)), names, problems)
+    except RecursionError:
+        problem = Problem("bad-sql", "the expression is nested too deeply", 0, len(text))
+        return Snippet(text, exp.Null(), (), (problem,))
 
 
 def _parse_one(text: str, dialect: str) -> tuple[exp.Expr | None, tuple[Problem, ...]]:
@@ -251,6 +282,20 @@ def _refusal(node: exp.Expr, offset: int, length: int) -> Problem | None:
     if isinstance(node, _FORBIDDEN) or not isinstance(node, (exp.Condition, *_CONNECTING)):
         message = f"`{node.key}` is not part of a scalar expression"
         return Problem("not-an-expression", message, offset, length)
+    if isinstance(node, exp.Anonymous) and not str(node.this).isidentifier():
+        message = "a function has a plain name"
+        return Problem("not-an-expression", message, offset, length)
+    unit = _unit_of(node)
+    if unit is not None and unit.lower().removesuffix("s") not in UNITS:
+        message = f"`{unit}` is not a unit or part of time"
+        return Problem("not-an-expression", message, offset, length)
+    if isinstance(node, exp.DataType) and not _is_proven_type(node):
+        if node.this == _KINDS.USERDEFINED or node.args.get("kind"):
+            message = "a CAST names a type of the list in the guide"
+            return Problem("not-an-expression", message, offset, length)
+        name = str(node.sql()).lower()
+        message = f"type `{name}` has not been executed on every supported dialect"
+        return Problem("unproven-function", message, offset, length, name, severity="warning")
     if _is_call(node) and not (isinstance(node, SAFE_FUNCTIONS) or _is_day_difference(node)):
         name = function_name(node)
         message = f"`{name}` has not been executed on every supported dialect"
@@ -258,8 +303,34 @@ def _refusal(node: exp.Expr, offset: int, length: int) -> Problem | None:
     return None
 
 
+def not_for_callers(tree: exp.Expr) -> tuple[str, ...]:
+    """What a condition of a caller holds that is on no list; nothing where it is safe."""
+    allowed = (*_CALLERS, *SAFE_FUNCTIONS)
+    return tuple(dict.fromkeys(function_name(n) for n in tree.walk() if type(n) not in allowed))
+
+
 def _is_call(node: exp.Expr) -> bool:
     return isinstance(node, exp.Func) and not isinstance(node, _OPERATORS)
+
+
+def _unit_of(node: exp.Expr) -> str | None:
+    """The unit or part of time that a node is or names; it is printed as it stands."""
+    if isinstance(node, exp.Var):
+        return str(node.name)
+    if isinstance(node, exp.Extract):
+        return str(node.name)
+    unit = node.args.get("unit")
+    return None if unit is None or isinstance(unit, exp.IntervalSpan) else str(unit.name)
+
+
+def _is_proven_type(node: exp.DataType) -> bool:
+    sizes = all(
+        isinstance(p, exp.DataTypeParam)
+        and isinstance(p.this, exp.Literal)
+        and not p.this.is_string
+        for p in node.expressions
+    )
+    return node.this in TYPES and sizes and not node.args.get("kind")
 
 
 def _is_day_difference(node: exp.Expr) -> bool:
@@ -400,6 +471,12 @@ def is_null_of_nulls(tree: exp.Expr) -> bool:
 def conjuncts(tree: exp.Expr) -> tuple[exp.Expr, ...]:
     """The conditions that a condition is the AND of."""
     tree = _bare(tree)
-    if isinstance(tree, exp.And):
-        return conjuncts(tree.this) + conjuncts(tree.expression)
-    return (tree,)
+    found: list[exp.Expr] = []
+    pending = [tree]
+    while pending:
+        part = _bare(pending.pop())
+        if isinstance(part, exp.And):
+            pending += [part.expression, part.this]
+        else:
+            found.append(part)
+    return tuple(found)

@@ -99,8 +99,6 @@ class JoinGraph:
                     continue
                 if step.right in seen and step.right != step.left:
                     continue
-                if step in path:
-                    continue
                 found.append((*path, step))
                 if len(path) + 1 < MAX_STEPS:
                     queue.append((*path, step))

@@ -122,7 +122,7 @@ class Project:
             )
         )
         spoken = (dialect or chosen.dialect).lower()
-        if spoken not in DIALECTS:
+        if dialect is not None and spoken not in DIALECTS:
             hint = did_you_mean(spoken, DIALECTS)
             raise ConfigError(Issue("bad-value", f"`{spoken}` is not a dialect", None, hint))
         info = TargetInfo(chosen.name, chosen.schema or "", chosen.type)
@@ -251,16 +251,22 @@ class Project:
     ) -> Result:
         """The answer to a question, from the target's warehouse; takes what ``prepare`` does.
 
+        Paths of files are those of the project, whatever the current folder is.
+
         Raises:
-            DefinitionError, QueryError: as ``prepare``.
+            DefinitionError, QueryError: as ``prepare``; also for a ``dialect`` that is not the
+                target's, which would mean something else there.
             WarehouseError: the warehouse cannot be reached, or refuses the SQL.
         """
-        compiled = self.prepare(
-            metrics, group_by, where, **{"dialect": self.target.dialect, **rest}
-        )
+        spoken = self.target.dialect
+        if rest.setdefault("dialect", spoken) not in (None, spoken):
+            message = f"the target speaks {spoken}: SQL for {rest['dialect']} cannot run on it"
+            raise QueryError(Issue("bad-value", message, hint="print it with `compile`"))
+        compiled = self.prepare(metrics, group_by, where, **{**rest, "dialect": spoken})
         connection = self._connect()
         try:
-            table = run_with_progress(connection, compiled.sql, on_progress)
+            sql = compiled.running_in(self.root.as_posix())
+            table = run_with_progress(connection, sql, on_progress)
         finally:
             connection.close()
         return Result.from_table(
@@ -322,7 +328,9 @@ class Project:
             parts = relation.parts
             if len(parts) == 1 and self._schema:
                 parts = (self._schema, *parts)
-            tree = read_all(relation, subqueries((relation,), catalog), dialect, self._schema)
+            models = subqueries((relation,), catalog)
+            folder = self.root.as_posix()
+            tree = read_all(relation, models, dialect, self._schema, folder)
             found[relation.key] = Described(relation, parts, to_sql(tree, dialect))
         return found
 

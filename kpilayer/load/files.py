@@ -43,6 +43,8 @@ def find_root(start: Path) -> Path:
 
 def read_text(path: Path, shown: str) -> tuple[str | None, Issue | None]:
     """A file as text, or why it cannot be read; ``shown`` is its path in messages."""
+    if path.exists() and not path.is_file():
+        return None, Issue("unreadable-file", "is not a regular file", Location(shown))
     try:
         data = path.read_bytes()
     except OSError as error:
@@ -89,12 +91,27 @@ def _walk(root: Path, folders: tuple[str, ...], issues: list[Issue]) -> list[str
             message = f"folder `{name}` lies outside the project"
             issues.append(Issue("bad-value", message, Location(PROJECT_FILE)))
             continue
-        for parent, inner, files in os.walk(folder):
+        if folder.exists() and not folder.is_dir():
+            issues.append(Issue("unreadable-file", f"`{name}` is not a folder", Location(name)))
+        for parent, inner, files in os.walk(folder, onerror=lambda e: _unread(e, root, issues)):
             inner[:] = [d for d in inner if not d.startswith(".")]
             for file in files:
                 if not file.startswith("."):
                     found.add((Path(parent) / file).relative_to(root.resolve()).as_posix())
     return sorted(found)
+
+
+def _unread(error: OSError, root: Path, issues: list[Issue]) -> None:
+    """A folder that is there and cannot be listed: what it defines would be missing silently."""
+    if isinstance(error, FileNotFoundError | NotADirectoryError):
+        return
+    path = Path(str(error.filename))
+    shown = (
+        path.relative_to(root.resolve()).as_posix()
+        if path.is_relative_to(root.resolve())
+        else str(path)
+    )
+    issues.append(Issue("unreadable-file", f"cannot be read: {error.strerror}", Location(shown)))
 
 
 def _read(root: Path, shown: str, into: dict[str, str], issues: list[Issue]) -> None:

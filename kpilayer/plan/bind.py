@@ -128,7 +128,8 @@ def _metrics(query: Query, catalog: Catalog, issues: list[Issue]) -> Iterator[tu
             yield name, formula(catalog, name)
             continue
         hint = did_you_mean(name, catalog.metrics) or _by_synonym(name, catalog)
-        hint = hint or f"metrics: {listing(list(catalog.metrics))}"
+        if hint is None and catalog.metrics:
+            hint = f"metrics: {listing(list(catalog.metrics))}"
         message = f"there is no metric `{text}`"
         issues.append(Issue("unknown-metric", message, _asked("metrics", text), hint))
 
@@ -225,6 +226,10 @@ def _conditions(
         sound = True
         for problem in snippet.problems:
             sound = False
+            issues.append(_caller_problem(problem, condition))
+        for word in expr.not_for_callers(snippet.tree) if sound else ():
+            sound = False
+            problem = expr.Problem("unproven-function", "", word=word)
             issues.append(_caller_problem(problem, condition))
         for name in snippet.names if sound else ():
             found: list[tuple[Home, TimedColumn]] = []

@@ -10,6 +10,7 @@ from typing import Final
 from sqlglot import exp
 
 from kpilayer.conditions import all_of
+from kpilayer.expr import conjuncts
 from kpilayer.plan.nodes import Aggregate, Combine, Filter, Join, Plan, Scan, Source, aliases
 
 Pass = Callable[[Plan], Plan]
@@ -26,7 +27,7 @@ def merge_bounds(plan: Plan) -> Plan:
     def merged(source: Source) -> Source:
         if not isinstance(source, Filter):
             return source
-        parts = _conjuncts(source.condition)
+        parts = list(conjuncts(source.condition))
         kept = [p for p in parts if not any(_implies(o, p) for o in parts if o != p)]
         condition = all_of(kept)
         assert condition is not None, "of several bounds, one is not implied by the others"
@@ -91,12 +92,6 @@ def _without(source: Source, used: set[str]) -> Source:
             left = _without(source.left, used | keys)
             assert source.right.alias not in aliases(left), "a join keeps its own alias"
             return replace(source, left=left)
-
-
-def _conjuncts(tree: exp.Expr) -> list[exp.Expr]:
-    if isinstance(tree, exp.And):
-        return _conjuncts(tree.this) + _conjuncts(tree.expression)
-    return [tree.unnest() if isinstance(tree, exp.Paren) else tree]
 
 
 def _implies(tighter: exp.Expr, looser: exp.Expr) -> bool:

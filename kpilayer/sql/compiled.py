@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from itertools import takewhile
 from types import MappingProxyType
 
 from sqlglot import exp
 
-from kpilayer.errors import Issue, QueryError
+from kpilayer.errors import Issue, QueryError, did_you_mean
+from kpilayer.expr import DIALECTS
 from kpilayer.identity import Identity, fingerprint
 from kpilayer.plan.bind import BoundQuery, Key, bind
 from kpilayer.plan.build import build
@@ -33,6 +35,13 @@ class Compiled:
     fingerprints: Mapping[str, str]
     notices: tuple[Issue, ...]
     stages: tuple[Plan, exp.Select] = field(repr=False)
+    schema: str = field(repr=False)
+
+    def running_in(self, folder: str) -> str:
+        """The SQL with paths of files taken from a folder, wherever it is run."""
+        heading = takewhile(lambda line: line.startswith("--"), self.sql.splitlines(keepends=True))
+        tree = generate(self.stages[0], self.dialect, self.schema, folder)
+        return "".join(heading) + to_sql(tree, self.dialect)
 
     @property
     def plan(self) -> str:
@@ -53,14 +62,21 @@ def compile_query(
     Raises:
         QueryError: everything that is wrong with the question.
     """
+    if dialect not in DIALECTS:
+        hint = did_you_mean(dialect, DIALECTS) or "name one that is, with `--dialect`"
+        raise QueryError(Issue("bad-value", f"`{dialect}` is not a dialect of SQL", None, hint))
     refused = () if unverified else tuple(check_verified(dialect))
     bound, issues = bind(query, identity.graph)
     if bound is None or refused:
         raise QueryError([*(i for i in issues if i.severity == "error"), *refused])
-    plan = rewrite(build(bound, identity.graph))
-    tree = generate(plan, dialect, schema)
     prints = _fingerprints(bound, identity)
-    sql = _heading(bound, prints, dialect) + to_sql(tree, dialect)
+    try:
+        plan = rewrite(build(bound, identity.graph))
+        tree = generate(plan, dialect, schema)
+        sql = _heading(bound, prints, dialect) + to_sql(tree, dialect)
+    except RecursionError:
+        message = "the question is too long or too deeply nested"
+        raise QueryError(Issue("bad-sql", message, hint="ask it in parts")) from None
     columns = (*(k.name for k in bound.keys), *(name for name, _ in bound.metrics))
     return Compiled(
         sql,
@@ -69,6 +85,7 @@ def compile_query(
         MappingProxyType(prints),
         tuple(dict.fromkeys(issues)),
         (plan, tree),
+        schema,
     )
 
 

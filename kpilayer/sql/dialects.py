@@ -22,6 +22,17 @@ SpellAgg = Callable[[exp.Expr], exp.Expr]
 SpellPercentile = Callable[[exp.Expr, float, bool], exp.Expr]
 
 
+def nulls_last(column: exp.Column, descending: bool) -> exp.Expr:
+    """A key of ORDER BY, NULLs last both ways."""
+    return exp.Ordered(this=column, desc=descending, nulls_first=False)
+
+
+def _nulls_last_in_words(column: exp.Column, descending: bool) -> exp.Expr:
+    """DuckDB's own order of NULLs is a setting of the session: the SQL must not rely on it."""
+    direction = " DESC" if descending else ""
+    return exp.var(f"{column.sql('duckdb')}{direction} NULLS LAST")
+
+
 @dataclass(frozen=True, slots=True)
 class Capabilities:
     """How a dialect spells what differs. ``max_identifier`` is in bytes, None without a limit.
@@ -38,6 +49,7 @@ class Capabilities:
     words: Mapping[type[exp.Expr], SpellAgg] = field(default_factory=dict)
     percentile: SpellPercentile | None = None
     file_readers: Mapping[str, str] = field(default_factory=dict)
+    ordered: Callable[[exp.Column, bool], exp.Expr] = nulls_last
     max_identifier: int | None = None
 
 
@@ -178,6 +190,8 @@ def _date_part(tree: exp.Expr) -> exp.Expr:
     part = tree.name.lower()
     if part == "epoch":
         return double(tree)
+    if not part.isidentifier():  # in a SQL model; snippets have passed a closed list
+        return tree
     names = {"weekday": "dow", "dayofweek": "dow", "dayofyear": "doy", "weekofyear": "week"}
     tree.set("this", exp.var(names.get(part, part).upper()))
     has_fraction = part.startswith(("second", "milli"))
@@ -208,6 +222,7 @@ _DUCKDB: Final = Capabilities(
     trunc=_date_trunc,
     part=_extract,
     aggregates=MappingProxyType({}),
+    ordered=_nulls_last_in_words,
     file_readers=MappingProxyType(
         {
             "parquet": "READ_PARQUET",

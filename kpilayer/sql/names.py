@@ -61,7 +61,7 @@ def _cte_read(table: exp.Table) -> exp.CTE | None:
 
 def exactly(name: str) -> exp.Identifier:
     """A name whose case counts: quoted unless it is plain."""
-    return exp.to_identifier(name, quoted=not _PLAIN.match(name))
+    return exp.to_identifier(name, quoted=name in RESERVED or not _PLAIN.match(name))
 
 
 def quoted(tree: exp.Select) -> exp.Select:

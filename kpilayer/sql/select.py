@@ -6,6 +6,7 @@ bytes. Rows are ordered with NULLs last both ways.
 
 from __future__ import annotations
 
+import posixpath
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
@@ -35,22 +36,28 @@ from kpilayer.sql.names import check_lengths, exactly, keep_apart, quoted
 _STACKED: Final = "stacked"
 
 
-def generate(plan: Plan, dialect: str, schema: str) -> exp.Select:
+def generate(plan: Plan, dialect: str, schema: str, folder: str = "") -> exp.Select:
     """The SELECT that answers a plan. ``schema`` is where models without a relation are.
+
+    Paths of files stay as they are written, or are taken from ``folder``, where that is given.
 
     Raises:
         QueryError: `unsupported-in-dialect`, `identifier-too-long`.
     """
-    tree = _generator(dialect, schema, plan.subqueries).plan(plan)
+    tree = _generator(dialect, schema, plan.subqueries, folder).plan(plan)
     check_lengths(tree, capabilities(dialect))
     return tree
 
 
 def read_all(
-    relation: Relation, subqueries: tuple[Subquery, ...], dialect: str, schema: str
+    relation: Relation,
+    subqueries: tuple[Subquery, ...],
+    dialect: str,
+    schema: str,
+    folder: str = "",
 ) -> exp.Select:
     """The SELECT of every column of a relation; ``subqueries`` are the SQL models that it needs."""
-    generator = _generator(dialect, schema, subqueries)
+    generator = _generator(dialect, schema, subqueries, folder)
     select = exp.Select(expressions=[exp.Star()])
     select = select.from_(generator.table(relation, "relation"), copy=False)
     for subquery in subqueries:
@@ -72,8 +79,11 @@ def to_sql(tree: exp.Select, dialect: str) -> str:
         raise QueryError(Issue("unsupported-in-dialect", message)) from error
 
 
-def _generator(dialect: str, schema: str, subqueries: tuple[Subquery, ...]) -> _Generator:
-    return _Generator(capabilities(dialect), schema, {s.query: s.name for s in subqueries})
+def _generator(
+    dialect: str, schema: str, subqueries: tuple[Subquery, ...], folder: str
+) -> _Generator:
+    names = {s.query: s.name for s in subqueries}
+    return _Generator(capabilities(dialect), schema, names, folder)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +93,7 @@ class _Generator:
     dialect: Capabilities
     schema: str
     queries: Mapping[str, str]
+    folder: str
 
     def plan(self, plan: Plan) -> exp.Select:
         select, ctes = self.sort(plan.root)
@@ -96,8 +107,8 @@ class _Generator:
     def sort(self, node: Sort) -> tuple[exp.Select, list[tuple[str, exp.Query]]]:
         select, ctes = self.project(node.input)
         for name, descending in node.by:
-            key = exp.Ordered(this=exp.column(name), desc=descending, nulls_first=False)
-            select = select.order_by(key, copy=False)
+            column = exp.Column(this=exactly(name))
+            select = select.order_by(self.dialect.ordered(column, descending), copy=False)
         return (select if node.limit is None else select.limit(node.limit, copy=False)), ctes
 
     def project(self, node: Project) -> tuple[exp.Select, list[tuple[str, exp.Query]]]:
@@ -240,7 +251,8 @@ class _Generator:
         if ending not in readers:
             message = f"`{path}`: files are read by their ending: {listing(list(readers))}"
             raise QueryError(Issue("unsupported-in-dialect", message))
-        return call(readers[ending], exp.Literal.string(path))
+        place = path if "://" in path else posixpath.join(self.folder, path)
+        return call(readers[ending], exp.Literal.string(place))
 
     def subquery(self, node: Subquery) -> exp.Query:
         tree = self.spelled(node.tree)

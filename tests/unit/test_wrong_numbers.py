@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import date, datetime
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
+import duckdb
 import pytest
 
 from kpilayer import DefinitionError, Project, QueryError
@@ -550,3 +552,122 @@ metrics:
     }
     found = ask(define(text, tables=tables), "visits", ["customer__label", "customers__title"])
     assert found == [("x", "y", 1)]
+
+
+def test_the_order_of_nulls_is_not_the_sessions(define: Define) -> None:
+    connection = duckdb.connect()
+    connection.execute(
+        "CREATE TABLE orders AS SELECT * FROM (VALUES (1, NULL), (2, 'a')) t(id, kind)"
+    )
+    connection.execute("SET default_null_order = 'nulls_first'")
+    text = """
+models:
+  - name: orders
+    semantic_model: true
+    primary_entity: order
+    columns: [{name: kind, dimension: {type: categorical, name: kind}}]
+metrics:
+  - {name: last_id, model: orders, agg: max, expr: id}
+"""
+    project = define(text, connection=connection)
+    for order in ("order__kind", "-order__kind"):
+        found = project.query("last_id", "order__kind", order_by=order, limit=1)
+        assert list(found) == [("a", 2)]
+
+
+@pytest.mark.parametrize(
+    "where",
+    [
+        "EXTRACT('YEAR FROM NOW()) AS BIGINT) = 1 OR CAST(EXTRACT(YEAR' FROM metric_time) = 1",
+        'EXTRACT("YEAR FROM NOW()) = 1 OR (SELECT 1) = 1 OR EXTRACT(YEAR" FROM metric_time) = 1',
+        "DATE_TRUNC('day'', NOW()) = 1 OR (SELECT 1) = 1 --', metric_time) = '2026-01-01'",
+        "DATE_TRUNC('century', metric_time) = '2001-01-01'",
+        "CAST('a' AS pg_catalog.\"text) = (SELECT 1) OR CAST('a' AS text\") = 'b'",
+        "CAST('a' AS \"x) = 1 OR (SELECT 1) = 1 OR CAST('a' AS text\") = 'b'",
+        "CAST('pg_authid' AS regclass) = 'x'",
+        "order__status::json = 'x'",
+        '"f(1) = 1 OR (SELECT 1) = 1 OR f"(order__status) = 1',
+        "order__status -> 'x' = 'y'",
+        "order__status COLLATE \"de; DROP\" = 'x'",
+        "CURRENT_USER = 'x'",
+        "e'\\' OR 1=1' = order__status",
+    ],
+)
+def test_what_a_caller_passes_is_never_sql_text(define: Define, where: str) -> None:
+    text = """
+models:
+  - name: orders
+    semantic_model: true
+    primary_entity: order
+    agg_time_dimension: ordered_on
+    columns:
+      - {name: ordered_on, granularity: day, dimension: {type: time}}
+      - {name: status, dimension: categorical}
+metrics:
+  - {name: order_count, model: orders, agg: count}
+"""
+    for dialect in ("duckdb", "postgres"):
+        with pytest.raises(QueryError):
+            define(text).compile("order_count", where=where, dialect=dialect)
+
+
+def test_files_are_those_of_the_project_wherever_a_query_is_run(
+    define: Define, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = """
+models:
+  - {name: orders, path: data/orders.csv, semantic_model: true, primary_entity: order}
+metrics:
+  - {name: revenue, model: orders, agg: sum, expr: amount}
+"""
+    project = define(text, files={"data/orders.csv": "amount\n1\n2\n"})
+    elsewhere = tmp_path / "a, 'b'"
+    (elsewhere / "data").mkdir(parents=True)
+    (elsewhere / "data" / "orders.csv").write_text("amount\n1000000\n")
+    monkeypatch.chdir(elsewhere)
+    assert list(project.query("revenue")) == [(3,)]
+    assert "'data/orders.csv'" in project.compile("revenue")
+
+
+def test_a_query_does_not_run_another_dialects_sql(define: Define) -> None:
+    with pytest.raises(QueryError, match="the target speaks duckdb"):
+        define(SHOP_OF_ONE).query("order_count", dialect="postgres")
+
+
+def test_a_role_can_be_followed_twice(define: Define) -> None:
+    text = """
+models:
+  - name: staff
+    semantic_model: true
+    columns:
+      - {name: id, entity: {type: primary, name: employee}}
+      - {name: boss_id, entity: {type: foreign, name: boss, to: employee}}
+      - {name: name, dimension: categorical}
+metrics:
+  - {name: heads, model: staff, agg: count}
+"""
+    rows = "SELECT * FROM (VALUES (1, NULL, 'a'), (2, 1, 'b'), (3, 2, 'c')) t(id, boss_id, name)"
+    found = define(text, tables={"staff": rows}).query("heads", "boss__boss__name")
+    assert list(found) == [("a", 1), (None, 2)]
+
+
+def test_long_conditions_are_answered_or_refused(define: Define) -> None:
+    project = define(SHOP_OF_ONE, tables={"orders": "SELECT 1 AS id, 'a' AS status"})
+    many = " AND ".join(f"order__status <> 'x{i}'" for i in range(1000))
+    deep = "(" * 400 + "order__status = 'a'" + ")" * 400
+    for where in (many, deep, "1" + "/1" * 1000 + " = 1"):
+        try:
+            assert list(project.query("order_count", where=where)) == [(1,)]
+        except QueryError as error:
+            assert error.issues[0].code == "bad-sql"
+
+
+SHOP_OF_ONE = """
+models:
+  - name: orders
+    semantic_model: true
+    primary_entity: order
+    columns: [{name: status, dimension: categorical}]
+metrics:
+  - {name: order_count, model: orders, agg: count}
+"""
