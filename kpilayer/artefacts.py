@@ -6,11 +6,14 @@ the same definitions give the same bytes.
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
+import os
 import shutil
 import tempfile
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -27,6 +30,7 @@ from kpilayer.sql.compiled import Compiled, compile_query
 
 FOLDER: Final = Path("target") / "kpilayer"
 MANIFEST: Final = "manifest.json"
+_TRIES: Final = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,29 +114,46 @@ def write(root: Path, files: Sequence[CompiledFile]) -> Path:
         OSError: nothing was replaced.
     """
     folder = root / FOLDER
+    for place in (folder.parent, folder):
+        if os.path.lexists(place) and not place.is_dir():  # a file, or a link to nowhere
+            raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(place))
     folder.parent.mkdir(parents=True, exist_ok=True)
-    new = Path(tempfile.mkdtemp(prefix=".kpilayer-", dir=folder.parent))
+    real = folder.resolve()  # a link stays a link
+    new = Path(tempfile.mkdtemp(prefix=".kpilayer-", dir=real.parent))
     try:
         new.chmod(0o755)
         for file in files:
             path = new / file.path
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(file.text, encoding="utf-8", newline="\n")
-        _swap(new, folder)
+        _swap(new, real)
     finally:
         shutil.rmtree(new, ignore_errors=True)
     return folder / MANIFEST
 
 
 def _swap(new: Path, folder: Path) -> None:
-    """Two renames: between them, for an instant, there is no folder, but never half of one."""
+    """Two renames: between them, for an instant, there is no folder, but never half of one.
+
+    Another process may put its folder there in that instant. Each does so once, so that trying
+    again ends; the last one stays.
+    """
     old = new.with_name(new.name + "-old")
-    if folder.exists():
-        folder.replace(old)
     try:
-        new.replace(folder)
-    except OSError:
-        if old.exists():
+        for _ in range(_TRIES):
+            with suppress(FileNotFoundError):
+                folder.replace(old)
+            try:
+                new.replace(folder)
+                return
+            except OSError as error:
+                if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
+                    raise
+                shutil.rmtree(old, ignore_errors=True)
+        raise OSError(errno.EBUSY, os.strerror(errno.EBUSY), str(folder))
+    except BaseException:
+        with suppress(OSError):
             old.replace(folder)
         raise
-    shutil.rmtree(old, ignore_errors=True)
+    finally:
+        shutil.rmtree(old, ignore_errors=True)

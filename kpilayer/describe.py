@@ -148,18 +148,18 @@ def entities(identity: Identity, metrics: Sequence[str] = ()) -> tuple[EntityInf
 
 def _homes(identity: Identity, metrics: Sequence[str]) -> list[tuple[str, str | None]]:
     catalog = identity.catalog
-    unknown = [m for m in metrics if m not in catalog.metrics]
-    if unknown:
-        raise QueryError(
-            Issue(
-                "unknown-metric",
-                f"there is no metric `{m}`",
-                None,
-                did_you_mean(m, catalog.metrics)
-                or (f"metrics: {listing(list(catalog.metrics))}" if catalog.metrics else None),
-            )
-            for m in unknown
+    known = f"metrics: {listing(list(catalog.metrics))}" if catalog.metrics else None
+    unknown = [
+        Issue(
+            "unknown-metric",
+            f"there is no metric `{m}`",
+            hint=did_you_mean(m, catalog.metrics) or known,
         )
+        for m in metrics
+        if m not in catalog.metrics
+    ]
+    if unknown:
+        raise QueryError(unknown)
     found = [(a.model, a.time) for m in metrics for a in atoms(formula(catalog, m))]
     return list(dict.fromkeys(found))
 

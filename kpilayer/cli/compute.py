@@ -109,6 +109,11 @@ def query(session: Session, question: Question, dry_run: bool) -> None:
     if dry_run:
         print_compiled(session, project, question)
         return
+    if question.dialect is not None and question.dialect.lower() != project.target.dialect:
+        raise click.UsageError(
+            f"`--dialect {question.dialect}` is for `compile`; "
+            f"the target speaks {project.target.dialect}."
+        )
     with Progress(session, "Running") as progress:
         result = project.query(
             **question.arguments(), on_progress=lambda done, _seconds: progress("Running", done)

@@ -15,19 +15,24 @@ and completion answer at once.
 
 from __future__ import annotations
 
-import contextlib
-import importlib
-import io
-import os
 import sys
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Final, NamedTuple, NoReturn
 
-import click
+try:
+    import contextlib
+    import importlib
+    import io
+    import os
+    from collections.abc import Sequence
+    from typing import IO, TYPE_CHECKING, Any, Final, NamedTuple, NoReturn
 
-from kpilayer import __version__
-from kpilayer.cli.options import HELP_SETTINGS, CommonFlag, Session, common_flags
-from kpilayer.errors import KpilayerError, WarehouseError, did_you_mean
+    import click
+
+    from kpilayer import __version__
+    from kpilayer.cli.options import HELP_SETTINGS, CommonFlag, Session, common_flags
+    from kpilayer.cli.output import talk
+    from kpilayer.errors import ConfigError, Issue, KpilayerError, WarehouseError, did_you_mean
+except KeyboardInterrupt:  # before there is a `main` that could take it
+    sys.exit(130)
 
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
@@ -120,9 +125,8 @@ class Kpilayer(click.Group):
             return super().invoke(ctx)
         except KpilayerError as error:
             ctx.exit(_report(error, ctx.ensure_object(Session)))
-        except BrokenPipeError:
-            _let_go_of_stdout()
-            ctx.exit(DONE)  # whoever reads has seen enough, as in `kpilayer query .. | head`
+        except OSError as error:
+            ctx.exit(_refused_by_system(error, ctx.ensure_object(Session)))
         except (click.ClickException, click.exceptions.Exit, click.Abort):
             raise
         except Exception as error:  # noqa: BLE001 - the edge: any other error is a fault of ours
@@ -131,19 +135,28 @@ class Kpilayer(click.Group):
     def main(self, *args: Any, **extra: Any) -> NoReturn:
         """Runs the command line and ends the process with one of the exit codes above."""
         extra |= {"standalone_mode": False, "prog_name": "kpilayer"}
-        _speak_utf8()
         try:
+            _replace_closed_streams()
+            _speak_utf8()
             outcome = super().main(*args, **extra)
             code = outcome if isinstance(outcome, int) else DONE
             sys.stdout.flush()
         except click.ClickException as error:
-            error.show()
+            with contextlib.suppress(OSError):
+                error.show()
             code = COULD_NOT
-        except click.Abort:
+        except (click.Abort, KeyboardInterrupt):
             code = INTERRUPTED
-        except BrokenPipeError:
-            _let_go_of_stdout()
-            code = DONE
+        except OSError as error:  # of `--help`, or of telling what was wrong
+            code = _refused_by_system(error)
+        except SystemExit as leaving:
+            if not isinstance(leaving.__context__, BrokenPipeError):
+                raise
+            code = _refused_by_system(leaving.__context__)  # click has caught it, and would exit 1
+        try:
+            sys.stderr.flush()
+        except OSError:
+            _let_go_of(sys.stderr)
         sys.exit(code)
 
 
@@ -195,19 +208,35 @@ def _report(error: KpilayerError, session: Session) -> int:
     return code
 
 
+def _refused_by_system(error: OSError, session: Session | None = None) -> int:
+    """A file, a folder or a stream that cannot be read or written."""
+    if isinstance(error, BrokenPipeError):
+        _let_go_of(sys.stdout)
+        return DONE  # whoever reads has seen enough, as in `kpilayer query .. | head`
+    reason = error.strerror or str(error)
+    if error.filename is not None:
+        message = f"`{os.fsdecode(error.filename)}` cannot be read or written: {reason}"
+    elif isinstance(error, FileNotFoundError):
+        message = f"the current folder is gone: {reason}"
+    else:
+        _let_go_of(sys.stdout)
+        talk(f"Error: the output cannot be written: {reason}")
+        return COULD_NOT
+    return _report(ConfigError(Issue("unreadable-file", message)), session or Session())
+
+
 def _own_fault(error: Exception, session: Session) -> int:
     wants_traceback = session.verbose >= 2 or os.environ.get("KPILAYER_DEBUG", "") not in ("", "0")
     if wants_traceback:
         import traceback
 
-        click.echo("".join(traceback.format_exception(error)), err=True, nl=False)
+        talk("".join(traceback.format_exception(error)).rstrip("\n"))
     first_line = (str(error).splitlines() or [""])[0]
-    click.echo(f"internal error: {type(error).__name__}: {first_line}", err=True)
-    click.echo(
+    talk(f"internal error: {type(error).__name__}: {first_line}")
+    talk(
         "This is a fault in kpilayer, not in the project. Please report it with the command, the\n"
         f"version ({__version__}) and what it prints "
-        f"{'above' if wants_traceback else 'with KPILAYER_DEBUG=1 set'}{_where_to_report()}.",
-        err=True,
+        f"{'above' if wants_traceback else 'with KPILAYER_DEBUG=1 set'}{_where_to_report()}."
     )
     return OUR_FAULT
 
@@ -232,7 +261,24 @@ def _speak_utf8() -> None:
             sys.stdout.reconfigure(encoding="utf-8")
 
 
-def _let_go_of_stdout() -> None:
-    # Python flushes stdout once more when it ends, and would complain about the closed pipe.
+def _replace_closed_streams() -> None:
+    """Where a stream was closed (`>&-`), talk is lost, and writing data fails as it should.
+
+    The numbers 0 to 2 are taken, lest a database is opened as one of them and hears our talk.
+    """
+    for number in range(3):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)
+    if getattr(sys, "stdout", None) is None:
+        only_read = os.open(os.devnull, os.O_RDONLY)
+        sys.stdout = open(only_read, "w", encoding="utf-8")  # noqa: SIM115 - for the process
+    if getattr(sys, "stderr", None) is None:
+        sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115 - for the process
+
+
+def _let_go_of(stream: IO[str]) -> None:
+    # Python flushes its streams once more when it ends, and would complain about this one.
     with contextlib.suppress(OSError, ValueError):  # not a real file, as under a test runner
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())

@@ -12,7 +12,7 @@ import shutil
 import stat
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any
 
@@ -120,6 +120,7 @@ def write_parquet(session: Session, table: Any) -> None:
     """An Arrow table as Parquet; binary data are kept off terminals."""
     from pyarrow import parquet
 
+    _refuse_what_parquet_lacks(table)
     if session.output is not None:
         with replacing(session.output) as file:
             parquet.write_table(table, file)
@@ -130,6 +131,22 @@ def write_parquet(session: Session, table: Any) -> None:
         parquet.write_table(table, whole)
         sys.stdout.buffer.write(whole.getbuffer())
         sys.stdout.buffer.flush()
+
+
+def _refuse_what_parquet_lacks(table: Any) -> None:
+    """Columns of types that Parquet cannot hold, all of them named; tried without any rows."""
+    import pyarrow as pa
+    from pyarrow import parquet
+
+    lacking = []
+    for field in table.schema:
+        try:
+            parquet.write_table(pa.schema([field]).empty_table(), io.BytesIO())
+        except (pa.ArrowNotImplementedError, pa.ArrowInvalid):
+            lacking.append(f"`{field.name}` ({field.type})")
+    if lacking:
+        columns = f"column{'s' if len(lacking) > 1 else ''} {', '.join(lacking)}"
+        raise click.UsageError(f"Parquet cannot hold {columns}: name another format with `-f`.")
 
 
 @contextmanager
@@ -149,6 +166,10 @@ def replacing(path: Path) -> Iterator[IO[bytes]]:
             if real.exists():
                 shutil.copymode(real, beside)
             beside.replace(real)
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise click.UsageError(f"`{path}` cannot be written: {error.strerror}.") from error
     finally:
         if not is_special:
             beside.unlink(missing_ok=True)
@@ -157,10 +178,16 @@ def replacing(path: Path) -> Iterator[IO[bytes]]:
 # --------------------------------------------------------------------------------------------- talk
 
 
+def talk(text: str) -> None:
+    """A line on stderr; where that cannot be written, nobody hears it and work goes on."""
+    with suppress(OSError):
+        click.echo(text, err=True, color=in_colour(sys.stderr))
+
+
 def say(session: Session, text: str = "") -> None:
     """Talk on stderr, unless ``-q``."""
     if not session.quiet:
-        click.echo(text, err=True, color=in_colour(sys.stderr))
+        talk(text)
 
 
 def nearby(path: Path) -> str:
@@ -172,7 +199,7 @@ def nearby(path: Path) -> str:
 def show_issues(issues: Iterable[Issue]) -> None:
     """Issues on stderr, as people read them."""
     for issue in issues:
-        click.echo(styled(issue), err=True, color=in_colour(sys.stderr))
+        talk(styled(issue))
 
 
 def styled(issue: Issue) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 import shlex
 from dataclasses import replace
@@ -67,12 +68,19 @@ def _project_name(folder: Path) -> str:
 # --------------------------------------------------------------------------------------------- demo
 
 
+def _finite(_ctx: click.Context, _flag: click.Parameter, value: float) -> float:
+    if not math.isfinite(value):
+        raise click.BadParameter(f"{value} is no amount.")
+    return value
+
+
 @command("demo", examples=("kpilayer demo", "kpilayer demo acme --scale 0.1"))
 @click.argument("folder", metavar="[DIR]", default="kpilayer-demo", type=click.Path(path_type=Path))
 @click.option(
     "--scale",
     type=click.FloatRange(min=0, min_open=True),
     default=1.0,
+    callback=_finite,
     metavar="N",
     help="Amount of data: 1 is some 310,000 rows, 0.1 a tenth of it.",
 )

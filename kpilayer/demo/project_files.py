@@ -107,6 +107,11 @@ def build_database(
         with duckdb.connect(str(beside)) as connection:
             rows = build(connection, scale, progress)
         beside.replace(database)
+    except duckdb.IOException as error:
+        reason = str(error).splitlines()[0]
+        raise ConfigError(
+            Issue("unreadable-file", f"`{database}` cannot be written: {reason}")
+        ) from error
     finally:
         for leftover in (beside, log):
             leftover.unlink(missing_ok=True)
