@@ -114,9 +114,9 @@ def write(root: Path, files: Sequence[CompiledFile]) -> Path:
         OSError: nothing was replaced.
     """
     folder = root / FOLDER
-    for place in (folder.parent, folder):
-        if os.path.lexists(place) and not place.is_dir():  # a file, or a link to nowhere
-            raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(place))
+    for part in (folder.parent, folder):
+        if os.path.lexists(part) and not part.is_dir():  # a file, or a link to nowhere
+            raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(part))
     folder.parent.mkdir(parents=True, exist_ok=True)
     real = folder.resolve()  # a link stays a link
     new = Path(tempfile.mkdtemp(prefix=".kpilayer-", dir=real.parent))

@@ -22,7 +22,7 @@ class Code:
 CODES: Final[dict[str, Code]] = {
     # ------------------------------------------------------------------------------- files and text
     "unreadable-file": Code(
-        "A file of the project cannot be read as UTF-8 text.",
+        "A file cannot be read as UTF-8 text, or cannot be written.",
         "What cannot be read cannot be compiled; guessing an encoding would change names.",
         "Save the file as UTF-8, without NUL bytes, and make sure that it may be read.",
     ),

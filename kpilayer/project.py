@@ -259,7 +259,7 @@ class Project:
             WarehouseError: the warehouse cannot be reached, or refuses the SQL.
         """
         spoken = self.target.dialect
-        if rest.setdefault("dialect", spoken) not in (None, spoken):
+        if str(rest.get("dialect") or spoken).lower() != spoken:
             message = f"the target speaks {spoken}: SQL for {rest['dialect']} cannot run on it"
             raise QueryError(Issue("bad-value", message, hint="print it with `compile`"))
         compiled = self.prepare(metrics, group_by, where, **{**rest, "dialect": spoken})
@@ -306,7 +306,7 @@ class Project:
             connection.close()
         path = self.root / LOCK_FILE
         text = write_lock(new)
-        old = path.read_text(encoding="utf-8") if path.is_file() else ""
+        old = (read_text(path, LOCK_FILE)[0] or "") if path.is_file() else ""
         before = dict(self.lock_file.relations) if self.lock_file else {}
         after = new.relations
         if not check and text != old:
@@ -383,7 +383,7 @@ def _words(value: Words) -> tuple[str, ...]:
 
 
 def _read_lock(root: Path) -> tuple[Lock | None, list[Issue]]:
-    if not (root / LOCK_FILE).is_file():
+    if not (root / LOCK_FILE).exists():
         return None, []
     text, issue = read_text(root / LOCK_FILE, LOCK_FILE)
     if text is None:

@@ -119,6 +119,13 @@ class Kpilayer(click.Group):
                 formatter.write_dl(rows)
         click.Command.format_options(self, ctx, formatter)
 
+    def make_context(self, *args: Any, **extra: Any) -> click.Context:
+        """As click does it, except that nobody reading `--help` to its end is no failure."""
+        try:
+            return super().make_context(*args, **extra)
+        except BrokenPipeError as error:
+            raise click.exceptions.Exit(_refused_by_system(error)) from error
+
     def invoke(self, ctx: click.Context) -> Any:
         """Runs the command; problems are rendered here and become an exit code."""
         try:
@@ -149,10 +156,6 @@ class Kpilayer(click.Group):
             code = INTERRUPTED
         except OSError as error:  # of `--help`, or of telling what was wrong
             code = _refused_by_system(error)
-        except SystemExit as leaving:
-            if not isinstance(leaving.__context__, BrokenPipeError):
-                raise
-            code = _refused_by_system(leaving.__context__)  # click has caught it, and would exit 1
         try:
             sys.stderr.flush()
         except OSError:
@@ -204,7 +207,10 @@ def _report(error: KpilayerError, session: Session) -> int:
     code = WAREHOUSE_FAILED if isinstance(error, WarehouseError) else COULD_NOT
     show_issues(error.issues)
     if session.format == "json":
-        write_failure(session, code, error.issues)
+        try:
+            write_failure(session, code, error.issues)
+        except BrokenPipeError:
+            _let_go_of(sys.stdout)
     return code
 
 
@@ -272,10 +278,9 @@ def _replace_closed_streams() -> None:
         except OSError:
             os.open(os.devnull, os.O_RDWR)
     if getattr(sys, "stdout", None) is None:
-        only_read = os.open(os.devnull, os.O_RDONLY)
-        sys.stdout = open(only_read, "w", encoding="utf-8")  # noqa: SIM115 - for the process
+        sys.stdout = os.fdopen(os.open(os.devnull, os.O_RDONLY), "w", encoding="utf-8")
     if getattr(sys, "stderr", None) is None:
-        sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115 - for the process
+        sys.stderr = os.fdopen(os.open(os.devnull, os.O_WRONLY), "w", encoding="utf-8")
 
 
 def _let_go_of(stream: IO[str]) -> None:

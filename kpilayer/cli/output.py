@@ -120,12 +120,12 @@ def write_parquet(session: Session, table: Any) -> None:
     """An Arrow table as Parquet; binary data are kept off terminals."""
     from pyarrow import parquet
 
+    if session.output is None and sys.stdout.isatty():
+        raise click.UsageError("Parquet is binary: pass `-o FILE`, or pipe it to a program.")
     _refuse_what_parquet_lacks(table)
     if session.output is not None:
         with replacing(session.output) as file:
             parquet.write_table(table, file)
-    elif sys.stdout.isatty():
-        raise click.UsageError("Parquet is binary: pass `-o FILE`, or pipe it to a program.")
     else:
         whole = io.BytesIO()  # a pipe cannot tell where it is, which the writer asks
         parquet.write_table(table, whole)

@@ -9,7 +9,7 @@ _PROJECT: Final = """\
 # What kpilayer needs to know about this project. Every key except `name` has a default.
 name: {name}
 
-# The SQL dialect in which expressions are written; results are the same on every warehouse.
+# The SQL dialect in which expressions are written; they are translated to the warehouse's.
 dialect: duckdb
 
 # Without a profile, queries run on DuckDB at .kpilayer/{name}.duckdb. To run them on another

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Protocol
 
 from kpilayer.errors import Issue, Location, WarehouseError
+from kpilayer.warehouse.redact import hide_in_text
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -83,8 +84,8 @@ class Connection(Protocol):
 
 
 def connection_failed(message: str, *, hint: str | None = None) -> WarehouseError:
-    """The error for a warehouse that cannot be reached."""
-    return WarehouseError(Issue("connection-failed", message, hint=hint))
+    """The error for a warehouse that cannot be reached; no connection string keeps its password."""
+    return WarehouseError(Issue("connection-failed", hide_in_text(message), hint=hint))
 
 
 def missing_driver(driver: str, install: str) -> WarehouseError:
@@ -102,9 +103,15 @@ def query_failed(
     length: int = 1,
     hint: str | None = None,
 ) -> WarehouseError:
-    """The error for SQL that the engine refused; ``position`` counts characters from 0."""
+    """The error for SQL that the engine refused; ``position`` counts characters from 0.
+
+    What the engine says loses the passwords of connection strings, which it may quote when it
+    reaches an attached database only now.
+    """
     place = None if position is None else locate(sql, position, length)
-    return WarehouseError(Issue("query-failed", trimmed(message), place, hint=hint))
+    said = trimmed(hide_in_text(message))
+    hint = hide_in_text(hint) if hint else hint
+    return WarehouseError(Issue("query-failed", said, place, hint=hint))
 
 
 def locate(sql: str, position: int, length: int = 1) -> Location:

@@ -78,7 +78,7 @@ def connect(target: Target, *, project_dir: Path, read_only: bool) -> DuckDB:
     except duckdb.Error as error:
         raise not_opened(path, str(error), target.settings) from None
     try:
-        setup = _prepare(raw, target, project_dir)
+        setup = _prepare(raw, target)
     except duckdb.Error as error:
         raw.close()
         message = scrub(sentence(str(error)), target.settings)
@@ -201,8 +201,11 @@ class DuckDB:
 # ------------------------------------------------------------------------------------------ opening
 
 
-def _prepare(raw: Any, target: Target, project_dir: Path) -> tuple[str, ...]:
+def _prepare(raw: Any, target: Target) -> tuple[str, ...]:
     """Set up the database, and give the statements that set up each cursor.
+
+    There is no ``file_search_path``: DuckDB would still look in the working directory first, and
+    split it at commas. SQL to be run names files by absolute paths.
 
     dbt's own ``threads`` counts models built at a time and is not DuckDB's; that one is
     ``settings: {threads: ..}``.
@@ -210,7 +213,6 @@ def _prepare(raw: Any, target: Target, project_dir: Path) -> tuple[str, ...]:
     settings = target.settings
     setup = [
         "SET TimeZone = 'UTC'",
-        f"SET file_search_path = {_text(str(project_dir))}",
         "SET python_enable_replacements = false",  # a Python variable is no table
         "SET enable_progress_bar = true",
         "SET enable_progress_bar_print = false",

@@ -19,6 +19,8 @@ from kpilayer.warehouse.redact import scrub
 
 _EXPLAIN: Final = "EXPLAIN "
 _EXCERPT: Final = re.compile(r"\n+LINE (\d+): (.*)\n( *)(\^+)\s*\Z", re.S)
+_LOCKED: Final = re.compile(r"could not set lock on file|conflicting lock", re.I)
+_DAMAGED: Final = re.compile(r"corrupt|checksum|could not read enough bytes", re.I)
 _LABEL: Final = "LINE {}: "
 _Excerpt = tuple[int, str, int, int]
 
@@ -35,16 +37,28 @@ def refusal(error: Exception, sql: str, raw: Any) -> WarehouseError:
 
 
 def not_opened(path: str, message: str, settings: Mapping[str, object]) -> WarehouseError:
-    """The error for a database that DuckDB could not open; a lock is called by its name."""
-    message = scrub(sentence(message), settings).removeprefix("IO Error: ")
-    if "lock" in message.lower():
+    """The error for a database that DuckDB could not open; locks and damage by their names."""
+    said = sentence(message).removeprefix("IO Error: ")
+    words = said.replace(path, "")  # a path may have any word in it
+    path, message = scrub(path, settings), scrub(said, settings)
+    if _LOCKED.search(words):
         holder = re.search(r"held in (.+? \(PID \d+\))", message)
         who = f" by {holder[1]}" if holder else ""
         return connection_failed(
             f"the DuckDB file `{path}` is locked{who}",
             hint="end the other process, or open the file there with `read_only=True`",
         )
-    if "different configuration" in message:
+    if "not a valid DuckDB database file" in words:
+        return connection_failed(
+            f"the file `{path}` is not a DuckDB database file",
+            hint="check `path` of the target; data files are read with `path:` of a model",
+        )
+    if _DAMAGED.search(words):
+        return connection_failed(
+            f"the DuckDB file `{path}` is damaged: {message}",
+            hint="restore it from a copy, or make it anew",
+        )
+    if "different configuration" in words:
         return connection_failed(
             f"the DuckDB file `{path}` is open for writing in this very process",
             hint="close that connection, or hand it in as `connection`",

@@ -22,7 +22,7 @@ from kpilayer.warehouse.connection import (
     query_failed,
 )
 from kpilayer.warehouse.profiles import Target
-from kpilayer.warehouse.redact import scrub
+from kpilayer.warehouse.redact import HIDDEN, hidden, scrub
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -43,6 +43,7 @@ _PARAMETERS: Final[dict[str, tuple[str, ...]]] = {
 }
 _TIMEOUT: Final = 10  # seconds, as dbt-postgres
 _CANCEL_TIMEOUT: Final = 5.0  # seconds
+_NAME: Final = 63  # bytes of a name
 
 _TYPES: Final = """
 SELECT format_type(t.oid, t.modifier)
@@ -92,7 +93,8 @@ def connect(target: Target, *, read_only: bool) -> Postgres:
         if raw is not None:
             raw.close()
         lines = [line.strip() for line in str(error).splitlines()]
-        why = scrub("; ".join(filter(None, lines)), settings).removeprefix("connection failed: ")
+        why = _without_strings("; ".join(filter(None, lines)), parameters)
+        why = scrub(why, settings).removeprefix("connection failed: ")
         raise connection_failed(f"PostgreSQL at {_place(parameters)}: {why}") from None
     return Postgres(raw, owned=True)
 
@@ -241,10 +243,26 @@ def _word(sql: str, start: int) -> int:
     return max(1, end - start)
 
 
+def _without_strings(message: str, parameters: Mapping[str, object]) -> str:
+    """A message without connection strings that stand where a name should, also if cut short.
+
+    The server cuts a name at 63 bytes, which may be inside of the password, and the driver cuts a
+    host at commas.
+    """
+    for value in parameters.values():
+        shown = hidden(value)
+        if isinstance(value, str) and shown != value:
+            message = message.replace(value, str(shown))
+            cut = value.encode()[:_NAME].decode(errors="ignore")
+            for piece in (cut, *(value.split(",") if "," in value else ())):
+                message = message.replace(piece, HIDDEN) if len(piece) > 1 else message
+    return message
+
+
 def _place(parameters: Mapping[str, str]) -> str:
-    """Where a connection was to go: all of it but the password."""
-    host = parameters.get("host", "the default host")
-    database, user = parameters.get("dbname"), parameters.get("user")
+    """Where a connection was to go: all of it but the password, also inside a string."""
+    host = hidden(parameters.get("host", "the default host"))
+    database, user = hidden(parameters.get("dbname")), hidden(parameters.get("user"))
     return (
         f"{host}:{parameters.get('port', '5432')}"
         + (f", database `{database}`" if database else "")

@@ -18,6 +18,9 @@ _IN_DSN: Final = re.compile(
     rf"(?<![a-z_])(?P<key>{_SECRET_WORDS})(?P<is>\s*=\s*)(?P<value>'(?:[^'\\]|\\.)*'|[^\s'\"&;,)]+)",
     re.I,
 )
+# In a setting, unlike in prose, all up to the last `@` or to the next space is the password.
+_WHOLE_URL: Final = re.compile(r"(?<=://)[^/@\s:]*:(.*)@")
+_TO_SPACE: Final = re.compile(rf"(?<![a-z_])(?:{_SECRET_WORDS})\s*=\s*(?P<value>[^\s'\"]+)", re.I)
 
 
 def is_secret(key: str) -> bool:
@@ -45,7 +48,7 @@ def hidden(value: object, key: str = "") -> object:
         return HIDDEN
     match value:
         case str():
-            return hide_in_text(value)
+            return scrub(value, {"": value})
         case Mapping():
             return {k: hidden(v, str(k)) for k, v in value.items()}
         case list() | tuple():
@@ -100,4 +103,6 @@ def _secrets(value: object, key: str = "") -> Iterator[str]:
                 yield from (part for part in {text, *text.splitlines()} if part.strip())
             else:
                 yield from (m.group(2) for m in _IN_URL.finditer(text) if m.group(2))
+                yield from (m.group(1) for m in _WHOLE_URL.finditer(text) if m.group(1).strip())
                 yield from (m["value"].strip("'") for m in _IN_DSN.finditer(text))
+                yield from (m["value"].strip("'") for m in _TO_SPACE.finditer(text))

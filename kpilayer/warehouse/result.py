@@ -14,6 +14,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
 from kpilayer.errors import Issue, KpilayerError
+from kpilayer.warehouse.connection import query_failed
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -66,6 +67,10 @@ class Result:
 
         Whole numbers are ``int``, also where the warehouse has a decimal of scale 0 (the sum of
         integers); other decimals are exact ``Decimal``; times are ``datetime`` to the microsecond.
+
+        Raises:
+            WarehouseError: ``query-failed`` for a date outside years 1 to 9999, which Python has
+                no value for; iterating raises it too, and ``to_arrow`` keeps the date.
         """
         return list(self)
 
@@ -105,11 +110,25 @@ class Result:
 
     def __iter__(self) -> Iterator[Row]:
         for batch in self.table.to_batches():
-            columns = [_plain(column) for column in batch.columns]
+            columns = [
+                self._values(name, column)
+                for name, column in zip(self.columns, batch.columns, strict=True)
+            ]
             if columns:
                 yield from zip(*columns, strict=True)
             else:
                 yield from (() for _ in range(batch.num_rows))
+
+    def _values(self, name: str, column: Any) -> list[Any]:
+        try:
+            return _plain(column)
+        except OverflowError:  # numbers all have a Python value; dates and times may not
+            raise query_failed(
+                f"the column `{name}` holds a date or time outside years 1 to 9999, which Python "
+                "has no value for",
+                self.sql,
+                hint="cast it to text, filter such rows out, or take the result as Arrow",
+            ) from None
 
     def __repr__(self) -> str:
         names = ", ".join(self.columns)

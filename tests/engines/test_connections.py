@@ -131,18 +131,54 @@ def test_duckdb_does_not_read_python_variables(memory: Connection) -> None:
     assert "Table with name relation does not exist" in refusal(memory, "SELECT * FROM relation")
 
 
+@pytest.mark.parametrize(
+    "value",
+    ["DATE 'infinity'", "DATE '-infinity'", "DATE '20000-01-01'", "DATE '0044-03-15 (BC)'",
+     "TIMESTAMP 'infinity'", "TIMESTAMP '-infinity'", "TIMESTAMP '20000-01-01'",
+     "TIMESTAMP '0044-03-15 (BC)'", "TIMESTAMPTZ 'infinity'", "TIMESTAMPTZ '20000-01-01'",
+     "TIMESTAMPTZ '0044-03-15 (BC)'", "TIMESTAMP_S '20000-01-01'", "TIMESTAMP_MS '20000-01-01'",
+     "[DATE 'infinity']", "{'day': DATE 'infinity'}"],
+)  # fmt: skip
+def test_duckdb_date_that_python_has_not_is_an_error(memory: Connection, value: str) -> None:
+    sql = f"SELECT 1 AS n, {value} AS valid_to"
+    result = Result.from_table(memory.run(sql), sql=sql)
+    assert result.to_arrow().num_rows == 1
+    for read in (result.rows, lambda: next(iter(result))):
+        with pytest.raises(WarehouseError) as raised:
+            read()
+        assert raised.value.issues[0].code == "query-failed"
+        assert "the column `valid_to` holds a date or time outside years 1 to 9999" in str(
+            raised.value
+        )
+
+
+def test_duckdb_first_and_last_day_of_python_arrive(memory: Connection) -> None:
+    sql = "SELECT DATE '0001-01-01', TIMESTAMPTZ '9999-12-31 23:59:59.999999+00'"
+    last = dt.datetime(9999, 12, 31, 23, 59, 59, 999999, dt.UTC)
+    assert rows(memory, sql) == [(dt.date(1, 1, 1), last)]
+
+
 # ---------------------------------------------------------------- DuckDB: files
 
 
-def test_relative_paths_start_at_the_project(memory: Connection, tmp_path: Path) -> None:
-    (tmp_path / "data").mkdir()
-    memory.execute(f"COPY (SELECT 1 AS id, 2.50::DECIMAL(9,2) AS v) TO '{tmp_path}/data/o.parquet'")
-    (tmp_path / "data" / "o.csv").write_text("id,name\n1,ä\n2,\n", encoding="utf-8")
-    assert rows(memory, "SELECT * FROM 'data/o.parquet'") == [(1, Decimal("2.50"))]
-    assert rows(memory, "SELECT * FROM read_csv('data/o.csv') ORDER BY id") == [(1, "ä"), (2, None)]
-    assert memory.describe("SELECT * FROM 'data/*.parquet'") == (
+def test_files_are_read_by_absolute_path(memory: Connection, tmp_path: Path) -> None:
+    data = tmp_path / "a, b" / "data"
+    data.mkdir(parents=True)
+    memory.execute(f"COPY (SELECT 1 AS id, 2.50::DECIMAL(9,2) AS v) TO '{data}/o.parquet'")
+    (data / "o.csv").write_text("id,name\n1,ä\n2,\n", encoding="utf-8")
+    assert rows(memory, f"SELECT * FROM '{data}/o.parquet'") == [(1, Decimal("2.50"))]
+    assert rows(memory, f"SELECT * FROM read_csv('{data}/o.csv') ORDER BY id") == [
+        (1, "ä"), (2, None),
+    ]  # fmt: skip
+    assert memory.describe(f"SELECT * FROM '{data}/*.parquet'") == (
         Column("id", "INTEGER", True), Column("v", "DECIMAL(9,2)", True),
     )  # fmt: skip
+
+
+def test_no_folder_is_searched_for_files(memory: Connection, tmp_path: Path) -> None:
+    (tmp_path / "only_here.csv").write_text("id\n1\n", encoding="utf-8")
+    assert rows(memory, "SELECT current_setting('file_search_path')") == [("",)]
+    assert "only_here.csv" in refusal(memory, "SELECT * FROM read_csv('only_here.csv')")
 
 
 def test_default_file_may_be_missing(tmp_path: Path) -> None:
@@ -175,8 +211,26 @@ def test_missing_file_of_a_profile_is_an_error(tmp_path: Path) -> None:
 
 def test_file_that_is_no_database_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "x.duckdb").write_text("no database at all, but a text of some length" * 500)
-    with pytest.raises(WarehouseError, match="not a valid DuckDB database"):
+    with pytest.raises(WarehouseError, match=r"x\.duckdb` is not a DuckDB database file"):
         connect(target("duckdb", path="x.duckdb"), project_dir=tmp_path)
+
+
+@pytest.mark.parametrize("name", ["x.duckdb", "conflicting lock.duckdb"])
+@pytest.mark.parametrize("harm", ["changed", "cut"])
+def test_damaged_file_is_not_called_locked(tmp_path: Path, name: str, harm: str) -> None:
+    file = tmp_path / name
+    with engine.connect(str(file)) as own:
+        own.execute("CREATE TABLE t AS SELECT range AS a FROM range(10000)")
+    data = bytearray(file.read_bytes())
+    if harm == "changed":
+        data[100:164] = b"Z" * 64  # DuckDB says: checksum .. does not match .. in block
+    else:
+        del data[100:]
+    file.write_bytes(data)
+    with pytest.raises(WarehouseError) as raised:
+        connect(target("duckdb", path=name), project_dir=tmp_path)
+    assert f"the DuckDB file `{file}` is damaged: " in str(raised.value)
+    assert "is locked" not in str(raised.value)
 
 
 def test_locked_file_names_the_process(tmp_path: Path) -> None:
@@ -552,6 +606,57 @@ def test_postgres_that_does_not_answer_is_named_without_password(tmp_path: Path)
     )
     assert "Connection refused" in said
     assert "hunter22" not in said + repr(raised.value.issues)
+
+
+@pytest.mark.parametrize("key", ["dbname", "database", "host", "user"])
+@pytest.mark.parametrize(
+    "text",
+    ["postgresql://u:S3cret@127.0.0.1:1/db", "postgresql://u:S3cret S3cret@127.0.0.1:1/db",
+     "host=127.0.0.1 port=1 password=S3cret dbname=db", "password='x S3cret' port=1",
+     "password=x;S3cret&S3cret,S3cret port=1"],
+)  # fmt: skip
+def test_connection_string_in_a_setting_hides_its_password(
+    key: str, text: str, tmp_path: Path
+) -> None:
+    pytest.importorskip("psycopg", reason="pip install 'kpilayer[postgres]'")
+    place = target("postgres", **{"host": "127.0.0.1", "port": 1, key: text})
+    with pytest.raises(WarehouseError) as raised:
+        connect(place, project_dir=tmp_path)
+    assert raised.value.issues[0].code == "connection-failed"
+    assert "***" in str(raised.value)
+    assert "S3cret" not in str(raised.value) + repr(raised.value.issues) + repr(place)
+
+
+def test_connection_string_that_the_server_cuts_hides_its_password(
+    postgres_schema: Any, tmp_path: Path
+) -> None:
+    text = f"postgresql://u:{'S3cret' * 20}@127.0.0.1:1/db"
+    settings = {k: v for k, v in postgres_schema.settings.items() if k != "database"}
+    with pytest.raises(WarehouseError) as raised:
+        connect(target("postgres", **{**settings, "dbname": text}), project_dir=tmp_path)
+    assert "does not exist" in str(raised.value)
+    assert "S3cret" not in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    "path", ["md:db?motherduck_token=S3cret", "x?token=S3cret&password=S3cret"]
+)
+def test_token_in_a_duckdb_path_is_hidden(
+    path: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(name: str, **_: object) -> None:
+        raise engine.IOException(f"IO Error: cannot open {name}, token S3cret")
+
+    monkeypatch.setattr(engine, "connect", refuse)
+    with pytest.raises(WarehouseError) as raised:
+        connect(target("duckdb", path=path), project_dir=tmp_path)
+    assert "token=***" in str(raised.value)
+    assert "S3cret" not in str(raised.value) + repr(raised.value.issues)
+
+
+def test_attached_string_that_a_query_quotes_is_hidden(memory: Connection) -> None:
+    said = refusal(memory, "SELECT error('cannot reach postgresql://u:S3cret@db, token=S3cret')")
+    assert "cannot reach postgresql://u:***@db, token=***" in said
 
 
 def test_setting_that_postgres_refuses_hides_the_password(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import subprocess
@@ -234,6 +235,87 @@ def test_closed_pipe_is_quiet() -> None:
     os.close(writer)
     assert done.stderr == ""
     assert done.returncode == 0
+
+
+def in_shell(line: str, folder: Path | None = None) -> subprocess.CompletedProcess[str]:
+    """A line of shell in which `kpilayer` is the command line, in the example project."""
+    return subprocess.run(
+        ["bash", "-c", f'kpilayer() {{ "{sys.executable}" -m kpilayer "$@"; }}; {line}'],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        cwd=folder or Path(__file__).parents[2],
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])},
+    )
+
+
+@pytest.mark.parametrize(
+    ("line", "code", "said"),
+    [
+        ("kpilayer --help >/dev/full", 2, "No space left on device"),
+        ("kpilayer explain >/dev/full", 2, "No space left on device"),
+        ("kpilayer explain -o /dev/full", 2, "`/dev/full` cannot be written: No space left"),
+        ("kpilayer explain >&-", 2, "the output cannot be written: Bad file descriptor"),
+        ("kpilayer --help >&-", 2, "the output cannot be written: Bad file descriptor"),
+        ("kpilayer explain --help >&-", 2, "the output cannot be written: Bad file descriptor"),
+        ("kpilayer explain 2>&-", 0, ""),
+        ("kpilayer explain nothing 2>&-", 2, ""),
+        ("kpilayer explain nothing 2>/dev/full", 2, ""),
+        ("kpilayer -C /nowhere check 2>/dev/full", 2, ""),
+        ("kpilayer -C /nowhere check -f json >/dev/full", 2, "error[no-project]"),
+        ("kpilayer explain >&- 2>&- <&-", 2, ""),
+        ("kpilayer --help | true; exit ${PIPESTATUS[0]}", 0, ""),
+        ("kpilayer explain --help | true; exit ${PIPESTATUS[0]}", 0, ""),
+        ("kpilayer -C /no check -f json 2>&- | true; exit ${PIPESTATUS[0]}", 2, ""),
+    ],
+)
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full")
+def test_stream_that_cannot_be_written_is_no_fault_of_ours(line, code, said) -> None:
+    done = in_shell(line)
+    assert done.returncode == code, done.stderr
+    assert said in done.stderr if said else done.stderr == ""
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("name", ["check", "list", "compile", "query", "debug", "lock"])
+def test_file_that_the_system_refuses_exits_2(name: str, load_raises) -> None:
+    load_raises(PermissionError(errno.EACCES, "Permission denied", "/x/kpilayer.lock"))
+    result = run(name)
+    assert result.exit_code == 2
+    assert result.stderr == (
+        "error[unreadable-file]: `/x/kpilayer.lock` cannot be read or written: Permission denied\n"
+    )
+
+
+def test_file_that_the_system_refuses_is_an_envelope_as_json(load_raises) -> None:
+    load_raises(IsADirectoryError(errno.EISDIR, "Is a directory", "kpilayer.lock"))
+    summary = json.loads(run("check", "-f", "json").stdout)["summary"]
+    assert summary["issues"][0]["code"] == "unreadable-file"
+
+
+def test_folder_that_is_gone_exits_2(tmp_path: Path) -> None:
+    done = in_shell("mkdir gone; cd gone; rmdir ../gone; kpilayer check", tmp_path)
+    assert done.returncode == 2
+    assert "error[unreadable-file]: the current folder is gone" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("module", ["click", "kpilayer.cli.options", "kpilayer.project"])
+def test_interruption_of_an_import_is_quiet(module: str) -> None:
+    finder = f"""
+class Interrupted:
+    def find_spec(self, name, path=None, target=None):
+        if name == {module!r}:
+            raise KeyboardInterrupt
+sys.meta_path.insert(0, Interrupted())
+from kpilayer.cli.main import main
+"""
+    code = f"import sys{finder}main(['check'])"
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert done.returncode == 130
+    assert done.stderr.strip() == ""
 
 
 def test_data_are_utf8_in_every_locale() -> None:

@@ -78,6 +78,7 @@ class Fake:
     answer: Answer = field(default_factory=Answer)
     checks: tuple[Any, ...] = (named(name="driver", ok=True, detail="duckdb 1.4"),)
     report: Any = None
+    target: Any = field(default_factory=lambda: named(dialect="duckdb"))
     metrics: tuple[Any, ...] = (
         metric("revenue", label="Revenue", unit="USD", tags=("board",)),
         metric("aov", type="ratio", inputs=("revenue", "orders")),
@@ -427,6 +428,26 @@ def test_query_writes_parquet(project: Fake, tmp_path: Path) -> None:
 def test_query_pipes_parquet(project: Fake) -> None:
     data = run("query", "-m", "revenue", "-f", "parquet").stdout_bytes
     assert parquet.read_table(io.BytesIO(data)).num_rows == 2
+
+
+@pytest.mark.parametrize("into", ["file", "pipe"])
+def test_type_that_parquet_lacks_is_named(into, project: Fake, tmp_path: Path, monkeypatch) -> None:
+    span = pa.array([(1, 2, 3)], pa.month_day_nano_interval())
+    table = pa.table({"revenue": [1], "span": span})
+    monkeypatch.setattr(Answer, "to_arrow", lambda _self: table)
+    target = ("-o", str(tmp_path / "a.parquet")) if into == "file" else ()
+    result = run("query", "-m", "revenue", "-f", "parquet", *target, exit_code=2)
+    assert "`span` (month_day_nano_interval)" in result.stderr
+    assert "`revenue`" not in result.stderr
+    assert not list(tmp_path.iterdir())
+
+
+def test_query_in_another_dialect_than_the_targets_exits_2(project: Fake) -> None:
+    result = run("query", "-m", "revenue", "--dialect", "sqlite", exit_code=2)
+    assert "`--dialect sqlite` is for `compile`; the target speaks duckdb." in result.stderr
+    assert result.stdout == ""
+    assert run("query", "-m", "revenue", "--dialect", "DuckDB").stdout
+    assert run("query", "-m", "revenue", "--dialect", "sqlite", "--dry-run").stdout
 
 
 def test_query_shows_its_sql_with_v(project: Fake) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import jsonschema
@@ -10,6 +11,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 import kpilayer.cli
+from kpilayer import artefacts
 from kpilayer.cli.main import cli
 from kpilayer.demo import project_files
 
@@ -100,6 +102,41 @@ def test_show_makes_a_card_of_everything(name: str, shop: Path) -> None:
 def test_compile_without_a_query_writes_files(shop: Path) -> None:
     run("compile")
     assert (shop / "target" / "kpilayer" / "manifest.json").is_file()
+
+
+@pytest.mark.parametrize("place", ["target", "target/kpilayer"])
+@pytest.mark.parametrize("kind", ["file", "link"])
+def test_compile_into_what_is_no_folder_exits_2(place: str, kind: str, shop: Path) -> None:
+    path = shop / place
+    path.parent.mkdir(exist_ok=True)
+    path.write_text("mine") if kind == "file" else path.symlink_to("nowhere")
+    result = run("compile", exit_code=2)
+    assert f"error[unreadable-file]: `{path}` cannot" in result.stderr
+    assert "Not a directory" in result.stderr
+    assert not list(shop.rglob(".kpilayer-*"))
+
+
+def test_compile_replaces_the_folder_behind_a_link(shop: Path) -> None:
+    (shop / "elsewhere").mkdir()
+    (shop / "target").mkdir()
+    (shop / "target" / "kpilayer").symlink_to(shop / "elsewhere")
+    run("compile")
+    assert (shop / "elsewhere" / "manifest.json").is_file()
+    assert (shop / "target" / "kpilayer").is_symlink()
+    assert not list(shop.rglob(".kpilayer-*"))
+
+
+def test_files_may_be_written_by_many_at_once(tmp_path: Path) -> None:
+    files = [artefacts.CompiledFile(f"duckdb/{n}.sql", "SELECT 1\n") for n in range(5)]
+
+    def again(_number: int) -> None:
+        for _ in range(20):
+            artefacts.write(tmp_path, files)
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(again, range(8)))
+    assert [p.name for p in (tmp_path / "target").iterdir()] == ["kpilayer"]
+    assert len(list((tmp_path / "target" / "kpilayer" / "duckdb").iterdir())) == 5
 
 
 def test_lock_is_fresh_after_lock(shop: Path) -> None:

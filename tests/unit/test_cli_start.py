@@ -132,9 +132,28 @@ def test_demo_in_a_used_folder_exits_2(tmp_path: Path) -> None:
     assert "error[folder-not-empty]" in run("demo", str(tmp_path), exit_code=2).stderr
 
 
-@pytest.mark.parametrize("scale", ["0", "-1", "many"])
-def test_demo_of_no_size_exits_2(scale: str) -> None:
-    run("demo", "--scale", scale, exit_code=2)
+@pytest.mark.parametrize("scale", ["0", "-1", "many", "nan", "inf", "-inf", "1e400"])
+def test_demo_of_no_size_exits_2_and_copies_nothing(scale: str, tmp_path: Path) -> None:
+    result = run("demo", str(tmp_path / "new"), "--scale", scale, exit_code=2)
+    assert "Invalid value for '--scale'" in result.stderr
+    assert not (tmp_path / "new").exists()
+
+
+@pytest.mark.parametrize("command", ["init", "demo"])
+def test_folder_inside_a_file_exits_2(command: str, tmp_path: Path) -> None:
+    (tmp_path / "afile").write_text("mine")
+    result = run(command, str(tmp_path / "afile" / "x"), exit_code=2)
+    assert "error[unreadable-file]" in result.stderr
+    assert "Not a directory" in result.stderr
+
+
+def test_database_that_duckdb_cannot_write_is_no_fault_of_ours(tmp_path: Path, monkeypatch) -> None:
+    def refuse(*_args: object) -> None:
+        raise duckdb.IOException("IO Error: Permission denied")
+
+    monkeypatch.setattr(project_files, "build", refuse)
+    with pytest.raises(ConfigError, match="Permission denied"):
+        project_files.build_database(tmp_path, 0.01)
 
 
 def test_database_is_built_beside_and_then_renamed(tmp_path: Path) -> None:

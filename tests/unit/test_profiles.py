@@ -313,5 +313,8 @@ def test_no_problem_shows_a_secret(tmp_path: Path, line: str) -> None:
 def test_connection_strings_lose_their_passwords() -> None:
     assert hide_in_text("md:shop?motherduck_token=abc.def") == "md:shop?motherduck_token=***"
     assert hide_in_text("mysql://u:p@ss/w@h/db") == "mysql://u:***@h/db"
+    settings = {"dbname": "password=a;hunter22&b port=1", "host": "x://u:hunter 22@h"}
+    assert scrub("a;hunter22&b and hunter 22", settings) == "*** and ***"
+    assert "hunter" not in repr(Target("p", "d", "postgres", "postgres", None, settings, None))
     assert scrub('no "hunter22" here', {"password": "hunter22"}) == 'no "***" here'
     assert scrub("a bad a", {"password": "a"}) == "*** bad ***"
