@@ -11,6 +11,7 @@ import hashlib
 import json
 import os
 import shutil
+import stat
 import tempfile
 from collections.abc import Sequence
 from contextlib import suppress
@@ -115,7 +116,7 @@ def write(root: Path, files: Sequence[CompiledFile]) -> Path:
     """
     folder = root / FOLDER
     for part in (folder.parent, folder):
-        if os.path.lexists(part) and not part.is_dir():  # a file, or a link to nowhere
+        if _is_in_the_way(part):
             raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(part))
     folder.parent.mkdir(parents=True, exist_ok=True)
     real = folder.resolve()  # a link stays a link
@@ -130,6 +131,17 @@ def write(root: Path, files: Sequence[CompiledFile]) -> Path:
     finally:
         shutil.rmtree(new, ignore_errors=True)
     return folder / MANIFEST
+
+
+def _is_in_the_way(part: Path) -> bool:
+    """Whether a file, or a link to nowhere, stands where a folder belongs.
+
+    One look at the disk decides: another process may be swapping its own folder in.
+    """
+    try:
+        return not stat.S_ISDIR(part.stat().st_mode)
+    except FileNotFoundError:
+        return part.is_symlink()
 
 
 def _swap(new: Path, folder: Path) -> None:
