@@ -130,14 +130,6 @@ class Templates:
             return rendered, counted, issues
         return rendered, _lines_of(stamped), issues
 
-    def render_query(
-        self, path: str, text: str
-    ) -> tuple[str | None, tuple[int, ...], tuple[Issue, ...]]:
-        """The file of a SQL model rendered; `ref` and `source` give names for the resolver."""
-        return self.render_file(path, text)
-
-    # -- one render
-
     def _run(self, text: str, at: Placed, *, stamp: bool) -> tuple[str | None, tuple[Issue, ...]]:
         self._sandbox.meter = Meter()
         self._at, self._warnings = at, []

@@ -119,8 +119,6 @@ def _branch(
     if len(together) > 1 and all(rest is not None for rest in rests):
         either = any_of(list(dict.fromkeys(r for r in rests if r is not None)))
         held += [either] if either is not None else []
-    elif len(together) == 1 and rests[0] is not None:
-        raise AssertionError("the only atom shares all of its conditions with itself")
     measures = tuple(
         Measure(
             columns[atom],

@@ -507,7 +507,7 @@ def test_a_fault_in_a_file_is_at_its_line() -> None:
 
 def test_a_sql_model_refers_to_relations_by_two_part_names() -> None:
     text = "select *\nfrom {{ ref('orders') }} o, {{ source('raw', 'fees') }}\n"
-    rendered, lines, issues = TEMPLATES.render_query("models/o.sql", text)
+    rendered, lines, issues = TEMPLATES.render_file("models/o.sql", text)
     assert rendered == 'select *\nfrom "__ref"."orders" o, "__source"."raw"."fees"\n'
     assert lines == (1, 2, 3) and issues == ()
 
