@@ -18,6 +18,7 @@ import textwrap
 import types
 import typing
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from datetime import date
 from pathlib import Path
 from typing import Any, Final, Literal, get_args, get_origin
 
@@ -25,6 +26,18 @@ import click
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 from sqlglot import exp
+
+from kpilayer.model import (
+    config,
+    metric,
+    metric_parts,
+    names,
+    periods,
+    semantic_model,
+    source,
+    time_spine,
+    usage,
+)
 
 DOCS: Final = Path(__file__).parent
 _PART = re.compile(r"(<!-- generated: ([\w-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
@@ -39,6 +52,18 @@ def pages() -> list[Path]:
 def refreshed(text: str) -> str:
     """A page with its generated parts as the code has them now."""
     return _PART.sub(lambda m: f"{m[1]}\n{PARTS[m[2]]().strip()}\n\n{m[3]}", text)
+
+
+def fresh() -> Iterator[tuple[Path, str]]:
+    """Every generated file as it has to be: pages, and the JSON Schemas in `schema/`."""
+    from kpilayer.cli.schema import as_text
+    from kpilayer.schema import FILES, schema_of
+
+    for page in pages():
+        yield page, refreshed(page.read_text(encoding="utf-8"))
+    for kind in FILES:
+        if kind != "kpilayer":  # all the others in one
+            yield DOCS / "schema" / f"{kind}.json", as_text(schema_of(kind))
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
@@ -84,7 +109,8 @@ def _kind(annotation: Any) -> str:
         return "mapping"
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return f"[{_TITLES[annotation.__name__]}](#{_anchor(_TITLES[annotation.__name__])})"
-    return {str: "text", bool: "true or false", int: "whole number", float: "number"}[annotation]
+    plain = {str: "text", bool: "true or false", int: "whole number", float: "number"}
+    return {**plain, date: "date", Any: "anything"}[annotation]
 
 
 def _plural(kind: str) -> str:
@@ -94,15 +120,16 @@ def _plural(kind: str) -> str:
 
 def _named(annotation: Any) -> str | None:
     """The kinds of text that have a name of their own in ``model.names``."""
-    from kpilayer.model import metric, names, semantic_model
-
     known = [
         (semantic_model.Grain, "[grain](dialects.md#grains-and-date-parts)"),
         (names.Name, "name"),
         (names.Reference, "name of another definition"),
         (names.Sql, "SQL expression"),
         (names.Conditions, "SQL condition, or a list of them"),
-        (metric.Input, "name, or [input](#inputs)"),
+        (metric_parts.Input, "name, or [input](#inputs)"),
+        (metric_parts.GroupBys, "group-by name, or a list of them"),
+        (periods.Length, "length of time"),
+        (periods.StandardLength, "length of time"),
     ]
     return next((text for kind, text in known if annotation == kind), None)
 
@@ -141,8 +168,37 @@ _TITLES: Final = {
     "SimpleMetric": "Simple metrics",
     "RatioMetric": "Ratio metrics",
     "DerivedMetric": "Derived metrics",
+    "SqlMetric": "SQL metrics",
+    "CumulativeMetric": "Cumulative metrics",
+    "ConversionMetric": "Conversion metrics",
+    "ConstantProperty": "Constant properties",
+    "NestedMetric": "Nested metrics",
+    "ShareMetric": "Share metrics",
+    "FunnelMetric": "Funnel metrics",
     "InputMetric": "Inputs",
+    "NonAdditiveDimension": "Non-additive dimension",
+    "Former": "Previous versions",
+    "Certificate": "Certificates",
+    "Contracts": "Contracts",
+    "Reconciliation": "Reconciliation",
+    "MetricTest": "Metric tests",
     "Config": "Config",
+    "ValidityParams": "Validity",
+    "Active": "Active",
+    "RowAccess": "Row access",
+    "TimeSpine": "Time spines",
+    "SpineColumns": "Columns of a spine",
+    "CustomGranularity": "Custom granularities",
+    "SavedQuery": "Saved queries",
+    "QueryParams": "Question of a saved query",
+    "Export": "Exports",
+    "ExportConfig": "Config of an export",
+    "Exposure": "Exposures",
+    "Group": "Groups",
+    "Owner": "Owners",
+    "Source": "Sources",
+    "SourceTable": "Tables of a source",
+    "SourceConfig": "Config of a source",
 }
 
 
@@ -157,29 +213,42 @@ def _keys(kind: type[BaseModel], leave_out: Iterable[str] = ()) -> str:
 
 
 def _definition(name: str) -> str:
-    from kpilayer.model import config, metric, names, semantic_model
+    kind = _kind_of(name)
+    base = metric_parts.MetricBase
+    own = set(base.model_fields) - {"type"} if issubclass(kind, base) else set()
+    return f"{inspect.getdoc(kind)}\n\n{_keys(kind, own | _HIDDEN.get(name, set()))}"
 
-    for home in (config, metric, names, semantic_model):
-        if name in vars(home):
-            kind = vars(home)[name]
-            break
-    common = set(metric._Metric.model_fields)
-    is_metric = issubclass(kind, metric._Metric) and kind is not metric._Metric
-    return f"{inspect.getdoc(kind)}\n\n{_keys(kind, common - {'type'} if is_metric else ())}"
+
+#: Keys that a type has for itself.
+_HIDDEN: Final = {"TimeSpine": {"columns", "granularity"}, "SqlMetric": {"type"}}
+
+
+def _kind_of(name: str) -> type[BaseModel]:
+    """The type of a name, in whichever file of ``model`` it stands."""
+    homes = (config, names, metric_parts, metric, semantic_model, time_spine, usage, source)
+    return next(vars(home)[name] for home in homes if name in vars(home))
 
 
 def _metric_keys() -> str:
-    from kpilayer.model import metric
-
-    return _keys(metric._Metric)
+    return _keys(metric_parts.MetricBase)
 
 
 def _not_yet() -> str:
-    from kpilayer.load.known import METRIC_TYPES_NOT_YET, NOT_YET
+    from kpilayer.load.known import NOT_YET
+    from kpilayer.not_yet import RULES
 
     rows = [(_PLACES[place], words(sorted(keys))) for place, keys in NOT_YET.items() if keys]
-    rows.append(("`type:` of a metric", words(sorted(METRIC_TYPES_NOT_YET))))
-    return table(("place", "refused with `not-supported-yet`"), rows)
+    kinds = "; ".join(RULES.values())
+    keys = table(("place", "refused when the project is read"), rows)
+    return f"{keys}\n\nRefused when a question needs them: {kinds}; {_MODEL_LATER}."
+
+
+#: What models can say that questions cannot use yet (``kpilayer.not_yet``).
+_MODEL_LATER: Final = (
+    "approximate percentiles; `Metric(..)` in filters; `active`, `row_access`, `validity_params`, "
+    "`is_partition` in both models of a join, composite keys (`columns` of an entity) and "
+    "`timezone` of a dimension"
+)
 
 
 def _ignored() -> str:
@@ -206,7 +275,7 @@ _PLACES: Final = {
 
 def _aggregations() -> str:
     """Each aggregation with its SQL on the engines that are tested."""
-    from kpilayer.model.metric import Aggregation
+    from kpilayer.model.metric_parts import Aggregation
     from kpilayer.sql.dialects import AGGREGATES, capabilities, percentile
 
     rows = []
@@ -416,9 +485,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--check", action="store_true", help="report, and change nothing")
     only_check = parser.parse_args(arguments).check
     stale = 0
-    for page in pages():
-        old = page.read_text(encoding="utf-8")
-        new = refreshed(old)
+    for page, new in fresh():
+        old = page.read_text(encoding="utf-8") if page.exists() else ""
         if new != old:
             stale += 1
             sys.stdout.write(f"{page.relative_to(DOCS.parent)}\n")

@@ -7,6 +7,7 @@ case, with the grain added.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Final
 
@@ -44,6 +45,37 @@ class Address:
         if self.part is not None:
             return f"{self.base}__{_EXTRACT}{self.part}"
         return f"{self.base}__{grain}" if grain else self.base
+
+
+_FILTER_METRIC: Final = re.compile(
+    r"metric\((?P<name>\w+) by (?P<per>[\w, ]+?)(?P<range> in range)?\)"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class FilterMetric:
+    """A metric in a filter, `{{ Metric('orders', ['customer']) }}`: its value per entity."""
+
+    name: str
+    per: tuple[str, ...]
+    within_query_time: bool = False
+
+
+def filter_metric_text(name: str, per: tuple[str, ...], within_query_time: bool = False) -> str:
+    """A metric in a filter as one name, which no dimension can have.
+
+    >>> filter_metric_text("orders", ("customer",))
+    'metric(orders by customer)'
+    """
+    return f"metric({name} by {', '.join(per)}{' in range' if within_query_time else ''})"
+
+
+def filter_metric(text: str) -> FilterMetric | None:
+    """The metric that a name in a filter stands for, if it does."""
+    found = _FILTER_METRIC.fullmatch(text)
+    if found is None:
+        return None
+    return FilterMetric(found["name"], tuple(found["per"].split(", ")), bool(found["range"]))
 
 
 def parse(text: str) -> Address:

@@ -27,10 +27,15 @@ from kpilayer.formula import atoms, formula
 from kpilayer.identity import Identity
 from kpilayer.join_graph import Reached
 from kpilayer.plan.query import Query
+from kpilayer.selection.state import (
+    FOLDER,
+    MANIFEST,
+    SCHEMA,
+    definition_digest,
+    model_fingerprint,
+)
 from kpilayer.sql.compiled import Compiled, compile_query
 
-FOLDER: Final = Path("target") / "kpilayer"
-MANIFEST: Final = "manifest.json"
 _TRIES: Final = 100
 
 
@@ -47,6 +52,8 @@ def compile_all(
 ) -> tuple[CompiledFile, ...]:
     """SQL of every metric, by `metric_time` where it has one, in every dialect; the manifest last.
 
+    A metric that this version cannot compute has no SQL; the manifest says why.
+
     Raises:
         QueryError: every metric that a dialect cannot express, at once.
     """
@@ -56,19 +63,30 @@ def compile_all(
     for metric in sorted(identity.catalog.metrics):
         query = Query((metric,), (METRIC_TIME,) if _has_time(identity, metric) else ())
         texts: dict[str, Compiled] = {}
+        later: list[str] = []
         for dialect in dialects:
             try:
                 texts[dialect] = compile_query(
                     query, identity, dialect, schema, unverified=unverified
                 )
             except QueryError as error:
-                issues += error.issues
+                later += [i.message for i in error.issues if i.code == "not-supported-yet"]
+                issues += [i for i in error.issues if i.code != "not-supported-yet"]
         made = [CompiledFile(f"{d}/{metric}.sql", c.sql + "\n") for d, c in texts.items()]
         files += made
         entries[metric] = _entry(identity, metric, texts, made)
+        if later:
+            entries[metric]["not_supported_yet"] = list(dict.fromkeys(later))
     if issues:
         raise QueryError(issues)
-    manifest = {"schema": "kpilayer/manifest@1", "project": name, "metrics": entries}
+    models = {
+        model: {
+            "definition": definition_digest(definition),
+            "fingerprint": model_fingerprint(identity, model),
+        }
+        for model, definition in sorted(identity.catalog.models.items())
+    }
+    manifest = {"schema": SCHEMA, "project": name, "metrics": entries, "models": models}
     text = json.dumps(manifest, indent=2, ensure_ascii=False) + "\n"
     return (*files, CompiledFile(MANIFEST, text))
 
@@ -93,6 +111,7 @@ def _entry(
         "group": info.group,
         "tags": list(info.tags),
         "fingerprint": info.fingerprint,
+        "definition": definition_digest(identity.catalog.metrics[metric]),
         "source": place(info.location),
         "inputs": list(info.inputs),
         "columns": list(next(iter(texts.values())).columns) if texts else [],

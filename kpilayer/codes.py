@@ -123,10 +123,25 @@ CODES: Final[dict[str, Code]] = {
         "An expression over metrics reads its inputs' names or aliases, and nothing else.",
         "Add the metric to `input_metrics`, or use the name or alias of one that is there.",
     ),
+    "unknown-measure": Code(
+        "A metric of dbt's legacy spec stands on a measure that no semantic model has.",
+        "The number has no definition.",
+        "Correct the name, or add the measure to the `measures` of a semantic model.",
+    ),
     "cycle": Code(
         "Definitions refer to each other in a circle.",
         "No order of computing them exists.",
         "Break the circle at one of the places named.",
+    ),
+    "unknown-ref": Code(
+        "A semantic model stands on a dbt model that dbt's manifest does not have.",
+        "It is not known where its rows are.",
+        "Correct the name, or run `dbt parse` where the dbt model is newer than the manifest.",
+    ),
+    "unknown-doc": Code(
+        "`doc('..')` names a `{% docs %}` block that no Markdown file of the project has.",
+        "The description lacks its text; numbers are not touched.",
+        "Add the block to a `.md` file of the model folders, or correct the name.",
     ),
     # --------------------------------------------------------------------------------- SQL snippets
     "bad-sql": Code(
@@ -284,6 +299,16 @@ CODES: Final[dict[str, Code]] = {
         "`--vars` is not a YAML mapping.",
         "Its values could not be told apart.",
         "Write `--vars 'currency: USD'` or `--vars '{currency: USD, tax: 0.2}'`.",
+    ),
+    "bad-manifest": Code(
+        "A JSON file that dbt wrote cannot be used.",
+        "It says where dbt builds its models, and in which dialect definitions are written.",
+        "Run `dbt parse` (for catalog.json `dbt docs generate`) with dbt 1.5 or later.",
+    ),
+    "no-manifest": Code(
+        "A dbt project has no manifest.json that says where dbt builds its models.",
+        "Schemas, aliases and the SQL dialect are decided by dbt's configuration and macros.",
+        "Run `dbt parse`; it needs no connection. Or name the file: `dbt_manifest:`.",
     ),
     "folder-not-empty": Code(
         "A command would write over files that are already there.",

@@ -43,6 +43,9 @@ def resolve_name(
     A time dimension without a grain has its own one; `metric_time` has ``metric_time_grain``
     where that is given.
     """
+    if (metric := address.filter_metric(name)) is not None:
+        message = f"the metric `{metric.name}` in a filter cannot be computed by this version"
+        return Unreached("not-supported-yet", message)
     asked = address.parse(name)
     if asked.is_metric_time:
         reached = time_column(graph, model, time)

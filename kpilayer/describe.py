@@ -14,8 +14,20 @@ from kpilayer.formula import atoms, formula
 from kpilayer.grain import coarsest
 from kpilayer.identity import Identity
 from kpilayer.lineage import lineage
-from kpilayer.model.metric import DerivedMetric, Metric, SimpleMetric
+from kpilayer.model.metric import (
+    ConversionMetric,
+    CumulativeMetric,
+    DerivedMetric,
+    FunnelMetric,
+    Metric,
+    NestedMetric,
+    RatioMetric,
+    ShareMetric,
+    SimpleMetric,
+    SqlMetric,
+)
 from kpilayer.model.semantic_model import Dimension, Entity, Model
+from kpilayer.references import metrics_read
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +101,7 @@ def metric_info(identity: Identity, metric: Metric) -> MetricInfo:
         metric.hidden,
         identity.metric(metric.name),
         place,
-        tuple(dict.fromkeys(i.name for i in metric.inputs)),
+        metrics_read(identity.catalog.definitions, metric),
     )
 
 
@@ -99,7 +111,7 @@ def model_info(identity: Identity, model: Model) -> ModelInfo:
     over = [
         m.name
         for m in catalog.metrics.values()
-        if isinstance(m, SimpleMetric) and m.model == model.name
+        if isinstance(m, SimpleMetric | SqlMetric) and m.model == model.name
     ]
     return ModelInfo(
         model.name,
@@ -245,16 +257,33 @@ def _metric_card(identity: Identity, metric: Metric) -> dict[str, Any]:
 
 
 def _formula_text(metric: Metric) -> str:
+    """The formula in a line, for people."""
     match metric:
         case SimpleMetric(input_metric=used) if used is not None:
             return f"{used.name}, filtered"
         case SimpleMetric():
             return f"{metric.agg}({expr.shown(metric.value)}) of {metric.model}"
+        case SqlMetric():
+            return f"{metric.sql} of {metric.model}"
         case DerivedMetric():
             return metric.expr
-        case _:
-            numerator, denominator = metric.inputs
-            return f"{numerator.known_as} / {denominator.known_as}"
+        case RatioMetric():
+            return f"{metric.numerator.known_as} / {metric.denominator.known_as}"
+        case CumulativeMetric():
+            since = f" over {metric.window}" if metric.window else ""
+            since = f" since the {metric.grain_to_date} began" if metric.grain_to_date else since
+            return f"{metric.input_metric.name}{since or ' over all time'}"
+        case ConversionMetric():
+            within = f" within {metric.window}" if metric.window else ""
+            events = f"{metric.base_metric.name} to {metric.conversion_metric.name}"
+            return f"{metric.calculation} of {events} by {metric.entity}{within}"
+        case NestedMetric():
+            return f"{metric.agg}({metric.input_metric.name}) per {', '.join(metric.per)}"
+        case ShareMetric():
+            whole = f"its total per {', '.join(metric.within)}" if metric.within else "its total"
+            return f"{metric.input_metric.name} / {whole}"
+        case FunnelMetric():
+            return " → ".join(step.name for step in metric.steps)
 
 
 def _model_card(identity: Identity, model: Model) -> dict[str, Any]:

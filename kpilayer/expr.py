@@ -186,6 +186,18 @@ def _parse(text: str, dialect: str) -> Snippet:
         return Snippet(text, exp.Null(), (), (problem,))
 
 
+def syntax_problems(text: str, dialect: str) -> tuple[Problem, ...]:
+    """What is wrong with a text as SQL at all: it is one expression or query, whatever is in it."""
+    return _parse_one(text, dialect)[1]
+
+
+def parse_aggregates(text: str, dialect: str) -> exp.Expr:
+    """An aggregate expression that ``syntax_problems`` found sound; the tree is the caller's."""
+    tree, _ = _parse_one(text, dialect)
+    assert tree is not None, "an expression without problems has a tree"
+    return _without_comments(tree)
+
+
 def _parse_one(text: str, dialect: str) -> tuple[exp.Expr | None, tuple[Problem, ...]]:
     try:
         trees = Dialect.get_or_raise(dialect).parse(text)

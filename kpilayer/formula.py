@@ -5,10 +5,23 @@ Both the plan and the fingerprint start here, so a number and its identity canno
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+from typing import Final
 
 from kpilayer.catalog import Catalog
-from kpilayer.model.metric import DerivedMetric, RatioMetric, SimpleMetric
+from kpilayer.model.metric import (
+    ConversionMetric,
+    CumulativeMetric,
+    DerivedMetric,
+    FunnelMetric,
+    NestedMetric,
+    RatioMetric,
+    ShareMetric,
+    SimpleMetric,
+    SqlMetric,
+)
+from kpilayer.model.metric_parts import InputMetric
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +51,23 @@ class Compute:
     inputs: tuple[tuple[str, Formula], ...]
 
 
-Formula = Atom | Compute
+@dataclass(frozen=True, slots=True)
+class Shaped:
+    """Inputs under a rule about time, groups or missing rows, such as ``cumulative``.
+
+    ``settings`` are the rule's own, as text; ``names`` are those of dimensions and entities, each
+    of the input with the role that stands before it (``""``: of all of them).
+    """
+
+    rule: str
+    settings: tuple[tuple[str, str], ...]
+    names: tuple[tuple[str, str, str], ...]  # what for, role, name
+    inputs: tuple[tuple[str, Formula], ...]
+
+
+Formula = Atom | Compute | Shaped
+#: What a simple metric can have around its aggregation, from the inside out.
+_LAYERS: Final = ("active", "semi_additive", "spined", "filled")
 
 
 def formula(
@@ -52,38 +81,122 @@ def formula(
     metric = catalog.metrics[name]
     held = tuple(dict.fromkeys((*metric.filter, *conditions)))
     label = label or name
+
+    def read(used: InputMetric, *, outer: tuple[str, ...] = held, alias: bool = True) -> Formula:
+        own = tuple(dict.fromkeys((*used.filter, *outer)))
+        inner = formula(catalog, used.name, own, used.alias if alias else label)
+        return _moved(used, inner)
+
     match metric:
         case SimpleMetric(input_metric=used) if used is not None:
-            inner = formula(catalog, used.name, tuple(dict.fromkeys((*used.filter, *held))), label)
-            return _retimed(inner, metric.agg_time_dimension)
+            inner = _retimed(read(used, alias=False), metric.agg_time_dimension)
+            return _layered(inner, dict(_own_layers(metric)))
         case SimpleMetric():
             assert metric.model is not None and metric.agg is not None, "checked when decoded"
-            return Atom(
+            approximate = (metric.percentile_type or "").startswith("approx_")
+            atom = Atom(
                 metric.model,
-                metric.agg,
+                "approx_percentile" if approximate else metric.agg,
                 metric.value,
-                metric.percentile,
-                metric.percentile_type == "discrete",
+                metric.percentile or (0.5 if approximate else None),
+                (metric.percentile_type or "").endswith("discrete"),
                 catalog.time_dimension(metric),
                 held,
                 name,
                 label,
             )
+            return _layered(atom, dict(_own_layers(metric)))
+        case SqlMetric():
+            time = catalog.time_dimension(metric)
+            rows = Atom(metric.model, "count", "1", None, False, time, held, name, label)
+            return Shaped("sql", (("sql", metric.sql),), (), (("rows", rows),))
         case RatioMetric():
-            inputs = tuple(
-                (role, formula(catalog, i.name, (*i.filter, *held), i.alias or None))
-                for role, i in (
-                    ("numerator", metric.numerator),
-                    ("denominator", metric.denominator),
-                )
-            )
+            sides = ("numerator", metric.numerator), ("denominator", metric.denominator)
+            inputs = tuple((role, read(i)) for role, i in sides)
             return Compute("numerator / denominator", inputs)
         case DerivedMetric():
-            used_inputs = tuple(
-                (i.known_as, formula(catalog, i.name, (*i.filter, *held), i.alias or None))
-                for i in metric.input_metrics
-            )
-            return Compute(metric.expr, used_inputs)
+            return Compute(metric.expr, tuple((i.known_as, read(i)) for i in metric.input_metrics))
+        case CumulativeMetric():
+            settings = _settings(metric, ("window", "grain_to_date", "rows"))
+            settings += (("period_agg", metric.period_agg or "first"),)
+            return Shaped("cumulative", settings, (), (("input", read(metric.input_metric)),))
+        case ConversionMetric():
+            return _conversion(metric, read)
+        case NestedMetric():
+            settings = _settings(metric, ("agg", "percentile", "percentile_type"))
+            names = tuple(("per", "", n) for n in metric.per)
+            return Shaped("nested", settings, names, (("input", read(metric.input_metric)),))
+        case ShareMetric():
+            part = read(metric.input_metric)
+            whole = Shaped("regrouped", (("group_by", " ".join(metric.within)),), (), (("", part),))
+            return Compute("part / whole", (("part", part), ("whole", whole)))
+        case FunnelMetric():
+            settings = _settings(metric, ("window", "calculation"))
+            first, *later = metric.steps
+            steps = (read(first), *(read(step, outer=()) for step in later))
+            numbered = tuple((str(number), step) for number, step in enumerate(steps, 1))
+            return Shaped("funnel", settings, (("entity", "", metric.entity),), numbered)
+
+
+def _conversion(metric: ConversionMetric, read: Callable[..., Formula]) -> Shaped:
+    """Filters of the metric and of a query are on the base events, as in dbt (reference A.11)."""
+    settings = _settings(metric, ("calculation", "window", "after", "base_event", "window_end"))
+    if metric.unit == "calendar_day":
+        settings += (("unit", "calendar_day"),)
+    same = metric.constant_properties
+    names = (
+        ("entity", "", metric.entity),
+        *(("constant", "base", c.base_property) for c in same),
+        *(("constant", "conversion", c.conversion_property) for c in same),
+    )
+    base, conversion = read(metric.base_metric), read(metric.conversion_metric, outer=())
+    return Shaped("conversion", settings, names, (("base", base), ("conversion", conversion)))
+
+
+def _settings(metric: object, keys: tuple[str, ...]) -> tuple[tuple[str, str], ...]:
+    values = ((key, getattr(metric, key)) for key in keys)
+    return tuple((key, str(value)) for key, value in values if value is not None)
+
+
+def _moved(used: InputMetric, inner: Formula) -> Formula:
+    """An input as it is used: earlier in time, or by fewer of the query's group-bys."""
+    if used.offset_window is not None:
+        inner = Shaped("offset", (("window", used.offset_window),), (), (("", inner),))
+    if used.offset_to_grain is not None:
+        inner = Shaped("offset", (("to_grain", used.offset_to_grain),), (), (("", inner),))
+    if used.group_by is not None:
+        groups = " ".join(g.lower() for g in used.group_by)
+        inner = Shaped("regrouped", (("group_by", groups),), (), (("", inner),))
+    return inner
+
+
+def _own_layers(metric: SimpleMetric) -> Iterator[tuple[str, Shaped]]:
+    """What a simple metric has around its aggregation; without inputs."""
+    if metric.as_of is not None:
+        yield "active", Shaped("active", (("as_of", metric.as_of),), (), ())
+    balance = metric.non_additive_dimension
+    if balance is not None:
+        names = (("over", "", balance.name), *(("per", "", n) for n in balance.group_by))
+        settings = (("window_agg", balance.window_agg),)
+        yield "semi_additive", Shaped("semi_additive", settings, names, ())
+    if metric.join_to_timespine:
+        mode = "grid" if metric.join_to_timespine == "grid" else "dates"
+        yield "spined", Shaped("spined", (("mode", mode),), (), ())
+    if metric.fill_nulls_with is not None:
+        yield "filled", Shaped("filled", (("value", str(metric.fill_nulls_with)),), (), ())
+
+
+def _layered(inner: Formula, layers: dict[str, Shaped]) -> Formula:
+    """The layers around a formula; one that it already has is replaced."""
+    known: dict[str, Shaped] = {}
+    while isinstance(inner, Shaped) and inner.rule in _LAYERS:
+        known[inner.rule] = inner
+        inner = inner.inputs[0][1]
+    known |= layers
+    for rule in _LAYERS:
+        if rule in known:
+            inner = replace(known[rule], inputs=(("", inner),))
+    return inner
 
 
 def _retimed(inner: Formula, time: str | None) -> Formula:
@@ -91,18 +204,8 @@ def _retimed(inner: Formula, time: str | None) -> Formula:
     if time is None:
         return inner
     if isinstance(inner, Atom):
-        return Atom(
-            inner.model,
-            inner.agg,
-            inner.value,
-            inner.percentile,
-            inner.discrete,
-            time,
-            inner.conditions,
-            inner.metric,
-            inner.label,
-        )
-    return Compute(inner.text, tuple((n, _retimed(f, time)) for n, f in inner.inputs))
+        return replace(inner, time=time)
+    return replace(inner, inputs=tuple((n, _retimed(f, time)) for n, f in inner.inputs))
 
 
 def atoms(tree: Formula) -> tuple[Atom, ...]:
@@ -110,3 +213,23 @@ def atoms(tree: Formula) -> tuple[Atom, ...]:
     if isinstance(tree, Atom):
         return (tree,)
     return tuple(dict.fromkeys(a for _, inner in tree.inputs for a in atoms(inner)))
+
+
+def rules(tree: Formula) -> tuple[str, ...]:
+    """The rules of a formula, each once."""
+    if isinstance(tree, Atom):
+        return ()
+    own = (tree.rule,) if isinstance(tree, Shaped) else ()
+    return tuple(dict.fromkeys((*own, *(r for _, inner in tree.inputs for r in rules(inner)))))
+
+
+def names(tree: Formula) -> Iterator[tuple[tuple[str, str | None], str]]:
+    """The dimensions and entities that a formula's rules name, each for a model and its time."""
+    if isinstance(tree, Atom):
+        return
+    for _, role, name in tree.names if isinstance(tree, Shaped) else ():
+        below = (a for r, inner in tree.inputs if role in ("", r) for a in atoms(inner))
+        for home in dict.fromkeys((a.model, a.time) for a in below):
+            yield home, name
+    for _, inner in tree.inputs:
+        yield from names(inner)

@@ -16,12 +16,14 @@ from typing import Any, Final
 from sqlglot import exp
 
 from kpilayer import expr
+from kpilayer.address import filter_metric
 from kpilayer.canonical import canonical
-from kpilayer.catalog import REF, Catalog, Relation
-from kpilayer.columns import resolver, time_column
-from kpilayer.formula import Atom, Compute, Formula, formula
-from kpilayer.join_graph import JoinGraph, Reached, Step
+from kpilayer.catalog import REF, SOURCE_META, Catalog
+from kpilayer.columns import TimedColumn, resolve_name, time_column
+from kpilayer.formula import Atom, Compute, Formula, Shaped, atoms, formula
+from kpilayer.join_graph import JoinGraph, Reached, Step, Unreached
 from kpilayer.model.semantic_model import Dimension
+from kpilayer.relation import Relation
 
 PREFIX: Final = "f1:"
 #: The relation of a model without one stands in the target's schema, whatever its name.
@@ -91,16 +93,50 @@ class Identity:
         return canonical(self.catalog.snippet(text).tree, self.catalog.dialect)
 
     def _formula(self, tree: Formula) -> dict[str, Any]:
-        if isinstance(tree, Atom):
-            return self._atom(tree)
-        return self._compute(tree)
+        match tree:
+            case Atom():
+                return self._atom(tree)
+            case Shaped():
+                return self._shaped(tree)
+            case Compute():
+                return self._compute(tree)
+
+    def _shaped(self, tree: Shaped) -> dict[str, Any]:
+        """A rule with its settings; the names in it as what they mean for the inputs' rows."""
+        names = []
+        for purpose, role, name in tree.names:
+            below = [a for r, inner in tree.inputs if role in ("", r) for a in atoms(inner)]
+            homes = dict.fromkeys((a.model, a.time) for a in below)
+            found = [self._name_form(home, name) for home in homes]
+            names.append([purpose, role, *dict.fromkeys(found)])
+        inputs = {role: self._formula(inner) for role, inner in tree.inputs}
+        settings = dict(tree.settings)
+        if tree.rule == "sql":
+            settings["sql"] = canonical(
+                expr.parse_aggregates(settings["sql"], self.catalog.dialect), self.catalog.dialect
+            )
+        return {"rule": tree.rule, **settings, "names": names, "inputs": inputs}
+
+    def _name_form(self, home: tuple[str, str | None], name: str) -> str:
+        wanted = filter_metric(name)
+        if wanted is not None:
+            per = [self._name_form(home, n) for n in wanted.per]
+            return _digest([self.metric_form(wanted.name), per, wanted.within_query_time])
+        model = self.catalog.models[home[0]]
+        own = model.dimension(name)
+        found: TimedColumn | Reached | Unreached
+        if own is not None:  # a model's own dimension may be named without its entity here
+            return _digest(self.column_form(Reached((), model.name, own, ())))
+        found = resolve_name(self.graph, *home, name)
+        if not isinstance(found, TimedColumn):
+            return name  # a conformed name, or one that a check reports
+        form = {"column": self.column_form(found.reached), "grain": found.grain, "part": found.part}
+        return _digest(form)
 
     def _atom(self, atom: Atom) -> dict[str, Any]:
-        agg, value, percentile = atom.agg, self._sql(atom.value), atom.percentile
-        if agg == "median":
-            agg, percentile = "percentile", 0.5
-        if agg == "count" and isinstance(self.catalog.snippet(atom.value).tree, exp.Literal):
-            value = "*"  # every row counts, whatever the literal
+        agg, tree = _plain_aggregation(atom.agg, self.catalog.snippet(atom.value).tree)
+        percentile = 0.5 if atom.agg == "median" else atom.percentile
+        value = "*" if tree is None else canonical(tree, self.catalog.dialect)
         form: dict[str, Any] = {"agg": agg, "value": value, "of": self._relation_of(atom.model)}
         if percentile is not None:
             form["percentile"] = repr(percentile)
@@ -115,13 +151,9 @@ class Identity:
         return form
 
     def _conditions(self, atom: Atom, text: str) -> list[str]:
-        resolve = resolver(self.graph, atom.model, atom.time)
-
         def digest(name: str) -> exp.Expr:
-            found = resolve(name)
-            column = self.column_form(found.reached)
-            form = {"column": column, "grain": found.grain, "part": found.part}
-            return exp.column(exp.to_identifier(_digest(form), quoted=False))
+            form = self._name_form((atom.model, atom.time), name)
+            return exp.column(exp.to_identifier(form, quoted=False))
 
         bound = expr.replace_names(self.catalog.snippet(text).tree, digest)
         return [canonical(c, self.catalog.dialect) for c in expr.conjuncts(bound)]
@@ -143,6 +175,8 @@ class Identity:
             case "file":
                 return f"file {relation.path}"
             case "table":
+                if relation.ref:  # dbt builds it where the environment says
+                    return f"table {TARGET_SCHEMA}.{Relation('table', (relation.ref,)).key}"
                 schema = TARGET_SCHEMA if len(relation.parts) == 1 else ""
                 return "table " + ".".join(p for p in (schema, relation.key) if p)
         key = ("query", relation.query)
@@ -158,7 +192,41 @@ class Identity:
                 relation = self._relation(reads[table.name.lower()])
                 table.set("db", None)
                 table.set("this", exp.to_identifier(relation, quoted=True))
+            elif SOURCE_META in table.meta:
+                table.set("catalog", None)
+                table.set("db", None)
+                table.set(
+                    "this", exp.to_identifier(f"source {table.meta[SOURCE_META]}", quoted=True)
+                )
         return str(tree.sql(self.catalog.dialect, comments=False))
+
+
+def _plain_aggregation(agg: str, value: exp.Expr) -> tuple[str, exp.Expr | None]:
+    """One form for the ways in which a count is written; None is every row.
+
+    dbt's artefacts hold counts and sums of booleans as sums of CASE (reference A.5); they mean the
+    same, NULL over no rows included.
+    """
+    if agg == "median":
+        return "percentile", value
+    if agg == "sum" and isinstance(value.unnest(), exp.Case):
+        case = value.unnest()
+        branches = case.args["ifs"]
+        ones = len(branches) == 1 and branches[0].args["true"] == exp.Literal.number(1)
+        zeros = case.args.get("default") == exp.Literal.number(0)
+        if ones and zeros and case.this is None:
+            agg, value = "sum_boolean", branches[0].this
+    if agg == "sum_boolean":
+        held = value.unnest()
+        if isinstance(held, exp.Not) and isinstance(held.this.unnest(), exp.Is):
+            test = held.this.unnest()
+            if isinstance(test.expression, exp.Null):
+                agg, value = "count", test.this
+    if agg == "sum" and value.unnest() == exp.Literal.number(1):
+        agg = "count"
+    if agg == "count" and isinstance(value.unnest(), exp.Literal):
+        return agg, None  # every row counts, whatever the literal
+    return agg, value
 
 
 def fingerprint(form: object) -> str:

@@ -65,12 +65,12 @@ class JoinGraph:
     _names: dict[str, dict[str, tuple[Reached, ...]]] = field(default_factory=dict, compare=False)
 
     def homes(self, entity: str) -> tuple[tuple[Model, Entity], ...]:
-        """The models in which an entity is unique: one row per value."""
+        """The models in which an entity is unique: one row per value, or per value and time."""
         if not self._homes:
             found: dict[str, list[tuple[Model, Entity]]] = {}
             for model in self.catalog.models.values():
                 for key in model.entities:
-                    if key.is_unique:
+                    if key.is_unique or key.type == "natural":
                         found.setdefault(key.name, []).append((model, key))
             self._homes.update({name: tuple(homes) for name, homes in found.items()})
         return self._homes.get(entity, ())

@@ -6,11 +6,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
+from kpilayer.address import filter_metric
 from kpilayer.columns import TimedColumn, resolve_name, time_column
-from kpilayer.formula import Atom, atoms, formula
+from kpilayer.formula import Atom, atoms, formula, names
 from kpilayer.join_graph import JoinGraph, Reached
 
-Role = Literal["value", "filter", "time", "join"]
+Role = Literal["value", "filter", "time", "join", "group"]
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -24,7 +25,9 @@ class Used:
 
 def lineage(graph: JoinGraph, metric: str) -> tuple[Used, ...]:
     """Every column below a metric, sorted; the same column once per role."""
-    found = {u for atom in atoms(formula(graph.catalog, metric)) for u in _of_atom(graph, atom)}
+    tree = formula(graph.catalog, metric)
+    found = {u for atom in atoms(tree) for u in _of_atom(graph, atom)}
+    found |= {u for home, name in names(tree) for u in _named(graph, home, name, "group")}
     return tuple(sorted(found))
 
 
@@ -36,9 +39,21 @@ def _of_atom(graph: JoinGraph, atom: Atom) -> Iterator[Used]:
             yield from _reached(graph, time, "time")
     for text in atom.conditions:
         for name in graph.catalog.snippet(text).names:
-            found = resolve_name(graph, atom.model, atom.time, name.name)
-            if isinstance(found, TimedColumn):
-                yield from _reached(graph, found.reached, "filter")
+            yield from _named(graph, (atom.model, atom.time), name.name, "filter")
+
+
+def _named(graph: JoinGraph, home: tuple[str, str | None], name: str, role: Role) -> Iterator[Used]:
+    metric = filter_metric(name)
+    if metric is not None:
+        yield from lineage(graph, metric.name)
+        for entity in metric.per:
+            yield from _named(graph, home, entity, role)
+        return
+    own = graph.catalog.models[home[0]].dimension(name)
+    found = Reached((), home[0], own, ()) if own else resolve_name(graph, *home, name)
+    reached = found.reached if isinstance(found, TimedColumn) else found
+    if isinstance(reached, Reached):
+        yield from _reached(graph, reached, role)
 
 
 def _reached(graph: JoinGraph, reached: Reached, role: Role) -> Iterator[Used]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,6 +16,7 @@ from kpilayer.errors import (
     ConfigError,
     DefinitionError,
     Issue,
+    Location,
     QueryError,
     WarehouseError,
     did_you_mean,
@@ -24,20 +25,28 @@ from kpilayer.errors import (
 from kpilayer.expr import DIALECTS, quote_of
 from kpilayer.identity import Identity
 from kpilayer.join_graph import JoinGraph
-from kpilayer.load.files import find_root, read_text
+from kpilayer.load.dbt_manifest import read_catalog
+from kpilayer.load.files import read_text, shown_from
+from kpilayer.load.layout import read_layout
 from kpilayer.load.lock_file import LOCK_FILE, read_lock, write_lock
-from kpilayer.load.project import load_definitions, read_config
+from kpilayer.load.project import load_definitions
 from kpilayer.load.question import render_group_by, render_where
 from kpilayer.load.template import TargetInfo
 from kpilayer.model.config import ProjectConfig
+from kpilayer.model.definitions import Kind
 from kpilayer.model.lock import Lock
 from kpilayer.plan.build import subqueries
 from kpilayer.plan.query import Condition, Query
+from kpilayer.selection.choose import Selection, choose
+from kpilayer.selection.dependencies import Dependencies
+from kpilayer.selection.issues import concerning
+from kpilayer.selection.state import Changes, State, state_of
+from kpilayer.selection.versions import Version
 from kpilayer.sql.compiled import Compiled, compile_query
 from kpilayer.sql.select import read_all, to_sql
 from kpilayer.warehouse.connect import connect, wrap
 from kpilayer.warehouse.connection import Connection
-from kpilayer.warehouse.lock import Described, take_lock
+from kpilayer.warehouse.lock import Described, lock_of_catalog, take_lock
 from kpilayer.warehouse.profiles import Target, find_target
 from kpilayer.warehouse.result import Result
 from kpilayer.warehouse.run import OnProgress, run_with_progress
@@ -58,6 +67,7 @@ class LockReport:
     added: tuple[str, ...]
     removed: tuple[str, ...]
     modified: tuple[str, ...]
+    missing: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +91,12 @@ class Project:
     dialect: str
     load_issues: tuple[Issue, ...]
     connection: object | None = None
+    profile_folder: Path | None = None
+    """Where paths of the profile start; the project's folder by default."""
+    dbt_target: Path = Path("target")
+    """The folder into which dbt writes what it makes."""
+    given_vars: Mapping[str, Any] = field(default_factory=dict)
+    """Values for `var()` that no file holds."""
 
     # -------------------------------------------------------------------------------------- loading
 
@@ -105,14 +121,14 @@ class Project:
             ConfigError: the project file, profile or dialect cannot be used. Problems of the
                 definitions do not raise here: ``check`` reports them all.
         """
-        root = find_root(Path(path))
-        config = read_config(root)
-        variables = {**config.vars, **(vars or {})}
+        layout = read_layout(Path(path), os.environ)
+        root, config = layout.root, layout.config
+        variables = {**layout.variables, **(vars or {})}
         chosen = (
             _wrapped_target(connection)
             if connection is not None
             else find_target(
-                project_dir=root,
+                project_dir=layout.profile_folder,
                 project_name=config.name,
                 profile=config.profile,
                 profile_flag=profile,
@@ -125,12 +141,23 @@ class Project:
         if dialect is not None and spoken not in DIALECTS:
             hint = did_you_mean(spoken, DIALECTS)
             raise ConfigError(Issue("bad-value", f"`{spoken}` is not a dialect", None, hint))
-        info = TargetInfo(chosen.name, chosen.schema or "", chosen.type)
-        definitions, issues = load_definitions(root, config, info, variables, os.environ)
+        definitions, issues = load_definitions(layout, _told(chosen), variables, os.environ)
         catalog, unresolved = resolve(definitions)
         lock, lock_issues = _read_lock(root)
         found = tuple(sorted_issues([*issues, *unresolved, *lock_issues]))
-        return cls(root, config, chosen, catalog, lock, spoken, found, connection)
+        return cls(
+            root,
+            config,
+            chosen,
+            catalog,
+            lock,
+            spoken,
+            found,
+            connection,
+            profile_folder=layout.profile_folder,
+            dbt_target=layout.dbt_target,
+            given_vars=vars or {},
+        )
 
     @property
     def name(self) -> str:
@@ -156,9 +183,49 @@ class Project:
             raise DefinitionError(errors)
         return Identity(self._graph)
 
-    def check(self) -> tuple[Issue, ...]:
-        """Everything that is wrong or doubtful with the definitions, in reading order."""
-        return self._issues
+    def check(self, selection: Selection | None = None) -> tuple[Issue, ...]:
+        """Everything that is wrong or doubtful with the definitions, in reading order.
+
+        With a ``selection``: with what it holds and what that reads, and with files as a whole.
+        """
+        if selection is None:
+            return self._issues
+        return concerning(self._issues, selection.reads, self.catalog.definitions)
+
+    def select(
+        self,
+        select: Words = None,
+        exclude: Words = None,
+        *,
+        state: str | Path | None = None,
+        kinds: Sequence[Kind] = ("metric",),
+    ) -> Selection:
+        """The metrics, models or both that a selection holds; without one, all of them.
+
+        The grammar is dbt's: `tag:board +revenue`. ``state`` is what `state:modified` compares
+        with: a folder with a project or a manifest, or `git:REF`.
+
+        Raises:
+            QueryError: the selection cannot be read, or names what is not there.
+            ConfigError: the state cannot be read.
+            DefinitionError: the definitions of the state have errors.
+        """
+        chosen = None if select is None else _words(select)
+        changes = None if state is None else Changes(self._now, self._version.before(str(state)))
+        return choose(self._dependencies, chosen, _words(exclude), kinds, changes)
+
+    @cached_property
+    def _dependencies(self) -> Dependencies:
+        return Dependencies(self._graph)
+
+    @property
+    def _version(self) -> Version:
+        return Version(self.root, self.config, _told(self.target), self.given_vars)
+
+    @property
+    def _now(self) -> State:
+        whole = all(issue.severity != "error" for issue in self._issues)
+        return state_of(self.catalog, self._identity if whole else None, self.name)
 
     @cached_property
     def metrics(self) -> tuple[describe.MetricInfo, ...]:
@@ -304,6 +371,28 @@ class Project:
             new = take_lock(connection, self._described(connection.dialect))
         finally:
             connection.close()
+        return self._lock_report(new, check)
+
+    def lock_from_dbt(self, path: str | Path | None = None, check: bool = False) -> LockReport:
+        """Like ``lock``, from dbt's catalog.json (target/catalog.json), without a connection.
+
+        Raises:
+            ConfigError: the file is not there, or describes none of the project's tables.
+        """
+        file = Path(path) if path is not None else self.dbt_target / "catalog.json"
+        described, issues = read_catalog(file, str(path or shown_from(self.root, file)))
+        if issues:
+            raise ConfigError(issues)
+        catalog = self._graph.catalog
+        wanted = [catalog.relation(name) for name in catalog.models]
+        new, missing = lock_of_catalog(described, wanted, self._schema, self.config.dialect)
+        if not new.relations:
+            message = "it describes none of the project's tables"
+            hint = "run `dbt docs generate` on the target of the manifest"
+            raise ConfigError(Issue("bad-manifest", message, Location(str(file)), hint))
+        return self._lock_report(new, check, missing)
+
+    def _lock_report(self, new: Lock, check: bool, missing: tuple[str, ...] = ()) -> LockReport:
         path = self.root / LOCK_FILE
         text = write_lock(new)
         old = (read_text(path, LOCK_FILE)[0] or "") if path.is_file() else ""
@@ -318,6 +407,7 @@ class Project:
             tuple(sorted(after.keys() - before.keys())),
             tuple(sorted(before.keys() - after.keys())),
             tuple(sorted(k for k in after.keys() & before.keys() if after[k] != before[k])),
+            missing,
         )
 
     def _described(self, dialect: str) -> dict[str, Described]:
@@ -368,7 +458,16 @@ class Project:
     def _connect(self) -> Connection:
         if self.connection is not None:
             return wrap(self.connection)
-        return connect(self.target, project_dir=self.root)
+        return connect(self.target, project_dir=self.profile_folder or self.root)
+
+
+def _told(target: Target) -> TargetInfo:
+    """What templates are told of the target: names, and nothing that connects."""
+    known = (target.settings.get(key) for key in ("database", "dbname", "project", "catalog"))
+    database = next((str(value) for value in known if value), "")
+    if not database and target.dialect == "duckdb":
+        database = Path(str(target.settings.get("path") or "memory")).stem  # as DuckDB names it
+    return TargetInfo(target.name, target.schema or "", target.type, database)
 
 
 def _wrapped_target(connection: object) -> Target:

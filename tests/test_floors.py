@@ -16,25 +16,39 @@ FLOORS: dict[str, tuple[str, ...]] = {
     "words": ("codes", "errors", "grain", "expr", "canonical", "address"),
     "definitions": ("model", "load"),
     "meaning": (
+        "relation",
+        "references",
         "catalog",
         "formula",
         "join_graph",
         "columns",
+        "not_yet",
         "conditions",
         "lineage",
         "identity",
         "check",
+        "selection",
     ),
     "compiler": ("plan", "sql"),
     "warehouse": ("warehouse",),
-    "products": ("demo",),
-    "doors": ("describe", "artefacts", "project", "cli", "__init__", "__main__"),
+    "products": ("demo", "propose"),
+    "doors": ("describe", "artefacts", "project", "schema", "cli", "__init__", "__main__"),
 }
 ORDER = [name for floor in FLOORS.values() for name in floor]
 
 #: Library to the parts of the package that may know it.
 MAY_KNOW: dict[str, set[str]] = {
-    "sqlglot": {"expr", "canonical", "catalog", "conditions", "identity", "check", "plan", "sql"},
+    "sqlglot": {
+        "expr",
+        "canonical",
+        "relation",
+        "catalog",
+        "conditions",
+        "identity",
+        "check",
+        "plan",
+        "sql",
+    },
     "pydantic": {"model", "load"},
     "pydantic_core": {"model", "load"},
     "jinja2": {"load"},

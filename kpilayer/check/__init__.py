@@ -6,8 +6,10 @@ from collections.abc import Callable, Iterator
 from typing import Final
 
 from kpilayer.check.context import Context
+from kpilayer.check.kinds import balances_have_dates, inputs_can_convert, names_of_kinds_resolve
 from kpilayer.check.names import filters_resolve, time_paths_resolve
 from kpilayer.check.types import columns_exist, relations_are_locked, types_fit
+from kpilayer.check.usage import exposures_resolve, saved_queries_resolve
 from kpilayer.errors import Issue
 
 Rule = Callable[[Context], Iterator[Issue]]
@@ -15,6 +17,11 @@ Rule = Callable[[Context], Iterator[Issue]]
 RULES: Final[tuple[Rule, ...]] = (
     filters_resolve,
     time_paths_resolve,
+    inputs_can_convert,
+    names_of_kinds_resolve,
+    balances_have_dates,
+    saved_queries_resolve,
+    exposures_resolve,
     relations_are_locked,
     columns_exist,
     types_fit,

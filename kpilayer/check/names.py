@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from kpilayer.catalog import input_places
+from kpilayer.address import FilterMetric, filter_metric
 from kpilayer.check.context import Context
 from kpilayer.columns import resolve_name, resolver, time_column
 from kpilayer.conditions import literal_problems
-from kpilayer.errors import Issue
+from kpilayer.errors import Issue, Location
 from kpilayer.formula import atoms, formula
 from kpilayer.join_graph import Unreached
 from kpilayer.model.definitions import Steps
 from kpilayer.model.metric import Metric
+from kpilayer.references import input_places
 
 
 def filters_resolve(context: Context) -> Iterator[Issue]:
@@ -54,7 +55,11 @@ def _filter(
                 meanings.setdefault(found.meaning, used)
                 continue
             sound = False
-            if _may_be_broken(context, found):
+            if may_be_broken(context, found):
+                continue
+            wanted = filter_metric(name.name)
+            if wanted is not None:
+                yield from _filter_metric(context, metric, steps, name.name, wanted, model)
                 continue
             code, message, hint = found.code, found.message, found.hint
             places = context.graph.names(model).get(name.name.lower(), ())
@@ -83,7 +88,25 @@ def _filter(
             yield Issue(problem.code, problem.message, place, problem.hint, problem.severity)
 
 
-def _may_be_broken(context: Context, why: Unreached) -> bool:
+def _filter_metric(
+    context: Context, metric: Metric, steps: Steps, text: str, wanted: FilterMetric, model: str
+) -> Iterator[Issue]:
+    """`{{ Metric('orders', ['customer']) }}`: both sides have the entities."""
+    definitions = context.catalog.definitions
+
+    def place(word: str) -> Location | None:
+        return definitions.within("metric", metric.name, steps, 0, len(word), word)
+
+    inner = atoms(formula(context.catalog, wanted.name))
+    homes = dict.fromkeys([(model, None), *((a.model, a.time) for a in inner)])
+    for name in wanted.per:
+        for home in homes:
+            found = resolve_name(context.graph, *home, name)
+            if isinstance(found, Unreached) and not may_be_broken(context, found):
+                yield Issue(found.code, found.message, place(name), found.hint)
+
+
+def may_be_broken(context: Context, why: Unreached) -> bool:
     """Whether a name may be that of a model with problems of its own, which are reported."""
     definitions = context.catalog.definitions
     lost = not definitions.all_read or any(kind == "model" for kind, _ in definitions.broken)
@@ -104,7 +127,7 @@ def time_paths_resolve(context: Context) -> Iterator[Issue]:
     for model in context.catalog.models.values():
         if model.agg_time_dimension and "__" in model.agg_time_dimension:
             found = time_column(context.graph, model.name, model.agg_time_dimension)
-            if isinstance(found, Unreached) and not _may_be_broken(context, found):
+            if isinstance(found, Unreached) and not may_be_broken(context, found):
                 place = definitions.at("model", model.name, "agg_time_dimension")
                 yield Issue(found.code, found.message, place, found.hint)
     for metric in context.catalog.metrics.values():
@@ -113,6 +136,6 @@ def time_paths_resolve(context: Context) -> Iterator[Issue]:
             continue
         for atom in atoms(formula(context.catalog, metric.name)):
             found = time_column(context.graph, atom.model, time)
-            if isinstance(found, Unreached) and not _may_be_broken(context, found):
+            if isinstance(found, Unreached) and not may_be_broken(context, found):
                 place = definitions.at("metric", metric.name, "agg_time_dimension")
                 yield Issue(found.code, found.message, place, found.hint)

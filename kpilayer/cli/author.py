@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
@@ -23,8 +23,13 @@ from kpilayer.cli.output import (
     write_rows,
 )
 from kpilayer.cli.question import split_names
+from kpilayer.cli.select import Wanted, select_flags
 from kpilayer.codes import CODES
 from kpilayer.errors import Issue, did_you_mean
+
+if TYPE_CHECKING:
+    from kpilayer.model.definitions import Kind
+    from kpilayer.project import Project
 
 # -------------------------------------------------------------------------------------------- check
 
@@ -33,25 +38,41 @@ from kpilayer.errors import Issue, did_you_mean
     "check",
     examples=(
         "kpilayer check",
+        "kpilayer check +revenue         # one metric and what it reads",
         "kpilayer check -f github        # annotations on a pull request",
         "kpilayer check -f json -o problems.json",
     ),
 )
+@select_flags()
 @output_flags("table", "json", "github")
 @pass_session
-def check(session: Session) -> int:
+def check(session: Session, wanted: Wanted) -> int:
     """Report every problem of the definitions.
 
     All files are read, and everything known about them is reported in one run, without a
     connection. Types are checked where kpilayer.lock describes the tables.
 
+    With SELECT, problems of the selected metrics and models and of what they read, and those that
+    belong to no definition.
+
     The exit code is 1 where there are errors, 0 where there are only warnings.
     """
     project = session.load()
-    issues = project.check()
-    found = {level: sum(i.severity == level for i in issues) for level in _LEVELS}
     # The catalog holds what could be read, also where the rest is wrong.
     sizes = {"metrics": len(project.catalog.metrics), "models": len(project.catalog.models)}
+    about = ""
+    if wanted.is_given:
+        selection = wanted.find(session, project, ("metric", "model"))
+        issues = project.check(selection)
+        reads = selection.reads
+        sizes = {
+            "metrics": sum(("metric", name) in reads for name in project.catalog.metrics),
+            "models": sum(("model", name) in reads for name in project.catalog.models),
+        }
+        about = ", selected or read by what is selected"
+    else:
+        issues = project.check()
+    found = {level: sum(i.severity == level for i in issues) for level in _LEVELS}
     ok = not found["error"]
     match session.format:
         case "json":
@@ -65,7 +86,7 @@ def check(session: Session) -> int:
                 texts = list(map(click.unstyle, texts))
             write(session, texts)
     counts = ", ".join(counted(n, level) for level, n in found.items() if n) or "no problems"
-    say(session, f"{_sizes(sizes)}: {counts}")
+    say(session, f"{_sizes(sizes)}{about}: {counts}")
     return 0 if ok else 1
 
 
@@ -123,6 +144,8 @@ _ALL_VALUES: Final = {
     examples=(
         "kpilayer list",
         "kpilayer list dimensions -m revenue,orders     # what both can be grouped by",
+        "kpilayer list -s 'tag:board,type:ratio' --exclude status:draft",
+        "kpilayer list -s state:modified+ --state git:main",
         "kpilayer list metrics -f json",
     ),
 )
@@ -131,28 +154,37 @@ _ALL_VALUES: Final = {
     "-m", "--metrics", multiple=True, metavar="A,B", help="What these metrics have in common."
 )
 @click.option("--all", "everything", is_flag=True, help="Hidden metrics too.")
+@select_flags(as_flag=True)
 @output_flags("table", "csv", "json", "jsonl", "markdown", piped="csv")
 @pass_session
-def list_(session: Session, kind: str, metrics: Sequence[str], everything: bool) -> None:
+def list_(
+    session: Session, kind: str, metrics: Sequence[str], everything: bool, wanted: Wanted
+) -> None:
     """List metrics, models, dimensions or entities.
 
-    With -m, dimensions and entities are those that all the given metrics can be grouped by.
+    With -m, dimensions and entities are those that all the given metrics can be grouped by. With
+    -s, metrics and models are those of the selection.
     """
     asked = [name for text in metrics for name in split_names(text)]
     if asked and kind in ("metrics", "models"):
-        raise click.UsageError(f"`-m` narrows dimensions and entities, not {kind}.")
+        raise click.UsageError(f"`-m` narrows dimensions and entities, not {kind}: use `-s`.")
+    if wanted.is_given and kind not in ("metrics", "models"):
+        raise click.UsageError(f"`-s` selects metrics and models, not {kind}: use `-m`.")
     project = session.load()
-    found: Iterable[Any]
+    found: Sequence[Any]
     match kind:
         case "metrics":
-            found = [metric for metric in project.metrics if everything or not metric.hidden]
+            found = _selected(session, project, wanted, "metric")
+            shown = [metric for metric in found if everything or not metric.hidden]
+            if found and not shown:
+                say(session, "All of these metrics are hidden: show them with `--all`.")
+            found = shown
         case "models":
-            found = project.models
+            found = _selected(session, project, wanted, "model")
         case "dimensions":
             found = project.dimensions(asked)
         case _:
             found = project.entities(asked)
-    found = list(found)
     columns = _COLUMNS[kind]
     write_rows(
         session,
@@ -161,8 +193,18 @@ def list_(session: Session, kind: str, metrics: Sequence[str], everything: bool)
         results=[_values(one, _ALL_VALUES[kind]) for one in found],
         summary={"kind": kind, "count": len(found)},
     )
-    if not found:
+    if not found and not wanted.is_given:
         say(session, f"There are no {kind}.")
+
+
+def _selected(session: Session, project: Project, wanted: Wanted, kind: Kind) -> Sequence[Any]:
+    """Metrics or models of the selection, or all of them."""
+    known = project.metrics if kind == "metric" else project.models
+    if not wanted.is_given:
+        return known
+    selection = wanted.find(session, project, (kind,))
+    names = {*selection.metrics, *selection.models}
+    return [one for one in known if one.name in names]
 
 
 def _cell(value: object) -> object:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -12,6 +14,7 @@ from kpilayer.cli.output import (
     counted,
     issue_values,
     nearby,
+    replacing,
     say,
     show_issues,
     write,
@@ -21,10 +24,12 @@ from kpilayer.cli.output import (
 )
 from kpilayer.cli.progress import Progress
 from kpilayer.cli.question import Question, query_flags
+from kpilayer.cli.select import Wanted, select_flags
+from kpilayer.errors import Issue, QueryError
 
 if TYPE_CHECKING:
-    from kpilayer.errors import Issue
     from kpilayer.project import Project
+    from kpilayer.sql.compiled import Compiled
 
 # ------------------------------------------------------------------------------------------ compile
 
@@ -35,19 +40,28 @@ if TYPE_CHECKING:
         "kpilayer compile -m revenue -g metric_time__month,account__segment",
         "kpilayer compile -m revenue --stage plan",
         "kpilayer compile -m revenue --dialect postgres -o revenue.sql",
+        "kpilayer compile tag:board -g metric_time__month -o sql   # a file each, in sql/",
         "kpilayer compile                               # every metric, to target/kpilayer/",
     ),
 )
+@select_flags()
 @query_flags
 @output_flags("sql", "json")
 @pass_session
-def compile_(session: Session, question: Question) -> None:
+def compile_(session: Session, question: Question, wanted: Wanted) -> None:
     """Print the SQL of a query, or write that of every metric.
 
-    With query flags the SQL goes to stdout. Without any, each metric is compiled into
-    target/kpilayer/, beside a manifest.json that lists them. Nothing is run.
+    With query flags the SQL goes to stdout. With SELECT, each selected metric is compiled by
+    itself, with the same flags; -o then names a folder that gets one file per metric, or a file if
+    it has a suffix. Without either, each metric is compiled into target/kpilayer/, beside a
+    manifest.json that lists them. Nothing is run.
     """
+    if wanted.is_given and question.metrics:
+        raise click.UsageError("Name metrics by SELECT, each by itself, or with `-m`, together.")
     project = session.load()
+    if wanted.is_given:
+        _print_each(session, project, wanted, question)
+        return
     if not question.is_empty:
         print_compiled(session, project, question)
         return
@@ -63,21 +77,90 @@ def compile_(session: Session, question: Question) -> None:
     say(session, f"{counted(len(files), 'file')} written, listed in {nearby(manifest)}")
 
 
+def _print_each(session: Session, project: Project, wanted: Wanted, question: Question) -> None:
+    """The selected metrics one by one: all of them, or none and why not."""
+    names = wanted.find(session, project, ("metric",)).metrics
+    with Progress(session, "Compiling"):
+        compiled, notices = _compiled_each(project, names, question)
+    stage = question.stage or "sql"
+    for each in compiled.values():
+        notices += each.notices
+    notices = list(dict.fromkeys(notices))
+    if session.format == "json":
+        results = [{"metric": name, **_values(c, stage)} for name, c in compiled.items()]
+        write_envelope(session, results, {"notices": list(map(issue_values, notices))})
+    elif session.output is not None and not session.output.suffix:
+        texts = {f"{name}.{stage}": _text(c, stage) for name, c in compiled.items()}
+        _write_each(session, session.output, texts)
+    else:
+        end = ";\n" if stage == "sql" else "\n"  # a script is statements with ends
+        write(session, (f"-- {name}\n{_text(c, stage)}{end}" for name, c in compiled.items()))
+    _say_notices(session, notices)
+
+
+def _compiled_each(
+    project: Project, names: Iterable[str], question: Question
+) -> tuple[dict[str, Compiled], list[Issue]]:
+    """Each metric compiled by itself, and what this version cannot compute.
+
+    Raises:
+        QueryError: everything that is wrong with the question, for any of the metrics; nothing of
+            what was selected can be computed.
+    """
+    found: dict[str, Compiled] = {}
+    later: list[Issue] = []
+    wrong: list[Issue] = []
+    for name in names:
+        try:
+            found[name] = project.prepare(**{**question.arguments(), "metrics": [name]})
+        except QueryError as error:
+            for issue in error.issues:
+                (later if issue.code == "not-supported-yet" else wrong).append(issue)
+    if wrong or (later and not found):
+        raise QueryError([*wrong, *later])
+    return found, [replace(issue, severity="warning") for issue in later]
+
+
+def _write_each(session: Session, folder: Path, texts: Mapping[str, str]) -> None:
+    """One file per metric; what else is in the folder stays."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise click.UsageError(f"`{folder}` is not a folder: {error.strerror}.") from error
+    for name, text in texts.items():
+        with replacing(folder / name) as file:
+            file.write(f"{text}\n".encode())
+    say(session, f"{counted(len(texts), 'file')} written to {folder}")
+
+
+def _text(compiled: Compiled, stage: str) -> str:
+    """What is printed at a stage, without the last line's end."""
+    texts = {
+        "sql": lambda: compiled.sql,
+        "plan": lambda: compiled.plan,
+        "ast": lambda: compiled.ast,
+    }
+    return texts[stage]().rstrip("\n")
+
+
+def _values(compiled: Compiled, stage: str) -> dict[str, Any]:
+    return {
+        "stage": stage,
+        "text": _text(compiled, stage),
+        "columns": column_names(compiled.columns),
+        "fingerprints": dict(compiled.fingerprints),
+    }
+
+
 def print_compiled(session: Session, project: Project, question: Question) -> None:
     """One compiled query, at the stage that was asked for, with its notices."""
     compiled = project.prepare(**question.arguments())
     stage = question.stage or "sql"
-    text = {"sql": compiled.sql, "plan": compiled.plan, "ast": compiled.ast}[stage]
     if session.format == "json":
-        result = {
-            "stage": stage,
-            "text": text,
-            "columns": column_names(compiled.columns),
-            "fingerprints": dict(compiled.fingerprints),
-        }
-        write_envelope(session, [result], {"notices": list(map(issue_values, compiled.notices))})
+        notices = list(map(issue_values, compiled.notices))
+        write_envelope(session, [_values(compiled, stage)], {"notices": notices})
     else:
-        write(session, text.rstrip("\n") + "\n")
+        write(session, _text(compiled, stage) + "\n")
     _say_notices(session, compiled.notices)
 
 

@@ -61,6 +61,7 @@ COMMANDS: Final[dict[str, Entry]] = {
     "list": Entry("Author", "author:list_", "List metrics, models, dimensions or entities."),
     "show": Entry("Author", "author:show", "Show one metric, model or dimension."),
     "explain": Entry("Author", "author:explain", "Explain the code of a problem."),
+    "schema": Entry("Author", "schema:schema", "Let an editor complete and check definitions."),
     "compile": Entry(
         "Compute", "compute:compile_", "Print the SQL of a query, or write that of every metric."
     ),

@@ -90,7 +90,7 @@ class Command(click.Command):
                 formatter.write(f"{'':{formatter.current_indent}}{example}\n")
 
 
-_SECTIONS: Final = ("Query", "Output", "Options", "Common options")
+_SECTIONS: Final = ("Selection", "Query", "Output", "Options", "Common options")
 
 
 class CommonFlag(click.Option):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 import shlex
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,7 +14,7 @@ import click
 
 from kpilayer.cli.compute import column_names
 from kpilayer.cli.formats import as_table
-from kpilayer.cli.options import Session, command, pass_session
+from kpilayer.cli.options import Command, Session, command, common_flags, pass_session
 from kpilayer.cli.output import counted, data_in_colour, data_width, say, show_issues, write
 from kpilayer.cli.progress import Progress
 from kpilayer.cli.question import Question, query_flags
@@ -26,17 +27,111 @@ if TYPE_CHECKING:
 # --------------------------------------------------------------------------------------------- init
 
 
-@command("init", examples=("kpilayer init", "kpilayer init shop && kpilayer -C shop check"))
-@click.argument("folder", metavar="[DIR]", default=".", type=click.Path(path_type=Path))
+class _Init(Command):
+    """As click has it, except that `--from` takes all that follows it, up to the next flag."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """`--from a b` is `--from a --from b`: a shell makes many files of one glob."""
+        spread: list[str] = []
+        taking = False
+        for argument in args:
+            if argument.startswith("-") and len(argument) > 1:
+                taking = argument == "--from"
+                spread += [] if taking else [argument]
+            else:
+                spread += ["--from", argument] if taking else [argument]
+        if "--from" in args and "--from" not in spread:
+            spread.append("--from")  # for click to say what is missing
+        return super().parse_args(ctx, spread)
+
+
+@click.command(
+    "init",
+    cls=_Init,
+    examples=(
+        "kpilayer init",
+        "kpilayer init shop && kpilayer -C shop check",
+        "kpilayer init --from-dbt .           # in a dbt project",
+        "kpilayer init sales --from data/*.parquet",
+        "kpilayer init sales --from crm.duckdb:main",
+        "kpilayer init sales --profile prod --from 'analytics.*'",
+    ),
+)
+@click.argument("folder", metavar="[DIR]", default=None, required=False,
+                type=click.Path(path_type=Path))  # fmt: skip
+@click.option(
+    "--from-dbt",
+    "dbt",
+    metavar="PATH",
+    type=click.Path(path_type=Path),
+    help="Add kpilayer.yml to this dbt project; into DIR, where DIR is named.",
+)
+@click.option(
+    "--from",
+    "data",
+    metavar="DATA...",
+    multiple=True,
+    help="Propose drafts for files, a DuckDB file or tables of the profile.",
+)
+@common_flags(after=True)
 @pass_session
-def init(session: Session, folder: Path) -> None:
+def init(session: Session, folder: Path | None, dbt: Path | None, data: tuple[str, ...]) -> None:
     """Start a small project that works at once.
 
-    Writes kpilayer.yml, models, metrics and a macro, with comments, and two small CSV files that
-    DuckDB reads in place. Files that are already there are never written over.
+    Without a flag, a small one with comments: kpilayer.yml, models, metrics, a macro, and two CSV
+    files that DuckDB reads in place. --from-dbt writes only kpilayer.yml, and leaves dbt's files
+    alone. --from measures the data (every count is exact, so large tables take a while) and
+    proposes a semantic model and draft metrics for each table, with the reason for each guess.
+
+    DATA are Parquet, CSV or JSON files, a quoted glob that is one table, a DuckDB file
+    (file.duckdb, file.duckdb:schema, file.duckdb:schema.table), or tables of the profile's
+    connection (schema.table, 'schema.*'). Files that are already there are never written over.
     """
-    files = starter_files(_project_name(folder))
-    in_the_way = [path for path in files if path != ".gitignore" and (folder / path).exists()]
+    if dbt is not None and data:
+        raise click.UsageError("`--from-dbt` and `--from` exclude each other.")
+    if dbt is not None:
+        _init_from_dbt(session, folder, dbt)
+    elif data:
+        _init_from_data(session, folder or Path(), data)
+    else:
+        folder = folder or Path()
+        if (folder / "dbt_project.yml").is_file():
+            hint = (
+                f"kpilayer reads it as it is: `kpilayer init --from-dbt {shlex.quote(str(folder))}`"
+            )
+            message = f"`{folder}` is a dbt project, whose folders the example would mix with"
+            raise ConfigError(Issue("folder-not-empty", message, hint=hint))
+        _write_new(session, folder, starter_files(_project_name(folder)))
+        _say_next(session, folder, "check", "query -m revenue,orders -g metric_time__month")
+
+
+def _init_from_dbt(session: Session, folder: Path | None, path: Path) -> None:
+    from kpilayer.cli.from_dbt import dbt_project_in, findings, project_file
+
+    dbt = dbt_project_in(path)
+    folder = folder or (path.parent if path.is_file() else path)
+    _write_new(session, folder, {"kpilayer.yml": project_file(dbt, folder)})
+    project = replace(session, project_dir=str(folder)).load()
+    for line in findings(project):
+        say(session, line)
+    metrics = sorted(project.catalog.metrics)
+    _say_next(session, folder, "check", f"query -m {metrics[0]}" if metrics else "list models")
+
+
+def _init_from_data(session: Session, folder: Path, data: tuple[str, ...]) -> None:
+    from kpilayer.cli.from_data import first_question, project_from_data, summary
+
+    _refuse_existing(folder, ["kpilayer.yml", "models"])
+    with Progress(session, "Measuring data"):
+        made = project_from_data(session, folder, _project_name(folder), data)
+    _write_new(session, folder, made.files)
+    for line in summary(made):
+        say(session, line)
+    _say_next(session, folder, "check", f"query {first_question(made)}")
+
+
+def _refuse_existing(folder: Path, paths: Iterable[str]) -> None:
+    in_the_way = [path for path in paths if path != ".gitignore" and (folder / path).exists()]
     if in_the_way or (folder.exists() and not folder.is_dir()):
         what = f"already has {listing(in_the_way)}" if in_the_way else "is a file"
         raise ConfigError(
@@ -46,16 +141,24 @@ def init(session: Session, folder: Path) -> None:
                 hint="name a new folder: `kpilayer init DIR`",
             )
         )
+
+
+def _write_new(session: Session, folder: Path, files: Mapping[str, str]) -> None:
+    """Writes files of which none is there; an own .gitignore stays."""
+    _refuse_existing(folder, files)
     for path, text in files.items():
         if path == ".gitignore" and (folder / path).exists():
             continue
         (folder / path).parent.mkdir(parents=True, exist_ok=True)
         (folder / path).write_text(text, encoding="utf-8", newline="\n")
         write(session, f"{(folder / path).as_posix()}\n")
+
+
+def _say_next(session: Session, folder: Path, *commands: str) -> None:
     inside = "" if folder == Path() else f"-C {shlex.quote(str(folder))} "
     say(session, "\nNext:")
-    say(session, f"  kpilayer {inside}check")
-    say(session, f"  kpilayer {inside}query -m revenue,orders -g metric_time__month")
+    for line in commands:
+        say(session, f"  kpilayer {inside}{line}")
 
 
 def _project_name(folder: Path) -> str:
@@ -82,7 +185,7 @@ def _finite(_ctx: click.Context, _flag: click.Parameter, value: float) -> float:
     default=1.0,
     callback=_finite,
     metavar="N",
-    help="Amount of data: 1 is some 310,000 rows, 0.1 a tenth of it.",
+    help="Amount of data: 1 is some 870,000 rows, 0.1 a tenth of it.",
 )
 @pass_session
 def demo(session: Session, folder: Path, scale: float) -> None:

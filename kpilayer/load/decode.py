@@ -1,80 +1,44 @@
-"""Data of YAML files to :class:`Definitions`. Every problem of every file is reported in one go."""
+"""Data of YAML files to :class:`Definitions`. Every problem of every file is reported in one go.
+
+Files come here in the native form; ``legacy.py`` has translated all others.
+"""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final, Literal, TypeVar, get_args, get_origin
+from typing import Any, Final
 
-from pydantic import BaseModel, ValidationError
-from pydantic_core import ErrorDetails
+from pydantic import BaseModel
 
-from kpilayer.codes import CODES
-from kpilayer.errors import Issue, did_you_mean, listing
+from kpilayer.errors import Issue, Location, did_you_mean, listing
 from kpilayer.load.document import Document, YamlPath
-from kpilayer.load.known import IGNORED, INSTEAD, METRIC_TYPES_NOT_YET, NOT_YET, PLACES
+from kpilayer.load.known import FREE, IGNORED, NOT_YET, PLACES
+from kpilayer.load.question import render_items
 from kpilayer.load.template import Templates
+from kpilayer.load.typed import Page, keys_of, typed
 from kpilayer.model.config import ProjectConfig
 from kpilayer.model.definitions import Key, Kind, Place
-from kpilayer.model.metric import DerivedMetric, InputMetric, Metric, RatioMetric, SimpleMetric
+from kpilayer.model.metric import KINDS, Metric
 from kpilayer.model.names import Config
-from kpilayer.model.semantic_model import (
-    Column,
-    ColumnDimension,
-    ColumnEntity,
-    DerivedSemantics,
-    Dimension,
-    Entity,
-    Model,
-)
+from kpilayer.model.semantic_model import Model
+from kpilayer.model.source import Source, SourceTable
+from kpilayer.model.time_spine import TimeSpine
+from kpilayer.model.usage import Exposure, Group, SavedQuery
 
 _TAG: Final = re.compile(r"\{[{%].*?(?:[}%]\}|$)")
-
-_T = TypeVar("_T", bound=BaseModel)
-
-_METRICS: Final[dict[str, type[SimpleMetric] | type[RatioMetric] | type[DerivedMetric]]] = {
-    "simple": SimpleMetric,
-    "ratio": RatioMetric,
-    "derived": DerivedMetric,
+#: Keys whose values take no part in meaning.
+_PROSE: Final = frozenset({"description", "label", "meta", "url"})
+_KIND_OF: Final[dict[str | int, Kind]] = {
+    "models": "model",
+    "metrics": "metric",
+    "saved_queries": "saved_query",
+    "exposures": "exposure",
+    "groups": "group",
+    "sources": "source",
 }
-#: Which type stands under a key, to suggest fields of it.
-_TYPE_UNDER: Final[dict[str, type[BaseModel]]] = {
-    "columns": Column,
-    "entity": ColumnEntity,
-    "dimension": ColumnDimension,
-    "entities": Entity,
-    "dimensions": Dimension,
-    "derived_semantics": DerivedSemantics,
-    "config": Config,
-    "numerator": InputMetric,
-    "denominator": InputMetric,
-    "input_metric": InputMetric,
-    "input_metrics": InputMetric,
-}
-
-
-#: What a value is, by the kind of pydantic's complaint.
-_RULES: Final[dict[str, str]] = {
-    "string_type": "text",
-    "bool_type": "true or false",
-    "bool_parsing": "true or false",
-    "tuple_type": "a list",
-    "list_type": "a list",
-    "dict_type": "a mapping",
-    "model_type": "a mapping",
-    "model_attributes_type": "a mapping",
-    "int_type": "a whole number",
-    "int_parsing": "a whole number",
-    "int_from_float": "a whole number",
-    "float_type": "a number",
-    "float_parsing": "a number",
-    "less_than": "a number below {lt:g}",
-    "greater_than": "a number above {gt:g}",
-    "greater_than_equal": "a number from {ge} up",
-    "too_short": "a list of at least {min_length}",
-    "string_too_short": "a text of at least {min_length}",
-}
+_SWITCH: Final = ("enabled", "name", "group", "config")
 
 
 @dataclass(slots=True)
@@ -83,202 +47,349 @@ class Decoded:
 
     models: list[Model] = field(default_factory=list)
     metrics: list[Metric] = field(default_factory=list)
+    time_spines: list[TimeSpine] = field(default_factory=list)
+    saved_queries: list[SavedQuery] = field(default_factory=list)
+    exposures: list[Exposure] = field(default_factory=list)
+    groups: list[Group] = field(default_factory=list)
+    sources: list[Source] = field(default_factory=list)
     places: dict[Key, Place] = field(default_factory=dict)
     broken: set[Key] = field(default_factory=set)
     issues: list[Issue] = field(default_factory=list)
     all_read: bool = True
+    is_enabled: Callable[[Kind, str], bool] = lambda kind, path: True
+    """Whether the project has definitions of a kind in a file, where they say nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Entry:
+    """An entry of a list in a file: what it says, and where."""
+
+    page: Page
+    path: YamlPath
+    data: dict[str, Any]
+
+    @property
+    def name(self) -> str:
+        """The name that it gives itself, if it does."""
+        name = self.data.get("name")
+        return name.lower() if isinstance(name, str) else ""
 
 
 def decode_config(document: Document) -> tuple[ProjectConfig | None, list[Issue]]:
     """The project file as a value, or None and why not."""
-    found = Decoded()
-    data = document.data
+    data, issues = document.data, list[Issue]()
     if not isinstance(data, dict):
         message = "kpilayer.yml is a mapping with at least `name:`"
         return None, [Issue("missing-field", message, document.at(()))]
-    kept = _known_keys(document, (), data, "project", found)
-    return _decoded(ProjectConfig, kept, document, (), found, "the project"), found.issues
+    kept = _known_keys(document, (), data, "project", issues)
+    return typed(ProjectConfig, kept, document, (), "the project", issues), issues
 
 
-def decode_file(document: Document, templates: Templates, found: Decoded) -> None:
+def decode_file(page: Page, templates: Templates, found: Decoded) -> None:
     """Adds the definitions of one file to ``found``."""
-    data = document.data
+    data = page.data
     if data is None:
         return
     if not isinstance(data, dict):
         message = "a file is a mapping with `models:` or `metrics:`"
-        found.issues.append(Issue("bad-value", message, document.at(())))
+        found.issues.append(Issue("bad-value", message, page.at(())))
         return
-    known = ("models", "metrics")
-    for key, value in _known_keys(document, (), data, "file", found).items():
-        if key not in known:
-            hint = did_you_mean(key, [*known, *NOT_YET["file"]])
-            message = f"unknown field `{key}`: a file holds {listing(known)}"
-            found.issues.append(Issue("unknown-field", message, document.at_key((key,)), hint))
+    for key, value in _known_keys(page, (), data, "file", found.issues, deep=False).items():
+        decode = _LISTS.get(key)
+        if decode is None:
+            hint = did_you_mean(key, [*_LISTS, *NOT_YET["file"]])
+            message = f"unknown field `{key}`: a file holds {listing(tuple(_LISTS))}"
+            found.issues.append(Issue("unknown-field", message, page.at_key((key,)), hint))
             continue
-        for index, entry in _entries(document, (key,), value, found):
-            if key == "models":
-                _decode_model(document, (key, index), entry, templates, found)
-            else:
-                _decode_metric(document, (key, index), entry, templates, found)
+        for entry in _entries(page, (key,), value, found):
+            decode(entry, templates, found)
 
 
-def _entries(
-    document: Document, path: YamlPath, value: object, found: Decoded
-) -> Iterable[tuple[int, dict[str, Any]]]:
+def _entries(page: Page, path: YamlPath, value: object, found: Decoded) -> Iterable[_Entry]:
     if value is None:
         return
     if not isinstance(value, list):
         message = f"`{path[-1]}` is a list; each entry begins with `- name:`"
-        found.issues.append(Issue("bad-value", message, document.at_key(path)))
+        found.issues.append(Issue("bad-value", message, page.at_key(path)))
         return
     for index, entry in enumerate(value):
-        if isinstance(entry, dict):
-            yield index, entry
+        if isinstance(entry, dict) and page.is_broken((*path, index)):
+            found.broken.add((_KIND_OF[path[-1]], _Entry(page, path, entry).name))
+        elif isinstance(entry, dict):
+            yield _Entry(page, (*path, index), entry)
         else:
             message = f"an entry of `{path[-1]}` is a mapping that begins with `name:`"
-            found.issues.append(Issue("bad-value", message, document.at((*path, index))))
+            found.issues.append(Issue("bad-value", message, page.at((*path, index))))
 
 
-def _decode_model(
-    document: Document, path: YamlPath, entry: dict[str, Any], templates: Templates, found: Decoded
-) -> None:
-    metrics = entry.get("metrics")
-    switch = entry.get("semantic_model")
-    if switch is None and not _looks_semantic(entry):
-        return  # an ordinary dbt model: described, but not part of the semantic layer
-    if switch is None:
-        message = f"model `{entry.get('name')}` has entities, dimensions or metrics, but not "
-        message += "`semantic_model: true`"
-        found.issues.append(Issue("missing-field", message, document.at(path)))
-        switch = True
-    kept = {k: v for k, v in entry.items() if k not in ("metrics", "semantic_model")}
-    if isinstance(switch, dict):
-        kept = _semantic_switch(document, path, switch, kept, found)
-        switch = switch.get("enabled", True)
-    if switch is False:
-        return
-    if switch is not True:
-        message = "`semantic_model` is true, false or a mapping with `enabled:`"
-        place = document.at((*path, "semantic_model"))
-        found.issues.append(Issue("bad-value", message, place))
+# ------------------------------------------------------------------------------------------- models
+
+
+def _decode_model(entry: _Entry, templates: Templates, found: Decoded) -> None:
+    data = entry.data
+    if data.get("time_spine") is not None:
+        _decode_spine(entry, templates, found)
+        data = {k: v for k, v in data.items() if k != "time_spine"}
+        data["columns"] = _without_grains(data.get("columns"))
     before = len(found.issues)
-    kept = _rendered(document, path, kept, templates, found)
-    kept = _known_keys(document, path, kept, "model", found)
-    label = f"model `{entry['name']}`" if _name_of(entry) else "a model"
-    model = _decoded(Model, kept, document, path, found, label, before)
-    _keep("model", found.models, model, entry, document, path, found, before)
-    for index, metric in _entries(document, (*path, "metrics"), metrics, found):
-        own = {"type": "simple", **metric}
-        if own["type"] == "simple" and "input_metric" not in own and isinstance(model, Model):
-            own.setdefault("model", model.name)
-        _decode_metric(document, (*path, "metrics", index), own, templates, found)
+    kept = _semantic(entry, data, found)
+    if kept is None:
+        return  # an ordinary dbt model: described, but not part of the semantic layer
+    metrics = kept.pop("metrics", None)
+    kept = _known_keys(entry.page, entry.path, kept, "model", found.issues)
+    # A filter by `role` is rendered for each caller.
+    access = {k: kept.pop(k) for k in ("row_access",) if k in kept}
+    kept = _rendered(entry, kept, templates, found) | access
+    label = f"model `{data['name']}`" if entry.name else "a model"
+    model = typed(Model, kept, entry.page, entry.path, label, found.issues)
+    _keep("model", found.models, model, entry, found, before)
+    for metric in _entries(entry.page, (*entry.path, "metrics"), metrics, found):
+        own = metric.data
+        if model is not None and own.get("type", "simple") in ("simple", "sql"):
+            if "input_metric" not in own:
+                own = {"model": model.name, **own}
+        _decode_metric(_Entry(metric.page, metric.path, own), templates, found)
 
 
-def _looks_semantic(entry: dict[str, Any]) -> bool:
-    columns = entry.get("columns")
+def _semantic(entry: _Entry, data: dict[str, Any], found: Decoded) -> dict[str, Any] | None:
+    """A model's keys with its `semantic_model:` switch worked in; None where that is off."""
+    switch = data.get("semantic_model")
+    if switch is None and not _looks_semantic(data):
+        return None
+    kept = {k: v for k, v in data.items() if k != "semantic_model"}
+    kept["config"] = _own_config(entry.page, (*entry.path, "config"), kept.get("config"), found)
+    if switch is None:
+        message = f"model `{data.get('name')}` has entities, dimensions or metrics, but not "
+        message += "`semantic_model: true`"
+        found.issues.append(Issue("missing-field", message, entry.page.at(entry.path)))
+    elif isinstance(switch, dict):
+        if switch.get("enabled", True) is False:
+            return None
+        return _switched(entry, switch, kept, found)
+    elif switch is False:
+        return None
+    elif switch is not True:
+        message = "`semantic_model` is true, false or a mapping with `enabled:`"
+        place = entry.page.at((*entry.path, "semantic_model"))
+        found.issues.append(Issue("bad-value", message, place))
+    return kept
+
+
+def _switched(
+    entry: _Entry, switch: dict[str, Any], kept: dict[str, Any], found: Decoded
+) -> dict[str, Any]:
+    """A `semantic_model:` that is a mapping; another name leaves the rows where they are."""
+    for key in switch:
+        if key not in _SWITCH:
+            place = entry.page.at_key((*entry.path, "semantic_model", key))
+            hint = did_you_mean(key, _SWITCH)
+            found.issues.append(Issue("unknown-field", f"unknown field `{key}`", place, hint))
+    if switch.get("name") is not None:
+        kept = {"ref": kept.get("name"), **kept, "name": switch["name"]}
+    config = switch.get("config")
+    own = {**kept["config"], **(config if isinstance(config, dict) else {})}
+    if switch.get("group") is not None:
+        own["group"] = switch["group"]
+    return {**kept, "config": own}
+
+
+def _own_config(page: Page, path: YamlPath, config: object, found: Decoded) -> dict[str, Any]:
+    """What is ours of a model's `config:`; the rest is dbt's and its adapters', without an end."""
+    if config is None:
+        return {}
+    if not isinstance(config, dict):
+        found.issues.append(Issue("bad-value", "`config` takes a mapping", page.at(path)))
+        return {}
+    ours = keys_of(Config)
+    for key in config:
+        hint = did_you_mean(key, ours) if key not in ours else None
+        if hint is not None:
+            message, place = f"unknown field `{key}`", page.at_key((*path, key))
+            found.issues.append(Issue("unknown-field", message, place, hint))
+    return {key: value for key, value in config.items() if key in ours}
+
+
+def _looks_semantic(data: dict[str, Any]) -> bool:
+    columns = data.get("columns")
     semantic = any(
         isinstance(c, dict) and (c.get("entity") or c.get("dimension"))
         for c in (columns if isinstance(columns, list) else ())
     )
-    return semantic or bool(entry.get("metrics") or entry.get("derived_semantics"))
+    return semantic or bool(data.get("metrics") or data.get("derived_semantics"))
 
 
-def _semantic_switch(
-    document: Document, path: YamlPath, switch: dict[str, Any], kept: dict[str, Any], found: Decoded
-) -> dict[str, Any]:
-    for key in switch:
-        if key not in ("enabled", "name", "group", "config"):
-            hint = did_you_mean(key, ("enabled", "name", "group", "config"))
-            place = document.at_key((*path, "semantic_model", key))
-            found.issues.append(Issue("unknown-field", f"unknown field `{key}`", place, hint))
-    return kept | ({"name": switch["name"]} if "name" in switch else {})
-
-
-def _decode_metric(
-    document: Document, path: YamlPath, entry: dict[str, Any], templates: Templates, found: Decoded
-) -> None:
+def _decode_spine(entry: _Entry, templates: Templates, found: Decoded) -> None:
     before = len(found.issues)
-    kind = entry.get("type", "simple")
-    name = _name_of(entry)
-    if isinstance(kind, str) and kind in METRIC_TYPES_NOT_YET:
-        message = f"metrics of type `{kind}` are not supported yet"
-        hint = f"supported types: {listing(tuple(_METRICS))}"
-        place = document.at((*path, "type"))
-        found.issues.append(Issue("not-supported-yet", message, place, hint))
-        found.broken.add(("metric", name))
-        return
-    metric_type = _METRICS.get(kind) if isinstance(kind, str) else None
+    fields = keys_of(TimeSpine)
+    kept = {k: v for k, v in entry.data.items() if k in fields and k != "granularity"}
+    kept = _rendered(entry, kept, templates, found)
+    label = f"time spine `{entry.name}`" if entry.name else "a time spine"
+    spine = typed(TimeSpine, kept, entry.page, entry.path, label, found.issues)
+    _keep("time_spine", found.time_spines, spine, entry, found, before)
+
+
+def _without_grains(columns: object) -> object:
+    """The grain of a spine's column is the spine's, unless it is a dimension as well."""
+    if not isinstance(columns, list):
+        return columns
+    return [
+        {k: v for k, v in c.items() if k != "granularity"}
+        if isinstance(c, dict) and not c.get("dimension")
+        else c
+        for c in columns
+    ]
+
+
+# ------------------------------------------------------------------------------------ other entries
+
+
+def _decode_metric(entry: _Entry, templates: Templates, found: Decoded) -> None:
+    before, data = len(found.issues), entry.data
+    kind = data.get("type", "simple")
+    if kind == "simple" and "sql" in data:
+        kind = "sql"
+    metric_type = KINDS.get(kind) if isinstance(kind, str) else None
     if metric_type is None:
         message = f"`{kind}` is not a type of metric"
-        near = did_you_mean(str(kind), [*_METRICS, *METRIC_TYPES_NOT_YET])
-        hint = near or f"types: {listing(tuple(_METRICS))}"
-        found.issues.append(Issue("bad-value", message, document.at((*path, "type")), hint))
-        found.broken.add(("metric", name))
+        hint = did_you_mean(str(kind), KINDS) or f"types: {listing(tuple(KINDS), most=20)}"
+        place = entry.page.at((*entry.path, "type"))
+        found.issues.append(Issue("bad-value", message, place, hint))
+        found.broken.add(("metric", entry.name))
         return
-    kept = _rendered(document, path, entry, templates, found)
-    kept = _known_keys(document, path, kept, "metric", found)
-    metric = _decoded(
-        metric_type,
-        {**kept, "type": kind},
-        document,
-        path,
-        found,
-        f"metric `{name}`" if name else "a metric",
-        before,
-    )
-    _keep("metric", found.metrics, metric, entry, document, path, found, before)
+    loose = {key: data[key] for key in ("group", "meta", "tags") if key in data}
+    if loose:  # dbt lets these stand beside `config:` as well
+        config = data.get("config") or {}
+        data = {k: v for k, v in data.items() if k not in loose}
+        data["config"] = {**loose, **config} if isinstance(config, dict) else config
+    kept = _known_keys(entry.page, entry.path, data, "metric", found.issues)
+    kept = _rendered(entry, kept, templates, found)
+    label = f"metric `{entry.name}`" if entry.name else "a metric"
+    kept["type"] = kind
+    metric = typed(metric_type, kept, entry.page, entry.path, label, found.issues)
+    _keep("metric", found.metrics, metric, entry, found, before)
+
+
+def _decode_saved_query(entry: _Entry, templates: Templates, found: Decoded) -> None:
+    before = len(found.issues)
+    data = _rendered(entry, _loose_exports(entry.data), templates, found)
+    params = data.get("query_params")
+    if isinstance(params, dict):
+        for key in ("group_by", "order_by"):
+            items = params.get(key)
+            items = [items] if isinstance(items, str) else items
+            if isinstance(items, list) and all(isinstance(i, str) for i in items):
+                place = entry.page.at((*entry.path, "query_params", key))
+                names, issues = render_items(items, templates.quote, place)
+                params = {**params, key: list(names)}
+                found.issues += issues
+        data["query_params"] = params
+    label = f"saved query `{entry.name}`" if entry.name else "a saved query"
+    query = typed(SavedQuery, data, entry.page, entry.path, label, found.issues)
+    _keep("saved_query", found.saved_queries, query, entry, found, before)
+
+
+def _loose_exports(data: dict[str, Any]) -> dict[str, Any]:
+    """Dbt's `config:` of a saved query also holds what its exports default to, and a cache."""
+    config = data.get("config")
+    if not isinstance(config, dict):
+        return data
+    own = {k: v for k, v in config.items() if k not in ("cache", "export_as", "schema")}
+    return {**data, "config": own}
+
+
+def _plain(
+    kind: Kind, key: str, shape: type[BaseModel]
+) -> Callable[[_Entry, Templates, Decoded], None]:
+    """Decodes entries that are only typed and kept."""
+
+    def decode(entry: _Entry, templates: Templates, found: Decoded) -> None:
+        before = len(found.issues)
+        data = _rendered(entry, entry.data, templates, found)
+        name = kind.replace("_", " ")
+        article = "an" if name[0] in "aeiou" else "a"
+        label = f"{name} `{entry.name}`" if entry.name else f"{article} {name}"
+        value = typed(shape, data, entry.page, entry.path, label, found.issues)
+        _keep(kind, getattr(found, key), value, entry, found, before)
+
+    return decode
+
+
+def _decode_source(entry: _Entry, templates: Templates, found: Decoded) -> None:
+    """Of a source, only where its tables are: what its tests hold may not even render."""
+    data = {k: v for k, v in entry.data.items() if k in keys_of(Source)}
+    tables = data.get("tables")
+    if isinstance(tables, list):
+        known = keys_of(SourceTable)
+        data["tables"] = [
+            {k: v for k, v in table.items() if k in known} if isinstance(table, dict) else table
+            for table in tables
+        ]
+    _plain("source", "sources", Source)(_Entry(entry.page, entry.path, data), templates, found)
+
+
+#: What a file may hold: lists of entries by key.
+_LISTS: Final[dict[str, Callable[[_Entry, Templates, Decoded], None]]] = {
+    "models": _decode_model,
+    "metrics": _decode_metric,
+    "saved_queries": _decode_saved_query,
+    "exposures": _plain("exposure", "exposures", Exposure),
+    "groups": _plain("group", "groups", Group),
+    "sources": _decode_source,
+}
 
 
 def _keep(
-    kind: Kind,
-    kept: list[Any],
-    value: Any,
-    entry: dict[str, Any],
-    document: Document,
-    path: YamlPath,
-    found: Decoded,
-    before: int,
+    kind: Kind, kept: list[Any], value: Any, entry: _Entry, found: Decoded, before: int
 ) -> None:
     """Files a definition under its name, unless broken, disabled or the second of its name."""
-    name = value.name if value is not None else _name_of(entry)
+    name = value.name.lower() if value is not None else entry.name
     key: Key = (kind, name)
     if not name:
         found.broken.add(key)
         return
+    config = getattr(value, "config", None)
+    if isinstance(config, Config):
+        says = "enabled" in config.model_fields_set
+        if not (config.enabled if says else found.is_enabled(kind, entry.page.path)):
+            return
     first = found.places.get(key)
-    if first is not None:
+    if first is not None and kind != "source":  # a source may be described in parts
         see = (("first defined here", first.text.at((*first.steps, "name"))),)
-        message = f"there are two {kind}s named `{name}`"
-        place = document.at((*path, "name"))
+        message = f"there are two {_plural(kind)} named `{name}`"
+        place = entry.page.at((*entry.path, "name"))
         found.issues.append(Issue("duplicate-name", message, place, see=see))
         return
-    if value is not None and not value.config.enabled:
-        return
-    found.places[key] = Place(document, path)
+    found.places[key] = Place(entry.page, entry.path)
     if value is None or any(i.severity == "error" for i in found.issues[before:]):
         found.broken.add(key)
     else:
         kept.append(value)
 
 
-def _name_of(entry: dict[str, Any]) -> str:
-    """The name that an entry gives itself, if it does."""
-    name = entry.get("name")
-    return name.lower() if isinstance(name, str) else ""
+def _plural(kind: Kind) -> str:
+    words = kind.replace("_", " ")
+    return f"{words[:-1]}ies" if words.endswith("y") else f"{words}s"
+
+
+# --------------------------------------------------------------------------------- strings and keys
 
 
 def _rendered(
-    document: Document, path: YamlPath, entry: dict[str, Any], templates: Templates, found: Decoded
+    entry: _Entry, data: dict[str, Any], templates: Templates, found: Decoded
 ) -> dict[str, Any]:
     """The entry with each string that holds a Jinja tag rendered by itself."""
 
     def render(value: Any, here: YamlPath) -> Any:
         if isinstance(value, str):
+            if "{" not in value:
+                return value
             text, issues = templates.render(
-                value, lambda line, word: _line(document, here, value, line, word)
+                value, lambda line, word: _line(entry.page, here, value, line, word)
             )
-            found.issues.extend(issues)
+            is_prose = not _PROSE.isdisjoint(here)
+            found.issues.extend(
+                i for i in issues if not (is_prose and i.code == "env-var-in-definition")
+            )
             return text
         if isinstance(value, dict):
             return {key: render(inner, (*here, key)) for key, inner in value.items()}
@@ -286,10 +397,10 @@ def _rendered(
             return [render(inner, (*here, index)) for index, inner in enumerate(value)]
         return value
 
-    return {key: render(value, (*path, key)) for key, value in entry.items()}
+    return {key: render(value, (*entry.path, key)) for key, value in data.items()}
 
 
-def _line(document: Document, path: YamlPath, text: str, line: int, word: str) -> Any:
+def _line(page: Page, path: YamlPath, text: str, line: int, word: str) -> Location:
     """A word of a template's line, or the first tag on it, in the file."""
     lines = text.split("\n")
     line = min(max(line, 1), len(lines))
@@ -297,13 +408,19 @@ def _line(document: Document, path: YamlPath, text: str, line: int, word: str) -
     row = lines[line - 1]
     found = re.search(rf"(?<!\w){re.escape(word)}(?!\w)", row) if word else _TAG.search(row)
     start, end = found.span() if found else (0, len(row))
-    return document.within(path, offset + start, end - start)
+    return page.within(path, offset + start, end - start, None)
 
 
 def _known_keys(
-    document: Document, path: YamlPath, value: Mapping[str, Any], place: str, found: Decoded
+    page: Page,
+    path: YamlPath,
+    value: Mapping[str, Any],
+    place: str,
+    issues: list[Issue],
+    *,
+    deep: bool = True,
 ) -> dict[str, Any]:
-    """The mapping without ignored keys, and without those that cannot be computed yet."""
+    """The mapping without ignored keys, and without those of later versions."""
     kept: dict[str, Any] = {}
     for key, inner in value.items():
         here = (*path, key)
@@ -311,16 +428,14 @@ def _known_keys(
             continue
         if key in NOT_YET.get(place, ()):
             message = f"`{key}` is not supported yet"
-            where = document.at_key(here)
-            found.issues.append(Issue("not-supported-yet", message, where, INSTEAD.get(key)))
-            continue
-        if key in ("meta", "vars"):
+            issues.append(Issue("not-supported-yet", message, page.at_key(here)))
+        elif not deep or key in FREE:
             kept[key] = inner
         elif isinstance(inner, dict):
-            kept[key] = _known_keys(document, here, inner, PLACES.get(key, ""), found)
+            kept[key] = _known_keys(page, here, inner, PLACES.get(key, ""), issues)
         elif isinstance(inner, list):
             kept[key] = [
-                _known_keys(document, (*here, i), item, PLACES.get(key, ""), found)
+                _known_keys(page, (*here, i), item, PLACES.get(key, ""), issues)
                 if isinstance(item, dict)
                 else item
                 for i, item in enumerate(inner)
@@ -328,94 +443,3 @@ def _known_keys(
         else:
             kept[key] = inner
     return kept
-
-
-def _decoded(
-    kind: type[_T],
-    data: dict[str, Any],
-    document: Document,
-    path: YamlPath,
-    found: Decoded,
-    label: str,
-    before: int = 0,
-) -> _T | None:
-    try:
-        return kind.model_validate(data)
-    except ValidationError as error:
-        # What a key of the language would have said, had it been read, is not missing.
-        left_out = any(i.code == "not-supported-yet" for i in found.issues[before:])
-        for detail in error.errors(include_url=False):
-            issue = _issue(detail, kind, document, path, label)
-            if not (left_out and issue.code == "missing-field"):
-                found.issues.append(issue)
-        return None
-
-
-def _issue(
-    detail: ErrorDetails, kind: type[BaseModel], document: Document, path: YamlPath, label: str
-) -> Issue:
-    """A pydantic error as an issue at its place, with the nearest known word."""
-    steps = detail["loc"]
-    here = (*path, *steps)
-    key = str(steps[-1]) if steps else ""
-    owner = _type_at(kind, steps[:-1])
-    if detail["type"] == "extra_forbidden":
-        hint = did_you_mean(key, _keys(owner))
-        return Issue("unknown-field", f"unknown field `{key}`", document.at_key(here), hint)
-    if detail["type"] == "missing":
-        message = f"{label} needs `{key}`"
-        return Issue("missing-field", message, document.at(here[:-1]))
-    message = detail["msg"]
-    if detail["type"] in CODES:
-        context = detail.get("ctx", {})
-        if "key" in context:
-            here = (*here, context["key"])
-        return Issue(detail["type"], f"{label}: {message}", document.at(here), context.get("hint"))
-    given = detail["input"]
-    choices = _choices(owner, key)
-    if detail["type"] == "literal_error" and choices:
-        if key == "type" and here not in document.values and len(steps) > 1:
-            key = str(steps[-2])  # `entity: primary` is short for `entity: {type: primary}`
-        hint = did_you_mean(str(given), choices) or f"choices: {listing(choices, most=20)}"
-        if len(choices) == 1:
-            hint = f"only `{choices[0]}` is supported so far"
-        message = f"`{key}` cannot be `{given}`"
-        return Issue("bad-value", message, document.at(here), hint)
-    if isinstance(steps[-1], int):
-        key = f"an entry of `{steps[-2]}`" if len(steps) > 1 else "an entry"
-    else:
-        key = f"`{key}`"
-    rule = _RULES.get(detail["type"])
-    if rule is not None:
-        verb = "is" if isinstance(steps[-1], int) else "takes"
-        message = f"{key} {verb} {rule.format(**detail.get('ctx', {}))}"
-    else:
-        message = f"{key}: {message[:1].lower()}{message[1:]}"
-    return Issue("bad-value", message, document.at(here))
-
-
-def _type_at(kind: type[BaseModel], steps: tuple[str | int, ...]) -> type[BaseModel]:
-    for step in reversed(steps):
-        if isinstance(step, str) and step in _TYPE_UNDER:
-            return _TYPE_UNDER[step]
-    return kind
-
-
-def _keys(kind: type[BaseModel]) -> list[str]:
-    return [info.alias or name for name, info in kind.model_fields.items()]
-
-
-def _choices(kind: type[BaseModel], key: str) -> tuple[str, ...]:
-    """The words that a field may take, where it is a choice of words."""
-    info = kind.model_fields.get(key)
-    if info is None:
-        return ()
-    found: list[str] = []
-    pending: list[Any] = [info.annotation]
-    while pending:
-        annotation = pending.pop()
-        if get_origin(annotation) is Literal:
-            found += [str(a) for a in get_args(annotation)]
-        else:
-            pending += list(get_args(annotation))
-    return tuple(found)

@@ -41,6 +41,7 @@ class Document:
     """One YAML document. ``data`` holds dict, list, str, int, float, bool and None only.
 
     ``aliases`` leads from the path of an alias or merged key to the place where its text stands.
+    Without ``lines``, every place is that of the file.
     """
 
     path: str
@@ -58,6 +59,14 @@ class Document:
     def at(self, path: YamlPath) -> Location:
         """The place of a value, or of the nearest thing around it that has one."""
         return self._nearest(path, (self.values, self.keys))
+
+    def has(self, path: YamlPath) -> bool:
+        """Whether a value stands there in the text."""
+        return self._standing(path, self.values) is not None
+
+    def is_broken(self, path: YamlPath) -> bool:
+        """Whether the entry there was reported as broken already: never, as it was written."""
+        return False
 
     def within(
         self, path: YamlPath, offset: int, length: int, needle: str | None = None
@@ -130,6 +139,8 @@ def locate(
     path: str, lines: Sequence[str], origin: Origin | None, line: int, column: int, length: int
 ) -> Location:
     """The location of a 0-based line and column; in a template, where the same text stands."""
+    if not lines:
+        return Location(path)
     line = min(line, len(lines) - 1)
     if origin is None:
         return Location(path, line + 1, column + 1, max(1, length), lines[line])

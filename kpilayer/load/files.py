@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
 from kpilayer.errors import ConfigError, Issue, Location
 
 PROJECT_FILE: Final = "kpilayer.yml"
+DBT_FILE: Final = "dbt_project.yml"
 _YAML: Final = (".yml", ".yaml")
 _TEMPLATES: Final = (".yml.jinja", ".yaml.jinja")
 
@@ -19,14 +19,37 @@ _TEMPLATES: Final = (".yml.jinja", ".yaml.jinja")
 class Texts:
     """Texts by path relative to the project, in the order of paths, by what they are."""
 
-    yaml: dict[str, str]
-    templates: dict[str, str]
-    sql: dict[str, str]
-    macros: dict[str, str]
+    yaml: dict[str, str] = field(default_factory=dict)
+    templates: dict[str, str] = field(default_factory=dict)
+    sql: dict[str, str] = field(default_factory=dict)
+    macros: dict[str, str] = field(default_factory=dict)
+    notes: dict[str, str] = field(default_factory=dict)
+    """Markdown, which holds dbt's `{% docs %}` blocks."""
+    artefacts: list[str] = field(default_factory=list)
+    """JSON files that the project names; their texts are large, and not read here."""
+    unread: list[str] = field(default_factory=list)
+    """SQL that another tool renders."""
+
+
+@dataclass(frozen=True, slots=True)
+class Folders:
+    """Where to look: paths relative to ``root``, which lie in it or in one of ``inside``.
+
+    ``apart`` are folders that are no part of the project wherever they lie; of those in
+    ``rendered_elsewhere``, SQL is not read.
+    """
+
+    root: Path
+    models: tuple[str, ...]
+    metrics: tuple[str, ...]
+    macros: tuple[str, ...]
+    inside: tuple[Path, ...] = ()
+    apart: tuple[Path, ...] = ()
+    rendered_elsewhere: tuple[Path, ...] = ()
 
 
 def find_root(start: Path) -> Path:
-    """The nearest folder, from ``start`` upwards, that holds kpilayer.yml.
+    """The nearest folder, from ``start`` upwards, that holds kpilayer.yml or dbt_project.yml.
 
     Raises:
         ConfigError: `no-project`, when there is none.
@@ -35,10 +58,20 @@ def find_root(start: Path) -> Path:
     if not start.is_dir():
         raise ConfigError(Issue("no-project", f"there is no folder `{start}`"))
     for folder in (start, *start.parents):
-        if (folder / PROJECT_FILE).is_file():
+        if any((folder / name).is_file() for name in (PROJECT_FILE, DBT_FILE)):
             return folder
     message = f"no {PROJECT_FILE} in `{start}` or any folder above it"
     raise ConfigError(Issue("no-project", message, hint="start one with `kpilayer init`"))
+
+
+def find_above(start: Path, name: str) -> Path | None:
+    """The nearest folder, from ``start`` upwards, with a file of this name."""
+    return next((f for f in (start, *start.parents) if (f / name).is_file()), None)
+
+
+def shown_from(root: Path, path: Path) -> str:
+    """A path as messages show it: relative to the project, with `..` where it lies outside."""
+    return Path(os.path.relpath(path.parent.resolve() / path.name, root.resolve())).as_posix()
 
 
 def read_text(path: Path, shown: str) -> tuple[str | None, Issue | None]:
@@ -59,58 +92,62 @@ def read_text(path: Path, shown: str) -> tuple[str | None, Issue | None]:
         return None, Issue("unreadable-file", message, place, "save the file as UTF-8")
 
 
-def read_texts(
-    root: Path,
-    model_paths: Iterable[str],
-    metric_paths: Iterable[str],
-    macro_paths: Iterable[str],
-) -> tuple[Texts, list[Issue]]:
+def read_texts(folders: Folders) -> tuple[Texts, list[Issue]]:
     """All files of a project. Hidden ones are left out; links to folders are not followed."""
-    texts = Texts({}, {}, {}, {})
+    texts = Texts()
     issues: list[Issue] = []
-    model_folders, metric_folders = tuple(model_paths), tuple(metric_paths)
-    for shown in _walk(root, (*model_folders, *metric_folders), issues):
+    texts.artefacts.extend(f for f in dict.fromkeys(folders.models) if f.endswith(".json"))
+    models = tuple(f for f in folders.models if not f.endswith(".json"))
+    elsewhere = [f.resolve() for f in folders.rendered_elsewhere]
+    for shown in _walk(folders, (*models, *folders.metrics), issues):
         if shown.endswith(_TEMPLATES):
-            _read(root, shown, texts.templates, issues)
+            _read(folders.root, shown, texts.templates, issues)
         elif shown.endswith(_YAML):
-            _read(root, shown, texts.yaml, issues)
-    for shown in _walk(root, model_folders, issues):
-        if shown.endswith(".sql"):
-            _read(root, shown, texts.sql, issues)
-    for shown in _walk(root, tuple(macro_paths), issues):
+            _read(folders.root, shown, texts.yaml, issues)
+    for shown in _walk(folders, models, issues):
+        if shown.endswith(".sql") and any(_lies_in(folders, shown, f) for f in elsewhere):
+            texts.unread.append(shown)
+        elif shown.endswith(".sql"):
+            _read(folders.root, shown, texts.sql, issues)
+        elif shown.endswith(".md"):
+            _read(folders.root, shown, texts.notes, [])  # a note that cannot be read breaks nothing
+    for shown in _walk(folders, folders.macros, issues):
         if shown.endswith((".sql", ".jinja")):
-            _read(root, shown, texts.macros, issues)
+            _read(folders.root, shown, texts.macros, issues)
+        elif shown.endswith(".md"):
+            _read(folders.root, shown, texts.notes, [])
     return texts, issues
 
 
-def _walk(root: Path, folders: tuple[str, ...], issues: list[Issue]) -> list[str]:
+def _walk(folders: Folders, names: tuple[str, ...], issues: list[Issue]) -> list[str]:
     found: set[str] = set()
-    for name in folders:
+    root = folders.root.resolve()
+    allowed = (root, *(f.resolve() for f in folders.inside))
+    apart = {f.resolve() for f in folders.apart}
+    for name in names:
         folder = (root / name).resolve()
-        if not folder.is_relative_to(root.resolve()):
+        if not any(folder.is_relative_to(one) for one in allowed):
             message = f"folder `{name}` lies outside the project"
             issues.append(Issue("bad-value", message, Location(PROJECT_FILE)))
             continue
         if folder.exists() and not folder.is_dir():
             issues.append(Issue("unreadable-file", f"`{name}` is not a folder", Location(name)))
         for parent, inner, files in os.walk(folder, onerror=lambda e: _unread(e, root, issues)):
-            inner[:] = [d for d in inner if not d.startswith(".")]
-            for file in files:
-                if not file.startswith("."):
-                    found.add((Path(parent) / file).relative_to(root.resolve()).as_posix())
+            here = Path(parent)
+            inner[:] = [d for d in inner if not d.startswith(".") and here / d not in apart]
+            found.update(shown_from(root, here / f) for f in files if not f.startswith("."))
     return sorted(found)
+
+
+def _lies_in(folders: Folders, shown: str, folder: Path) -> bool:
+    return Path(os.path.normpath(folders.root.resolve() / shown)).is_relative_to(folder)
 
 
 def _unread(error: OSError, root: Path, issues: list[Issue]) -> None:
     """A folder that is there and cannot be listed: what it defines would be missing silently."""
     if isinstance(error, FileNotFoundError | NotADirectoryError):
         return
-    path = Path(str(error.filename))
-    shown = (
-        path.relative_to(root.resolve()).as_posix()
-        if path.is_relative_to(root.resolve())
-        else str(path)
-    )
+    shown = shown_from(root, Path(str(error.filename)))
     issues.append(Issue("unreadable-file", f"cannot be read: {error.strerror}", Location(shown)))
 
 

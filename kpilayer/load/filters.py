@@ -10,10 +10,20 @@ from jinja2.runtime import LoopContext, StrictUndefined, Undefined
 from jinja2.tests import TESTS as JINJA_TESTS
 from jinja2.utils import Namespace, missing
 
-from kpilayer.load.macros import Fault, Function, GroupByName, MacroName, TargetInfo
+from kpilayer.load.macros import (
+    Adapter,
+    Fault,
+    Function,
+    GroupByName,
+    MacroName,
+    MetricName,
+    Package,
+    TargetInfo,
+)
 from kpilayer.load.meter import Limit, Unknown, room_for, weigh
 
 MAX_ITEMS: Final = 100_000  # of one range
+_NAMES: Final = GroupByName | MetricName
 
 
 def as_text(value: object) -> str:
@@ -22,7 +32,7 @@ def as_text(value: object) -> str:
         return value
     if isinstance(value, Undefined):
         return str(value)  # raises, and names what is undefined
-    if value is None or isinstance(value, str | int | float | GroupByName | list | tuple | dict):
+    if value is None or isinstance(value, str | int | float | _NAMES | list | tuple | dict):
         weigh(value)
         return str(weigh(str(value)))
     raise Fault(f"{kind_of(value)} cannot be written as text")
@@ -33,10 +43,14 @@ def kind_of(value: object) -> str:
     known = {
         str: "text", bool: "true or false", int: "a number", float: "a number", list: "a list",
         tuple: "a list", dict: "a mapping", type(None): "none", Namespace: "a namespace",
-        LoopContext: "`loop`", range: "a range", TargetInfo: "`target`",
+        LoopContext: "`loop`", range: "a range", TargetInfo: "`target`", Adapter: "`adapter`",
     }  # fmt: skip
+    if isinstance(value, Package):
+        return f"the package `{value.name}`"
     if isinstance(value, Function | MacroName):
         return f"`{value.name}` without `(..)`"
+    if isinstance(value, MetricName):
+        return "a metric"
     if isinstance(value, GroupByName):
         return "a dimension" if value.is_dimension else "a group-by name"
     return known.get(type(value), "a value of this kind")
@@ -86,7 +100,12 @@ METHODS: Final[dict[type, dict[str, Callable[..., object]]]] = {
         "values": lambda d: list(d.values()),
         "get": dict.get,
     },
-    GroupByName: {"grain": GroupByName.grain, "date_part": GroupByName.date_part},
+    GroupByName: {
+        "grain": GroupByName.grain,
+        "date_part": GroupByName.date_part,
+        "descending": GroupByName.descending,
+    },
+    MetricName: {"descending": MetricName.descending},
     LoopContext: {"cycle": LoopContext.cycle, "changed": LoopContext.changed},
 }
 LOOP: Final = (

@@ -1,34 +1,19 @@
-"""What a template can name: kpilayer's objects, and the macros of the project's macro files.
-
-Macro files are dbt's: any number of ``{% macro %}`` blocks, and blocks of dbt's own that mean
-nothing here. They are cut apart with Jinja's lexer, so that one broken or foreign block does not
-take the others with it; each macro is compiled when it is first called.
-"""
+"""What a template can name: kpilayer's objects and functions, and those of dbt that it has."""
 
 from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Final
 
-from jinja2 import Environment, TemplateRuntimeError, TemplateSyntaxError
+from jinja2 import TemplateRuntimeError
 from jinja2.runtime import Undefined
 
-from kpilayer.errors import Issue, Location, did_you_mean
+from kpilayer.address import filter_metric_text
+from kpilayer.errors import did_you_mean
 
-# dbt's dispatch: `postgres__name` is the version of `name` for one warehouse.
-DIALECTS: Final = frozenset(
-    (
-        *("athena", "bigquery", "clickhouse", "databricks", "doris", "dremio", "drill", "duckdb"),
-        *("exasol", "fabric", "firebolt", "glue", "greenplum", "hive", "impala", "materialize"),
-        *("mysql", "oracle", "postgres", "presto", "redshift", "risingwave", "singlestore"),
-        *("snowflake", "spark", "sqlite", "sqlserver", "starrocks", "synapse", "teradata"),
-        *("trino", "vertica"),
-    )
-)
-_SKIPPED: Final = frozenset(("test", "data_test", "materialization", "docs", "snapshot"))
 _NAME: Final = re.compile(r"[A-Za-z0-9_]+")
 _RELATION: Final = re.compile(r"[A-Za-z0-9_$ .-]+")
 
@@ -43,13 +28,37 @@ class Fault(TemplateRuntimeError):
         self.text, self.code, self.hint, self.word = message, code, hint, word
 
 
+class Returned(Fault):
+    """`{{ return(value) }}` in a macro: the call gives this value, whatever was written before."""
+
+    def __init__(self, value: object) -> None:
+        super().__init__("`return` stands inside a macro", word="return")
+        self.value = value
+
+
+@dataclass(frozen=True, slots=True)
+class Dbt:
+    """What a dbt project adds to templates.
+
+    ``packages`` gives the macro files of an installed package, read when it is first named.
+    """
+
+    project: str = ""
+    adapter: str = "duckdb"
+    """dbt's word for the dialect in which definitions are written; picks a macro's version."""
+    docs: Mapping[str, str] = field(default_factory=dict)
+    packages: Mapping[str, Callable[[], Mapping[str, str]]] = field(default_factory=dict)
+    search_order: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+
 @dataclass(frozen=True, slots=True)
 class TargetInfo:
-    """What ``{{ target.name }}``, ``target.schema`` and ``target.type`` give."""
+    """What ``{{ target.name }}``, ``.schema``, ``.type`` and ``.database`` give."""
 
     name: str
     schema: str
     type: str
+    database: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +90,31 @@ class MacroName:
     """A macro as templates see it. It is compiled when called: macros may name each other."""
 
     name: str
+    package: str = ""
+    """The dbt package that it comes from; empty for the project's own."""
+
+
+@dataclass(frozen=True, slots=True)
+class Package:
+    """A dbt package as templates see it: its macros are attributes, `dbt_utils.star(..)`."""
+
+    name: str
+    find: Callable[[str], MacroName | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Adapter:
+    """dbt's `adapter`, of which only `dispatch` exists."""
+
+    dispatch: Callable[..., MacroName]
+
+
+#: Ends a name that sorts the largest first.
+DESCENDING: Final = " descending"
+
+
+def _sorting(is_descending: bool) -> str:
+    return DESCENDING if is_descending else ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,10 +126,11 @@ class GroupByName:
     quote: str
     suffix: str = ""
     is_dimension: bool = False
+    is_descending: bool = False
 
     def __str__(self) -> str:
         steps = (*self.path, f"{self.name}{self.suffix}")
-        return f"{self.quote}{'__'.join(steps).lower()}{self.quote}"
+        return f"{self.quote}{'__'.join(steps).lower()}{_sorting(self.is_descending)}{self.quote}"
 
     __repr__ = __str__
 
@@ -107,14 +142,42 @@ class GroupByName:
         """A part of the time dimension: `order__ordered_at__extract_dow`."""
         return replace(self, suffix=f"__extract_{_checked('date_part', name)}")
 
+    def descending(self, is_descending: object = True) -> GroupByName:
+        """The largest first, where the name sorts; no name that a condition could use."""
+        return replace(self, is_descending=bool(is_descending))
+
+
+@dataclass(frozen=True, slots=True)
+class MetricName:
+    """``Metric('orders', ['customer'])``: a metric per entity in a filter; alone, to sort by."""
+
+    name: str
+    group_by: tuple[str, ...]
+    quote: str
+    within_query_time: bool = False
+    is_descending: bool = False
+
+    def __str__(self) -> str:
+        text = self.name.lower()
+        if self.group_by:
+            text = filter_metric_text(text, self.group_by, self.within_query_time)
+        return f"{self.quote}{text}{_sorting(self.is_descending)}{self.quote}"
+
+    __repr__ = __str__
+
+    def descending(self, is_descending: object = True) -> MetricName:
+        """The largest first, where the name sorts."""
+        return replace(self, is_descending=bool(is_descending))
+
 
 def builtin_functions(
     quote: str,
     variables: Mapping[str, object],
     environ: Mapping[str, str],
-    on_env: Callable[[str], None],
+    dbt: Dbt,
+    note: Callable[[str, str, str, str | None], None],
 ) -> dict[str, Function]:
-    """The functions of templates by name. ``on_env`` hears of each environment variable read."""
+    """The functions of templates by name; ``note`` takes a warning's code, text, word and hint."""
 
     def dimension(name: object, entity_path: object = ()) -> GroupByName:
         where = _path("Dimension", entity_path)
@@ -127,10 +190,9 @@ def builtin_functions(
         descending: object = None,
         date_part_name: object = None,
     ) -> GroupByName:
-        if descending is not None:
-            raise Fault("`descending` sorts, and a template has nothing to sort", word="descending")
         where = _path("TimeDimension", entity_path)
         made = GroupByName(_checked("TimeDimension", name), where, quote)
+        made = made.descending(descending) if descending is not None else made
         if date_part_name is not None:  # decides the name even where a grain is given, as in dbt
             return made.date_part(date_part_name)
         return made if time_granularity_name is None else made.grain(time_granularity_name)
@@ -138,17 +200,25 @@ def builtin_functions(
     def entity(name: object, entity_path: object = ()) -> GroupByName:
         return GroupByName(_checked("Entity", name), _path("Entity", entity_path), quote)
 
-    def metric(*_: object, **__: object) -> str:
-        raise Fault("metrics in filters are not supported yet", "not-supported-yet", word="Metric")
+    def metric(
+        name: object, group_by: object = (), within_query_time: object = False
+    ) -> MetricName:
+        groups = (group_by,) if isinstance(group_by, str) else group_by
+        if not isinstance(groups, (list, tuple)):
+            raise Fault("`group_by` of `Metric` is a list of entities", word="Metric")
+        per = tuple(str(_plain_name(g)) for g in groups)
+        return MetricName(_checked("Metric", name), per, quote, bool(within_query_time))
 
     def relation(kind: str, *names: object) -> str:
         parts = (f"__{kind}", *(_checked(kind, name, _RELATION) for name in names))
         return ".".join(f"{quote}{part}{quote}" for part in parts)
 
-    def ref(*names: object) -> str:
+    def ref(*names: object, v: object = None, version: object = None) -> str:
         if not 1 <= len(names) <= 2:
             raise Fault("`ref` takes a model, or a package and a model", word="ref")
-        return relation("ref", *names)
+        number = v if version is None else version
+        last = names[-1] if number is None else f"{names[-1]}.v{number}"
+        return relation("ref", *names[:-1], last)
 
     def source(source_name: object, table_name: object) -> str:
         return relation("source", source_name, table_name)
@@ -164,7 +234,8 @@ def builtin_functions(
 
     def read_env(*args: object, **kwargs: object) -> object:
         name, fallback = _with_default("env_var", args, kwargs)
-        on_env(name)
+        said = f"a definition reads the environment variable `{name}`"
+        note("env-var-in-definition", said, name, None)
         if name in environ:
             return environ[name]
         if fallback:
@@ -172,7 +243,24 @@ def builtin_functions(
         what = f"the environment variable `{name}` is not set"
         raise Fault(what, "missing-env-var", "set it, or give `env_var` a default", word=name)
 
+    def doc(*names: object) -> str:
+        if not 1 <= len(names) <= 2 or not all(isinstance(n, str) for n in names):
+            raise Fault("`doc` takes a name, or a package and a name", word="doc")
+        name = str(names[-1])
+        if name in dbt.docs and names[:-1] in ((), (dbt.project,)):
+            return dbt.docs[name]
+        said = ", ".join(f"'{n}'" for n in names)
+        message = f"there is no block `{{% docs {name} %}}`"
+        note("unknown-doc", message, name, did_you_mean(name, dbt.docs))
+        return f"[doc({said})]"
+
+    def give(value: object = None) -> str:
+        raise Returned(value)
+
     functions: dict[str, Callable[..., object]] = {
+        "config": lambda *_, **__: "",
+        "doc": doc,
+        "return": give,
         "Dimension": dimension,
         "TimeDimension": time_dimension,
         "Entity": entity,
@@ -183,6 +271,13 @@ def builtin_functions(
         "env_var": read_env,
     }
     return {name: Function(name, run) for name, run in functions.items()}
+
+
+def _plain_name(item: object) -> str:
+    """A group-by as text: an object's name, or the checked word itself."""
+    if isinstance(item, GroupByName):
+        return str(item).strip(item.quote)
+    return _checked("Metric", item).lower()
 
 
 def _with_default(
@@ -211,137 +306,3 @@ def _path(function: str, entity_path: object) -> tuple[str, ...]:
     if not isinstance(entity_path, list | tuple):
         raise Fault(f"`entity_path` of `{function}` is a list of entities", word="entity_path")
     return tuple(_checked(function, step) for step in entity_path)
-
-
-# -- macro files
-
-
-@dataclass(frozen=True, slots=True)
-class MacroSource:
-    """One macro block of a macro file; ``source`` starts on the line where it stands."""
-
-    name: str
-    path: str
-    line: int
-    source: str
-    place: Location
-
-
-def index_macros(
-    files: Mapping[str, str], lexer: Environment, taken: Iterable[str]
-) -> tuple[dict[str, MacroSource], tuple[Issue, ...]]:
-    """Every macro by name, from all files in the order of their paths; the first one stays."""
-    found: dict[str, MacroSource] = {}
-    issues: list[Issue] = []
-    reserved = frozenset(taken)
-    for path in sorted(files):
-        for entry in _blocks(path, files[path], lexer):
-            if isinstance(entry, Issue):
-                issues.append(entry)
-            elif entry.name in reserved:
-                what = f"`{entry.name}` is a name that kpilayer gives to templates itself"
-                issues.append(Issue("duplicate-name", what, entry.place, "rename the macro"))
-            elif entry.name in found:
-                see = (("first defined here", found[entry.name].place),)
-                what = f"two macros are named `{entry.name}`"
-                issues.append(Issue("duplicate-name", what, entry.place, see=see))
-            else:
-                found[entry.name] = entry
-    return found, tuple(issues)
-
-
-def find_macro(name: str, macros: Mapping[str, MacroSource]) -> MacroSource | None:
-    """The macro that serves a name: itself, or dbt's `default__name`.
-
-    A name with a version for some warehouse is refused: which text is meant would depend on the
-    target, and a definition means the same everywhere.
-    """
-    found = macros.get(name) or macros.get(f"default__{name}")
-    for dialect in sorted(DIALECTS):
-        version = macros.get(f"{dialect}__{name}")
-        if version is not None:
-            what = f"macros with a version per dialect are not supported yet: `{version.name}`"
-            raise Fault(what, "not-supported-yet", word=name)
-    return found
-
-
-def macro_names(macros: Mapping[str, MacroSource]) -> frozenset[str]:
-    """Every name that a template can call a macro by, or that has only dialect versions."""
-    versions = {"default", *DIALECTS}
-    short = {
-        rest for name in macros for first, _, rest in [name.partition("__")] if first in versions
-    }
-    return frozenset(macros) | short - {""}
-
-
-def _blocks(path: str, text: str, lexer: Environment) -> Iterator[MacroSource | Issue]:
-    """The macro blocks of a file in order; issues for what stops Jinja's lexer."""
-    text = re.sub(r"\r\n|\r", "\n", text)  # as the lexer does
-    lines = text.split("\n")
-    tokens = _statements(text, lexer)
-    opened: tuple[str, str, int, int] | None = None  # word, name, start, line
-    depth = 0
-    try:
-        for word, name, line, start, end in tokens:
-            if opened is None:
-                if word == "macro" or word in _SKIPPED:
-                    opened, depth = (word, name, start, line), 1
-            elif word == opened[0]:
-                depth += 1
-            elif word == f"end{opened[0]}":
-                depth -= 1
-                if depth == 0:
-                    kind, name, begin, first = opened
-                    opened = None
-                    if kind == "macro" and not name:
-                        yield Issue(
-                            "jinja-error",
-                            "a macro without a name",
-                            _at_word(path, first, lines, "macro"),
-                        )
-                    elif kind == "macro":
-                        place = _at_word(path, first, lines, name)
-                        block = "\n" * (first - 1) + text[begin:end]
-                        yield MacroSource(name, path, first, block, place)
-    except TemplateSyntaxError as error:
-        line = error.lineno
-        yield Issue("jinja-error", str(error.message), _at_word(path, line, lines, ""))
-        return
-    if opened is not None and opened[0] == "macro":
-        what = f"the macro `{opened[1]}` is not closed by `{{% endmacro %}}`"
-        yield Issue("jinja-error", what, _at_word(path, opened[3], lines, opened[1]))
-
-
-def _statements(text: str, lexer: Environment) -> Iterator[tuple[str, str, int, int, int]]:
-    """Each ``{% word name ..%}``: word, name, line, and the offsets where it starts and ends."""
-    offset = start = line = 0
-    words: list[str] = []
-    inside = False
-    for number, kind, value in lexer.lex(text):
-        # The lexer leaves out white space that `{%-` strips; all else follows in order.
-        offset = text.index(value, offset) if value else offset
-        if kind == "block_begin":
-            inside, words, start, line = True, [], offset, number
-        elif inside and kind == "name":
-            words.append(value)
-        offset += len(value)
-        if kind == "block_end":
-            inside = False
-            first, second, *_ = [*words, "", ""]
-            yield first, second, line, start, offset
-
-
-def _at_word(path: str, line: int, lines: list[str], word: str) -> Location:
-    text = lines[line - 1] if 0 < line <= len(lines) else ""
-    return at_word(Location(path, line, 1, max(1, len(text)), text), word)
-
-
-def at_word(place: Location, word: str) -> Location:
-    """The location narrowed to a word of its line, where the word is there."""
-    if not word or place.text is None:
-        return place
-    rule = re.compile(rf"(?<!\w){re.escape(word)}(?!\w)")
-    found = rule.search(place.text, place.column - 1) or rule.search(place.text)
-    if found is None:
-        return place
-    return replace(place, column=found.start() + 1, length=len(word))

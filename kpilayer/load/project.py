@@ -1,96 +1,205 @@
-"""A folder to :class:`Definitions`: read, parse, render and decode every file."""
+"""A project's files to :class:`Definitions`: read, parse, render and decode every one."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from pathlib import Path, PurePosixPath
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
+from pathlib import PurePosixPath
+from typing import Final
 
-from kpilayer.errors import ConfigError, Issue, Location, did_you_mean
-from kpilayer.expr import DIALECTS, quote_of
-from kpilayer.load.decode import Decoded, decode_config, decode_file
-from kpilayer.load.document import Origin
-from kpilayer.load.files import PROJECT_FILE, Texts, read_text, read_texts
-from kpilayer.load.reader import read_yaml
+from kpilayer.errors import Issue, Location, did_you_mean
+from kpilayer.expr import quote_of
+from kpilayer.load.dbt_artefacts import read_artefact
+from kpilayer.load.dbt_manifest import PARSE, quoted, with_ref_names
+from kpilayer.load.decode import Decoded, decode_file
+from kpilayer.load.docs import doc_blocks
+from kpilayer.load.document import Document, Origin
+from kpilayer.load.files import DBT_FILE, Texts, read_text, read_texts, shown_from
+from kpilayer.load.layout import DIALECT, Layout
+from kpilayer.load.legacy import native_documents
+from kpilayer.load.reader import read_yaml_documents
 from kpilayer.load.template import TargetInfo, Templates
-from kpilayer.model.config import ProjectConfig
-from kpilayer.model.definitions import Definitions, SqlModel
+from kpilayer.model.definitions import Definitions, Key, SqlModel
 
-
-def read_config(root: Path) -> ProjectConfig:
-    """The project file of a folder.
-
-    Raises:
-        ConfigError: everything that is wrong with the file.
-    """
-    text, issue = read_text(root / PROJECT_FILE, PROJECT_FILE)
-    if text is None or issue is not None:
-        assert issue is not None, "a file is read or there is an issue"
-        raise ConfigError(issue)
-    document, issues = read_yaml(PROJECT_FILE, text)
-    if document is None or issues:
-        raise ConfigError(issues)
-    config, problems = decode_config(document)
-    dialect = document.data.get("dialect") if isinstance(document.data, dict) else None
-    if isinstance(dialect, str) and dialect not in DIALECTS:
-        hint = did_you_mean(dialect, DIALECTS)
-        message = f"`{dialect}` is not a dialect"
-        problems.append(Issue("bad-value", message, document.at(("dialect",)), hint))
-    if config is None or problems:
-        raise ConfigError(problems)
-    return config
+_VERSION: Final = re.compile(r"\.v([^.]+)$")
 
 
 def load_definitions(
-    root: Path,
-    config: ProjectConfig,
+    layout: Layout,
     target: TargetInfo,
     variables: Mapping[str, object],
     environ: Mapping[str, str],
 ) -> tuple[Definitions, list[Issue]]:
     """Everything that the project's files define, and everything that is wrong with them."""
-    texts, issues = read_texts(root, config.model_paths, config.metric_paths, config.macro_paths)
+    texts, issues = read_texts(layout.folders)
+    config = layout.config
     templates = Templates(
         macros=texts.macros,
         variables=variables,
         target=target,
         quote=quote_of(config.dialect),
         environ=environ,
+        dbt=layout.for_templates(doc_blocks(texts.notes)),
     )
-    found = Decoded(issues=issues, all_read=not issues)
-    issues += templates.issues
+    found = Decoded(issues=issues, all_read=not issues, is_enabled=layout.is_enabled)
+    issues += [*layout.issues, *templates.issues]
+    documents: list[Document] = []
     for path, text in sorted((texts.yaml | texts.templates).items()):
-        _decode_text(path, text, path in texts.templates, templates, found)
+        documents += _documents(path, text, path in texts.templates, templates, found)
+    documents += _artefacts(layout, texts, found)
+    for page in native_documents(documents, issues):
+        decode_file(page, templates, found)
     queries = _sql_models(texts, templates, found)
+    if layout.manifest is not None:
+        issues += _unknown_refs(layout, texts, queries, found)
+    elif layout.dbt is not None:
+        issues += _guessed_places(layout, documents, found)
+    manifest = layout.manifest
     definitions = Definitions(
         config,
         tuple(found.models),
         tuple(found.metrics),
         queries,
-        found.places,
-        frozenset(found.broken),
-        found.all_read,
+        tuple(found.time_spines),
+        tuple(found.saved_queries),
+        tuple(found.exposures),
+        tuple(found.groups),
+        manifest.refs if manifest else _guessed_relations(layout, found),
+        {**_described_sources(layout, found), **(manifest.sources if manifest else {})},
+        places=found.places,
+        broken=frozenset(found.broken),
+        all_read=found.all_read,
     )
     return definitions, found.issues
 
 
-def _decode_text(
+def _documents(
     path: str, text: str, is_template: bool, templates: Templates, found: Decoded
-) -> None:
+) -> tuple[Document, ...]:
     origin: Origin | None = None
     if is_template:
         rendered, line_of, problems = templates.render_file(path, text)
         found.issues.extend(problems)
         if rendered is None:
             found.all_read = False
-            return
+            return ()
         origin = Origin(tuple(text.split("\n")), line_of)
         text = rendered
-    document, issues = read_yaml(path, text, origin)
+    documents, issues = read_yaml_documents(path, text, origin)
     found.issues.extend(issues)
-    if document is None or any(i.code == "yaml-syntax" for i in issues):
+    if any(i.code in ("yaml-syntax", "too-large") for i in issues):
         found.all_read = False  # what an unknown alias or tag stands for is anybody's guess
-    else:
-        decode_file(document, templates, found)
+        return ()
+    return documents
+
+
+def _artefacts(layout: Layout, texts: Texts, found: Decoded) -> Iterator[Document]:
+    """JSON files of dbt's target folder."""
+    for path in texts.artefacts:
+        text, issue = read_text(layout.root / path, path)
+        document, issues = read_artefact(path, text) if text is not None else (None, ())
+        found.issues += [*([issue] if issue else ()), *issues]
+        if document is None:
+            found.all_read = False
+        elif layout.manifest is not None:
+            yield replace(document, data=with_ref_names(document.data, layout.manifest.named))
+        else:
+            yield document
+
+
+# ---------------------------------------------------------------------- where dbt builds its models
+
+
+def _refs(found: Decoded) -> Iterator[tuple[Key, str]]:
+    """Each definition whose rows are those of a dbt model, and the name of that model."""
+    for model in found.models:
+        if not (model.relation or model.path):
+            yield ("model", model.name), model.ref or model.name
+    for spine in found.time_spines:
+        if not spine.relation:
+            yield ("time_spine", spine.name), spine.ref or spine.name
+
+
+def _place(found: Decoded, key: Key) -> Location | None:
+    place = found.places.get(key)
+    return place.text.at((*place.steps, "name")) if place else None
+
+
+def _unknown_refs(
+    layout: Layout, texts: Texts, queries: Mapping[str, SqlModel], found: Decoded
+) -> Iterator[Issue]:
+    """Every model that dbt should build and, by its manifest, does not."""
+    manifest = layout.manifest
+    assert manifest is not None, "there is a manifest to look into"
+    files = {PurePosixPath(path).stem.lower(): path for path in texts.unread}
+    for key, name in _refs(found):
+        if name in manifest.refs or name in queries:
+            continue
+        why = manifest.unbuilt.get(name, f"is not in {manifest.path}")
+        hint = did_you_mean(name, manifest.refs)
+        if name in files and name not in manifest.unbuilt:
+            hint = f"{files[name]} is newer than the manifest: {PARSE}"
+        message = f"the dbt model `{name}` {why}"
+        hint = hint or f"{PARSE} if it is new, or say where its rows are: `relation: ..`"
+        yield Issue("unknown-ref", message, _place(found, key), hint)
+
+
+def _guessed_places(layout: Layout, documents: list[Document], found: Decoded) -> Iterator[Issue]:
+    """What is not known without dbt's manifest: where models are built, in which dialect."""
+    dbt = layout.dbt
+    assert dbt is not None, "there is a dbt project"
+    needed = dict(_refs(found))
+    if not needed:
+        return
+    shown = shown_from(layout.root, dbt.folder / dbt.target_path / "manifest.json")
+    message = f"there is no {shown}: dbt's models are looked for in the target's schema"
+    if not layout.is_dialect_given:
+        message += f", and expressions are read as {DIALECT}"
+    place = Location(shown_from(layout.root, dbt.folder / DBT_FILE))
+    yield Issue("no-manifest", message, place, PARSE, "warning")
+    moved = {name: key for document in documents for name, key in _moved_by_config(document)}
+    for name in dict.fromkeys(needed.values()):
+        if name in moved:
+            location, key = moved[name]
+            message = (
+                f"dbt builds `{name}` somewhere else, by its `{key}`, and only dbt knows where"
+            )
+            yield Issue("no-manifest", message, location, PARSE, "warning")
+
+
+def _guessed_relations(layout: Layout, found: Decoded) -> dict[str, str]:
+    """Tables of versioned models, and of those of a package, as dbt names them by default."""
+    quote = quote_of(layout.config.dialect)
+    refs = {name for _, name in _refs(found) if "." in name}
+    return {name: quoted(_VERSION.sub(r"_v\1", name).split(".")[-1], quote) for name in refs}
+
+
+def _moved_by_config(document: Document) -> Iterator[tuple[str, tuple[Location, str]]]:
+    """Models whose properties name another schema, database or alias."""
+    data = document.data if isinstance(document.data, dict) else {}
+    models = data.get("models")
+    for index, entry in enumerate(models if isinstance(models, list) else ()):
+        name = entry.get("name") if isinstance(entry, dict) else None
+        config = entry.get("config") if isinstance(entry, dict) else None
+        for key in ("database", "schema", "alias"):
+            if isinstance(name, str) and isinstance(config, dict) and config.get(key):
+                place = document.at_key(("models", index, "config", key))
+                yield name.lower(), (place, key)
+
+
+def _described_sources(layout: Layout, found: Decoded) -> dict[tuple[str, str], str]:
+    """Relations of the tables under `sources:`, quoted as the definitions' dialect does."""
+    quote = quote_of(layout.config.dialect)
+    return {
+        (source.name, table.name): ".".join(quoted(p, quote) for p in source.parts(table))
+        for source in found.sources
+        for table in source.tables
+        if source.config.enabled and table.config.enabled
+    }
+
+
+# --------------------------------------------------------------------------------------- SQL models
 
 
 def _sql_models(texts: Texts, templates: Templates, found: Decoded) -> dict[str, SqlModel]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from kpilayer.errors import Issue, Location
+from kpilayer.load.macros import DESCENDING
 from kpilayer.load.template import TargetInfo, Templates
 
 
@@ -26,8 +27,21 @@ def render_group_by(items: Sequence[str], quote: str) -> tuple[tuple[str, ...], 
     return tuple(item.strip().strip(quote) for item in rendered), issues
 
 
+def render_items(
+    items: Sequence[str], quote: str, at: Location
+) -> tuple[tuple[str, ...], tuple[Issue, ...]]:
+    """Group-bys and sort items of a definition, object strings as names: `-metric_time__month`."""
+    wrapped = [f"{{{{ {item} }}}}" if "(" in item and "{{" not in item else item for item in items]
+    rendered, issues = _render(wrapped, "group_by", quote, at)
+    return tuple(_sorted(item.strip().replace(quote, "")) for item in rendered), issues
+
+
+def _sorted(item: str) -> str:
+    return f"-{item.removesuffix(DESCENDING)}" if item.endswith(DESCENDING) else item
+
+
 def _render(
-    texts: Sequence[str], argument: str, quote: str
+    texts: Sequence[str], argument: str, quote: str, at: Location | None = None
 ) -> tuple[tuple[str, ...], tuple[Issue, ...]]:
     if not any("{" in text for text in texts):
         return tuple(texts), ()
@@ -37,7 +51,7 @@ def _render(
     rendered: list[str] = []
     issues: list[Issue] = []
     for text in texts:
-        result, found = templates.render(text, _at(argument, text))
+        result, found = templates.render(text, (lambda *_: at) if at else _at(argument, text))
         rendered.append(result)
         issues += found
     return tuple(rendered), tuple(issues)

@@ -96,22 +96,43 @@ def read_yaml(
     >>> document.data, str(document.at(("region",))), issues
     ({'region': 'NO'}, 'm.yml:1:9', ())
     """
+    documents, issues, complete = _read(path, text, origin, several=False)
+    return documents[0] if complete else None, issues
+
+
+def read_yaml_documents(
+    path: str, text: str, origin: Origin | None = None
+) -> tuple[tuple[Document, ...], tuple[Issue, ...]]:
+    r"""All documents of a YAML text, separated by `---`, and everything that is wrong with it.
+
+    Where the text stops being well-formed, the documents that ended before are returned.
+
+    >>> documents, _ = read_yaml_documents("m.yml", "a: 1\n---\na: 2")
+    >>> [d.data for d in documents], str(documents[1].at(("a",)))
+    ([{'a': 1}, {'a': 2}], 'm.yml:3:4')
+    """
+    documents, issues, _ = _read(path, text, origin, several=True)
+    return documents, issues
+
+
+def _read(
+    path: str, text: str, origin: Origin | None, *, several: bool
+) -> tuple[tuple[Document, ...], tuple[Issue, ...], bool]:
+    """The documents, the issues, and whether reading came to the end."""
     text = text.removeprefix("\ufeff")
     if len(text) > MAX_CHARACTERS:
         message = f"the file has {len(text):,} characters; at most {MAX_CHARACTERS:,} are read"
-        return None, (Issue("too-large", message, Location(path, 1, 1, 1, text[:160])),)
-    builder = _Builder(path, text, tuple(_BREAK.split(text)), origin)
+        return (), (Issue("too-large", message, Location(path, 1, 1, 1, text[:160])),), False
+    builder = _Builder(path, text, tuple(_BREAK.split(text)), origin, several)
     try:
-        data = builder.build()
+        builder.build()
     except _Unreadable as stop:
         known = {i.location.line for i in builder.issues if i.location}
         place = stop.issue.location
         cascade = place is not None and place.line in known  # of `{{ x }} - y`, say
-        return None, (*builder.issues, *(() if cascade else (stop.issue,)))
-    document = Document(
-        path, builder.lines, data, builder.keys, builder.values, builder.aliases, origin
-    )
-    return document, tuple(builder.issues)
+        issues = (*builder.issues, *(() if cascade else (stop.issue,)))
+        return tuple(builder.documents), issues, False
+    return tuple(builder.documents), tuple(builder.issues), True
 
 
 class _Unreadable(Exception):
@@ -153,18 +174,33 @@ class _Anchored:
 class _Builder:
     """The stack machine from events to data; keeps what was found on the way."""
 
-    def __init__(self, path: str, text: str, lines: tuple[str, ...], origin: Origin | None) -> None:
+    def __init__(
+        self, path: str, text: str, lines: tuple[str, ...], origin: Origin | None, several: bool
+    ) -> None:
         self.path, self.text, self.lines, self.origin = path, text, lines, origin
+        self.several = several
+        self.documents: list[Document] = []
+        self.issues: list[Issue] = []
+        self.stack: list[_Open] = []
+        self.discarded = 0
+        self.size = 0  # of the documents that ended
+        self._begin()
+
+    def _begin(self) -> None:
+        """Forget the document before: keys, anchors and places belong to one."""
         self.keys: dict[YamlPath, Mark] = {}
         self.values: dict[YamlPath, Mark] = {}
         self.aliases: dict[YamlPath, YamlPath] = {}
-        self.issues: list[Issue] = []
         self.anchors: dict[str, _Anchored | None] = {}  # None: still open
         self.root: list[object] = []
-        self.stack: list[_Open] = []
-        self.discarded = 0
 
-    def build(self) -> object:
+    def _end(self) -> None:
+        data = self.root[0] if self.root else None
+        self.documents.append(
+            Document(self.path, self.lines, data, self.keys, self.values, self.aliases, self.origin)
+        )
+
+    def build(self) -> None:
         if found := _FORBIDDEN.search(self.text):
             before = _BREAK.split(self.text[: found.start()])
             what = f"the character U+{ord(found[0]):04X} is not allowed in YAML"
@@ -175,13 +211,12 @@ class _Builder:
             self._consume(_LOADER(self.text))
         except yaml.YAMLError as error:
             raise _Unreadable(self._in_plain_words(error)) from None
-        return self.root[0] if self.root else None
 
     def place(self, line: int, column: int, length: int) -> Location:
         return locate(self.path, self.lines, self.origin, line, column, length)
 
     def _consume(self, loader: Any) -> None:
-        """Follow the events to the end of the first document."""
+        """Follow the events to the end of the last document that is wanted."""
         stack, next_event = self.stack, loader.get_event
         while True:
             event = next_event()
@@ -199,11 +234,16 @@ class _Builder:
             elif kind is AliasEvent:
                 self._alias(top, event)
             elif kind is DocumentStartEvent and self.root:
+                self._end()
+                self._begin()
+                if self.several:
+                    continue
                 mark = Mark(event.start_mark.line + 1, event.start_mark.column + 1, 3, None)
                 what = "only one YAML document per file is read; a second one starts here"
                 self._report("not-supported-yet", what, mark, "put it into a file of its own")
                 return
             elif kind is StreamEndEvent:
+                self._end()
                 return
 
     def _key(self, top: _Open, text: str, event: Any) -> None:
@@ -346,9 +386,10 @@ class _Builder:
         """Hand a finished node to the collection around it."""
         if top is None:
             self.root.append(data)
+            self.size += size
             return
         top.size += size
-        if top.size > MAX_NODES:
+        if top.size + self.size > MAX_NODES:
             self._too_large(f"more than {MAX_NODES:,} values, aliases followed", mark)
         top.height = max(top.height, height + 1)
         if isinstance(top.data, list):

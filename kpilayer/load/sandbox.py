@@ -19,11 +19,21 @@ from jinja2.visitor import NodeTransformer
 
 from kpilayer.errors import did_you_mean
 from kpilayer.load.filters import FILTERS, LOOP, METHODS, TESTS, Missing, as_text, iterate, kind_of
-from kpilayer.load.macros import Fault, Function, GroupByName, MacroName, TargetInfo
+from kpilayer.load.macros import (
+    Adapter,
+    Fault,
+    Function,
+    GroupByName,
+    MacroName,
+    Package,
+    Returned,
+    TargetInfo,
+)
 from kpilayer.load.meter import MAX_BITS, Forbidden, Limit, Meter, room_for, weigh
 
 MAX_DEPTH: Final = 50  # macros calling macros
 STAMP: Final = "\ue000"  # around line numbers in a stamped text
+PACKAGE: Final = " package"  # of the macro that a context is for; no template can write this name
 _OPERATORS: Final = frozenset(("+", "-", "*", "/", "//", "**", "%"))
 _NO_FILES: Final[dict[type[nodes.Node], str]] = {
     nodes.Include: "include",
@@ -41,7 +51,7 @@ class _Context(Context):
         if key in self.vars:
             return self.vars[key]
         assert isinstance(self.environment, Sandbox)
-        return self.environment.names(key)
+        return self.environment.names(key, self.parent.get(PACKAGE, ""))
 
 
 class Sandbox(ImmutableSandboxedEnvironment):
@@ -50,8 +60,8 @@ class Sandbox(ImmutableSandboxedEnvironment):
     intercepted_binops = _OPERATORS
     context_class = _Context
     meter: Meter
-    names: Callable[[str], Any]
-    macro: Callable[[str], Macro]
+    names: Callable[[str, str], Any]
+    macro: Callable[[MacroName], Macro]
 
     def __init__(self) -> None:
         # `finalize` takes the context: that keeps Jinja from folding output while it compiles,
@@ -101,15 +111,21 @@ class Sandbox(ImmutableSandboxedEnvironment):
             return str(obj)
         if attribute.startswith("_"):
             raise Forbidden(f"`{attribute}` is not for templates", attribute)
-        if isinstance(obj, TargetInfo) and attribute in ("name", "schema", "type"):
+        if isinstance(obj, TargetInfo) and attribute in ("name", "schema", "type", "database"):
             return getattr(obj, attribute)
+        if isinstance(obj, Package):
+            return obj.find(attribute) or self.undefined(obj=obj, name=attribute)
+        if isinstance(obj, Adapter) and attribute == "dispatch":
+            return Function("dispatch", obj.dispatch)
         if isinstance(obj, LoopContext) and attribute in LOOP:
             return getattr(obj, attribute)
         if isinstance(obj, Namespace):
             values = object.__getattribute__(obj, "_Namespace__attrs")
             return values.get(attribute, self.undefined(obj=obj, name=attribute))
         method = METHODS.get(type(obj), {}).get(attribute)
-        if method is not None and (not isinstance(obj, GroupByName) or obj.is_dimension):
+        if method is not None and (
+            not isinstance(obj, GroupByName) or obj.is_dimension or attribute == "descending"
+        ):
             return Function(attribute, _bound(method, obj))
         if isinstance(obj, dict) and attribute in obj:
             return obj[attribute]
@@ -142,7 +158,7 @@ class Sandbox(ImmutableSandboxedEnvironment):
         if isinstance(function, Function):
             return meter.keep(function.call(args, kwargs))
         if isinstance(function, MacroName):
-            function = self.macro(function.name)
+            function = self.macro(function)
         if not isinstance(function, Macro):
             raise Forbidden(f"{kind_of(function)} cannot be called")
         meter.depth += 1
@@ -150,6 +166,8 @@ class Sandbox(ImmutableSandboxedEnvironment):
             if meter.depth > MAX_DEPTH:
                 raise Limit(f"macros call each other more than {MAX_DEPTH} deep")
             return str(meter.keep(__context.call(function, *args, **kwargs)))
+        except Returned as done:
+            return meter.keep(done.value)
         finally:
             meter.depth -= 1
 

@@ -11,13 +11,15 @@ or take much memory. Three layers see to it, each enough for the known escapes o
 3. The *meter* of a render bounds loops and calls, sizes, depth and time.
 
 Issues: ``jinja-error``, ``jinja-limit``, ``jinja-sandbox``, ``unknown-var``, ``missing-env-var``,
-``not-supported-yet``, ``duplicate-name`` (macros) and the warning ``env-var-in-definition``.
+``not-supported-yet``, ``duplicate-name`` (macros) and the warnings ``env-var-in-definition`` and
+``unknown-doc``.
 """
 
 from __future__ import annotations
 
 import re
 import sys
+import time
 import warnings
 from collections.abc import Callable, Mapping
 from types import FrameType, TracebackType
@@ -28,24 +30,30 @@ from jinja2.exceptions import SecurityError
 from jinja2.runtime import Macro
 from jinja2.utils import Namespace, missing
 
-from kpilayer.errors import Issue, Location, did_you_mean
+from kpilayer.errors import Issue, Location, did_you_mean, listing
 from kpilayer.load.filters import bounded_range
+from kpilayer.load.macro_files import (
+    Macros,
+    MacroSource,
+    at_word,
+    find_macro,
+    index_macros,
+    versions_for,
+)
 from kpilayer.load.macros import (
+    Adapter,
+    Dbt,
     Fault,
     Function,
     MacroName,
-    MacroSource,
+    Package,
     TargetInfo,
-    at_word,
     builtin_functions,
-    find_macro,
-    index_macros,
-    macro_names,
 )
 from kpilayer.load.meter import MAX_MADE, Forbidden, Limit, Meter, Unknown
-from kpilayer.load.sandbox import STAMP, At, Counting, Sandbox, check_tree
+from kpilayer.load.sandbox import PACKAGE, STAMP, At, Counting, Sandbox, check_tree
 
-__all__ = ["TargetInfo", "Templates"]
+__all__ = ["Dbt", "TargetInfo", "Templates"]
 
 MAX_OUTPUT: Final = 1_000_000  # characters of one rendered text
 MAX_SOURCE: Final = 1_000_000  # characters of one template
@@ -72,11 +80,13 @@ class Templates:
         target: TargetInfo,
         quote: str = '"',
         environ: Mapping[str, str] | None = None,
+        dbt: Dbt = Dbt(),  # noqa: B008 - a frozen value
     ) -> None:
+        self.quote = quote
         self._sandbox = Sandbox()
         self._sandbox.names = self._resolve
         self._sandbox.macro = self._macro
-        functions = builtin_functions(quote, variables, environ or {}, self._note_env)
+        functions = builtin_functions(quote, variables, environ or {}, dbt, self._note)
         self._names: dict[str, object] = {
             **functions,
             "target": target,
@@ -85,9 +95,12 @@ class Templates:
             "namespace": Function("namespace", lambda **values: Namespace(values)),
         }
         self._files = {path: _BREAK.split(text) for path, text in macros.items()}
-        self._macros, self.issues = index_macros(macros, self._sandbox, self._names)
-        self._macro_names = macro_names(self._macros)
-        self._made: dict[str, Macro] = {}
+        self._dbt = dbt
+        # A dbt project may have its own `ref`; what dbt makes of it, its manifest says.
+        taken = () if dbt.project else self._names
+        own, self.issues = index_macros(macros, self._sandbox, taken)
+        self._homes = {"": Macros(own)}
+        self._made: dict[MacroName, Macro] = {}
         self._compiled: dict[tuple[str, bool], Template] = {}
         self._at: Placed = _nowhere
         self._warnings: list[Issue] = []
@@ -170,23 +183,66 @@ class Templates:
         self._compiled[source, stamp] = template
         return template
 
-    def _resolve(self, name: str) -> Any:
-        """What a name means that the template does not define itself."""
+    def _resolve(self, name: str, package: str) -> Any:
+        """What a name means in a macro of a package that the macro does not define itself."""
+        if name == "adapter":
+            return Adapter(lambda *a, **k: self._dispatch(package, *a, **k))
         if name in self._names:
             return self._names[name]
-        return MacroName(name) if name in self._macro_names else missing
+        for home in dict.fromkeys((package, "")):
+            if name in self._home(home).names:
+                return MacroName(name, home)
+        if name in self._dbt.packages or (name and name == self._dbt.project):
+            home = "" if name == self._dbt.project else name
+            return Package(name, lambda macro: self._in_package(macro, home))
+        return missing
 
-    def _macro(self, name: str) -> Macro:
+    def _home(self, package: str) -> Macros:
+        """The macros of a package, read when it is first named."""
+        if package not in self._homes:
+            began = time.monotonic()
+            files = self._dbt.packages[package]()
+            self._files |= {path: _BREAK.split(text) for path, text in files.items()}
+            found, _ = index_macros(files, self._sandbox, ())
+            self._homes[package] = Macros(found)
+            # Reading is not the template's doing: only its own time counts.
+            self._sandbox.meter.until += time.monotonic() - began
+        return self._homes[package]
+
+    def _in_package(self, macro: str, package: str) -> MacroName | None:
+        return MacroName(macro, package) if macro in self._home(package).names else None
+
+    def _dispatch(
+        self, package: str, macro_name: object, macro_namespace: object = None
+    ) -> MacroName:
+        """The version of a macro for the dialect in which definitions are written, as dbt picks."""
+        if not isinstance(macro_name, str) or not isinstance(macro_namespace, str | None):
+            raise Fault("`dispatch` takes a macro's name and a package", word="dispatch")
+        own = self._dbt.project
+        order = self._dbt.search_order.get(macro_namespace or "") or (own, macro_namespace or "")
+        homes = [package] if macro_namespace is None else []
+        homes += ["" if name == own else name for name in order]
+        prefixes = [*versions_for(self._dbt.adapter), "default"]
+        for home in dict.fromkeys(homes):
+            if home and home not in self._dbt.packages:
+                continue
+            for prefix in prefixes:
+                if f"{prefix}__{macro_name}" in self._home(home).found:
+                    return MacroName(f"{prefix}__{macro_name}", home)
+        tried = listing([f"{prefix}__{macro_name}" for prefix in prefixes])
+        raise Fault(f"there is no version of `{macro_name}`: {tried}", word=macro_name)
+
+    def _macro(self, name: MacroName) -> Macro:
         """The macro of a name, compiled when it is first called."""
         if name in self._made:
             return self._made[name]
-        source = find_macro(name, self._macros)
+        source = find_macro(name.name, self._home(name.package).found)
         assert source is not None, "a known macro name leads to a macro"
         try:
             template = self._compile(source.source, source.path)
         except (At, TemplateSyntaxError, *_TOO_DEEP) as error:
             raise _InMacro(source, error) from error
-        context = template.new_context()
+        context = template.new_context({PACKAGE: name.package})
         for _ in template.root_render_func(context):
             pass
         made = context.vars[source.name]
@@ -194,15 +250,14 @@ class Templates:
         self._made[name] = made
         return made
 
-    def _note_env(self, name: str) -> None:
+    def _note(self, code: str, what: str, word: str, hint: str | None) -> None:
         frame: FrameType | None = sys._getframe()
         place = None
         while frame is not None and place is None:
-            place = self._place(frame.f_globals, frame.f_lineno, name)
+            place = self._place(frame.f_globals, frame.f_lineno, word)
             frame = frame.f_back
-        what = f"a definition reads the environment variable `{name}`"
-        place = at_word(place, name) if place else None
-        self._warnings.append(Issue("env-var-in-definition", what, place, severity="warning"))
+        place = at_word(place, word) if place else None
+        self._warnings.append(Issue(code, what, place, hint, "warning"))
 
     # -- what went wrong, and where
 
@@ -222,8 +277,10 @@ class Templates:
         elif isinstance(error, TemplateSyntaxError):
             place = self._at(error.lineno, "")
         hint = fault.hint
-        if isinstance(fault, Unknown):
-            hint = hint or did_you_mean(fault.word, {*self._names, *self._macro_names})
+        if isinstance(fault, Unknown) and fault.word == "dbt":
+            hint = "the macros of dbt itself are not available: write the SQL function"
+        elif isinstance(fault, Unknown):
+            hint = hint or did_you_mean(fault.word, {*self._names, *self._homes[""].names})
         return Issue(fault.code, fault.text, at_word(place, fault.word), hint, see=used)
 
     def _fault(self, error: BaseException) -> Fault:

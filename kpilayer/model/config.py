@@ -28,5 +28,9 @@ class ProjectConfig(Definition):
     """The reporting time zone."""
     week_start: Literal["monday"] = "monday"
     """The first day of a week."""
+    dbt_project: str | None = None
+    """The folder of a dbt project whose files these are too; by default, of one at this place."""
+    dbt_manifest: str | None = None
+    """dbt's manifest.json, which says where `ref` and `source` lead; relative to the project."""
     vars: dict[str, Any] = Field(default_factory=dict)
     """Values for `var()` in templates."""

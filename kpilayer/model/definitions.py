@@ -13,8 +13,12 @@ from kpilayer.errors import Location
 from kpilayer.model.config import ProjectConfig
 from kpilayer.model.metric import Metric
 from kpilayer.model.semantic_model import Model
+from kpilayer.model.time_spine import TimeSpine
+from kpilayer.model.usage import Exposure, Group, SavedQuery
 
-Kind = Literal["model", "metric", "query"]
+Kind = Literal[
+    "model", "metric", "query", "time_spine", "saved_query", "exposure", "group", "source"
+]
 Key = tuple[Kind, str]
 Steps = tuple[str | int, ...]
 
@@ -61,6 +65,14 @@ class Definitions:
     models: tuple[Model, ...] = ()
     metrics: tuple[Metric, ...] = ()
     queries: Mapping[str, SqlModel] = field(default_factory=dict)
+    time_spines: tuple[TimeSpine, ...] = ()
+    saved_queries: tuple[SavedQuery, ...] = ()
+    exposures: tuple[Exposure, ...] = ()
+    groups: tuple[Group, ...] = ()
+    relations: Mapping[str, str] = field(default_factory=dict)
+    """Where `ref` leads, by name, as the text of a relation: what dbt's manifest says."""
+    sources: Mapping[tuple[str, str], str] = field(default_factory=dict)
+    """Where `source` leads, by source and table."""
     places: Mapping[Key, Place] = field(default_factory=dict, compare=False)
     broken: frozenset[Key] = frozenset()
     all_read: bool = True

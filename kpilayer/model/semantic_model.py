@@ -16,6 +16,15 @@ EntityType = Literal["primary", "unique", "foreign", "natural"]
 _GRAIN_HINT: Final = "add how fine it is, for example `granularity: day`"
 
 
+class ValidityParams(Definition):
+    """Which end of a row's life a time dimension is (slowly changing dimensions, type 2)."""
+
+    is_start: bool = False
+    """The row holds from this time on."""
+    is_end: bool = False
+    """The row holds until before this time; NULL: still."""
+
+
 class Entity(Definition):
     """A join key with a role."""
 
@@ -25,6 +34,8 @@ class Entity(Definition):
     """primary or unique: one row per value; foreign: any number of rows per value."""
     expr: Sql | None = None
     """The key as an expression; the name by default."""
+    columns: tuple[Sql, ...] = ()
+    """Instead of `expr`: the parts of a composite key, in order."""
     to: Reference | None = None
     """The entity that a role stands for: `buyer` to `user`. The name by default."""
     label: str | None = None
@@ -34,9 +45,19 @@ class Entity(Definition):
     config: Config = Config()
     """Grouping and metadata."""
 
+    @model_validator(mode="after")
+    def _one_key(self) -> Entity:
+        if self.expr and self.columns:
+            raise PydanticCustomError(
+                "bad-value", "an entity has an `expr` or `columns`, not both", {"key": "columns"}
+            )
+        return self
+
     @property
     def sql(self) -> str:
-        """The key as SQL."""
+        """The key as SQL; of a composite key, a row of its parts."""
+        if self.columns:
+            return f"ROW({', '.join(self.columns)})"
         return self.expr or column_text(self.name)
 
     @property
@@ -61,6 +82,14 @@ class Dimension(Definition):
     """How fine a time dimension is; required for it."""
     expr: Sql | None = None
     """The value as an expression; the name by default."""
+    is_partition: bool = False
+    """Whether joined models must agree on it, where both have it by this name."""
+    validity_params: ValidityParams | None = None
+    """Which end of a row's life it is, in a slowly changing dimension of type 2."""
+    timezone: str | None = None
+    """The zone of the stored value: it is an instant, shown in the reporting zone."""
+    report_timezone: str | None = None
+    """The zone in which it is shown; the project's by default."""
     label: str | None = None
     """A name for people."""
     description: str | None = None
@@ -118,6 +147,14 @@ class ColumnDimension(Definition):
     """categorical or time."""
     name: Name | None = None
     """The column's name by default."""
+    is_partition: bool = False
+    """Whether joined models must agree on it, where both have it by this name."""
+    validity_params: ValidityParams | None = None
+    """Which end of a row's life it is, in a slowly changing dimension of type 2."""
+    timezone: str | None = None
+    """The zone of the stored value: it is an instant, shown in the reporting zone."""
+    report_timezone: str | None = None
+    """The zone in which it is shown; the project's by default."""
     label: str | None = None
     """A name for people."""
     description: str | None = None
@@ -181,6 +218,24 @@ class DerivedSemantics(Definition):
     """Attributes as expressions."""
 
 
+class Active(Definition):
+    """The interval over which a row holds."""
+
+    from_: Annotated[str, Field(alias="from")]
+    """The column or expression of its first day."""
+    to: str
+    """The column or expression of its last day; NULL: still."""
+    to_inclusive: bool = False
+    """Whether the row still holds on the last day itself."""
+
+
+class RowAccess(Definition):
+    """Which rows a role may see; always applied."""
+
+    filter: Sql
+    """A condition over dimensions and `{{ role.<attribute> }}`."""
+
+
 class Model(Definition):
     """A table, file or query described for analysis; its primary entity names one row."""
 
@@ -194,6 +249,8 @@ class Model(Definition):
     """The table or view, `schema.table`; else models/<name>.sql, else <target schema>.<name>."""
     path: str | None = None
     """A Parquet or CSV file or glob, on engines that read files; relative to the project."""
+    ref: Reference | None = None
+    """The dbt or SQL model whose rows these are, where it has another name."""
     semantic_model: bool = True
     """Whether the model takes part in metrics."""
     agg_time_dimension: Reference | None = None
@@ -204,6 +261,14 @@ class Model(Definition):
     """Columns with what they are."""
     derived_semantics: DerivedSemantics = DerivedSemantics()
     """Entities and dimensions as expressions."""
+    active: Active | None = None
+    """The interval over which each row holds, where rows are no events."""
+    bridge: bool = False
+    """Whether it may be crossed between many and many."""
+    row_access: RowAccess | None = None
+    """Which rows a role may see."""
+    materialized: Literal["view"] | None = None
+    """Whether publishing makes a view of a SQL model."""
     config: Config = Config()
     """Grouping and metadata."""
 
@@ -255,7 +320,7 @@ class Model(Definition):
     @property
     def own_names(self) -> tuple[str, ...]:
         """The entities by which its own dimensions are addressed, the primary one first."""
-        unique = [e for e in self.entities if e.is_unique]
+        unique = [e for e in self.entities if e.is_unique or e.type == "natural"]
         unique.sort(key=lambda e: e.type != "primary")
         virtual = (self.primary_entity,) if self.primary_entity else ()
         return (*virtual, *(e.name for e in unique))

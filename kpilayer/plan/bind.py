@@ -12,7 +12,8 @@ from datetime import datetime
 
 from sqlglot import exp
 
-from kpilayer import address, expr, grain
+from kpilayer import address, expr, grain, not_yet
+from kpilayer.address import filter_metric
 from kpilayer.catalog import Catalog
 from kpilayer.columns import TimedColumn, resolve_name, resolver, time_column
 from kpilayer.conditions import literal_problems
@@ -88,6 +89,8 @@ def bind(query: Query, graph: JoinGraph) -> tuple[BoundQuery | None, list[Issue]
     keys = [k for text in query.group_by if (k := _key(text, graph, homes, unit, issues))]
     where = tuple(_conditions(query, graph, homes, issues))
     spans = tuple(_ranges(query, graph, homes, keys, issues))
+    if not any(i.severity == "error" for i in issues):
+        issues += _not_yet(graph, metrics, keys, where)
     names = [k.name for k in keys] + [name for name, _ in metrics]
     for name in dict.fromkeys(n for n in names if names.count(n) > 1):
         issues.append(Issue("duplicate-column", f"`{name}` is asked for twice"))
@@ -173,6 +176,32 @@ def own_grain(graph: JoinGraph, model: str, time: str | None) -> str | None:
     if isinstance(reached, Reached) and isinstance(reached.element, Dimension):
         return reached.element.granularity
     return None
+
+
+def _not_yet(
+    graph: JoinGraph,
+    metrics: list[tuple[str, Formula]],
+    keys: list[Key],
+    where: tuple[exp.Expr, ...],
+) -> Iterator[Issue]:
+    """What the question needs that cannot be computed yet, by metric."""
+    for name, tree in metrics:
+        reasons = list(not_yet.in_formula(tree))
+        for atom in atoms(tree):
+            home = (atom.model, atom.time)
+            texts = [graph.catalog.snippet(c).tree for c in atom.conditions]
+            named = [c.name for t in (*texts, *where) for c in t.find_all(exp.Column)]
+            found = [resolve_name(graph, *home, n) for n in named]
+            used = [c.reached for c in found if isinstance(c, TimedColumn)]
+            used += [k.column(home).reached for k in keys]
+            time = time_column(graph, *home)
+            used += [time] if isinstance(time, Reached) else []
+            reasons += not_yet.in_model(graph.catalog.models[atom.model])
+            reasons += not_yet.in_columns(graph.catalog, used)
+            reasons += ["metrics in filters" for n in named if filter_metric(n)]
+        for reason in dict.fromkeys(reasons):
+            message = f"`{name}` needs {reason}, which this version cannot compute"
+            yield Issue("not-supported-yet", message, _asked("metrics", name))
 
 
 # -------------------------------------------------------------------------------------------- names

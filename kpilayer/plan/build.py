@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 from sqlglot import exp
 
 from kpilayer import expr
-from kpilayer.catalog import Catalog, Relation
+from kpilayer.catalog import Catalog
 from kpilayer.columns import resolver, time_column
 from kpilayer.conditions import all_of, any_of, between, bind_condition, moment, timed
-from kpilayer.formula import Atom, Formula
+from kpilayer.formula import Atom, Compute, Formula
 from kpilayer.join_graph import JoinGraph, Reached, Step
 from kpilayer.plan.bind import BoundQuery, Home, Range
 from kpilayer.plan.naming import branch_names, measure_names, scan_alias, subquery_name
@@ -30,6 +30,7 @@ from kpilayer.plan.nodes import (
     Subquery,
     scans,
 )
+from kpilayer.relation import Relation
 
 
 def build(query: BoundQuery, graph: JoinGraph) -> Plan:
@@ -215,6 +216,7 @@ def _columns(
         """A formula over the columns of the node that holds its atoms."""
         if isinstance(tree, Atom):
             return exp.column(columns[tree], table=top.name)
+        assert isinstance(tree, Compute), "a question with other rules is refused when bound"
         inputs = {name: value(inner) for name, inner in tree.inputs}
         snippet = catalog.snippet(tree.text)
         return expr.replace_names(snippet.tree, lambda name: inputs[name.lower()].copy())

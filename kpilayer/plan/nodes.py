@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from sqlglot import exp
 
-from kpilayer.catalog import Relation
+from kpilayer.relation import Relation
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ from sqlglot import ErrorLevel, exp
 from sqlglot.errors import UnsupportedError
 
 from kpilayer import expr
-from kpilayer.catalog import REF, Relation
+from kpilayer.catalog import REF
 from kpilayer.errors import Issue, QueryError, listing
 from kpilayer.plan.nodes import (
     Aggregate,
@@ -30,6 +30,7 @@ from kpilayer.plan.nodes import (
     Source,
     Subquery,
 )
+from kpilayer.relation import Relation
 from kpilayer.sql.dialects import AGGREGATES, VERIFIED, Capabilities, call, capabilities, percentile
 from kpilayer.sql.names import check_lengths, exactly, keep_apart, quoted
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from kpilayer.catalog import Relation
 from kpilayer.errors import Issue, WarehouseError
 from kpilayer.model.lock import Lock, LockedColumn, LockedRelation
+from kpilayer.relation import Relation
 from kpilayer.warehouse.connection import Column, Connection
 
 
@@ -36,6 +36,30 @@ def take_lock(connection: Connection, wanted: Mapping[str, Described]) -> Lock:
     if issues:
         raise WarehouseError(issues)
     return Lock(connection.dialect, found)
+
+
+def lock_of_catalog(
+    described: Mapping[tuple[str, ...], LockedRelation],
+    wanted: Iterable[Relation],
+    schema: str,
+    dialect: str,
+) -> tuple[Lock, tuple[str, ...]]:
+    """The lock of relations that dbt's catalog describes, and the keys of those that it does not.
+
+    ``described`` is by database, schema and name in lower case. Parts that a relation leaves out
+    match anything but the schema, which is then the target's.
+    """
+    found: dict[str, LockedRelation] = {}
+    missing: list[str] = []
+    for relation in wanted:
+        parts = relation.parts if len(relation.parts) != 1 else (schema, *relation.parts)
+        lowered = tuple(part.lower() for part in parts if part)
+        fits = [r for key, r in described.items() if lowered and key[-len(lowered) :] == lowered]
+        if relation.kind == "table" and len(fits) == 1:
+            found[relation.key] = fits[0]
+        else:
+            missing.append(relation.key)
+    return Lock(dialect, found), tuple(dict.fromkeys(missing))
 
 
 def _described(connection: Connection, wanted: Described) -> LockedRelation:

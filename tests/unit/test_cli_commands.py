@@ -485,6 +485,7 @@ def report(*, changed: bool = True) -> Any:
         added=("shop.orders",) if changed else (),
         removed=(),
         modified=("shop.users",) if changed else (),
+        missing=(),
         path=Path("kpilayer.lock"),
     )
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import pytest
 from sqlglot import exp
 
-from kpilayer.catalog import Relation
 from kpilayer.plan.nodes import (
     Aggregate,
     Column,
@@ -17,6 +16,7 @@ from kpilayer.plan.nodes import (
     Scan,
     Sort,
 )
+from kpilayer.relation import Relation
 
 ORDERS = Scan(Relation("table", ("orders",)), "orders")
 CUSTOMER = Scan(Relation("table", ("customers",)), "customer")

@@ -5,9 +5,9 @@ from __future__ import annotations
 import sqlglot
 from sqlglot import exp
 
-from kpilayer.catalog import Relation
 from kpilayer.plan.nodes import Aggregate, Column, Filter, Join, Measure, Plan, Project, Scan, Sort
 from kpilayer.plan.passes import PASSES, drop_unused_joins, merge_bounds, rewrite
+from kpilayer.relation import Relation
 
 ORDERS = Scan(Relation("table", ("orders",)), "o")
 CUSTOMERS = Scan(Relation("table", ("customers",)), "c")

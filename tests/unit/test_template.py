@@ -132,11 +132,35 @@ def test_a_name_cannot_leave_its_quotes(text: str) -> None:
     assert "takes a name of letters, digits and underscores" in issue.message
 
 
-def test_metrics_in_filters_are_not_supported_yet() -> None:
-    issue = fails("{{ Metric('orders', ['customer']) }} > 3")
-    assert issue.code == "not-supported-yet"
-    assert issue.message == "metrics in filters are not supported yet"
-    assert issue.location == Location("m.yml", 1, 4)
+@pytest.mark.parametrize(
+    ("text", "rendered"),
+    [
+        ("{{ Metric('orders', ['customer']) }} > 3", '"metric(orders by customer)" > 3'),
+        ("{{ Metric('Orders', group_by='customer') }} > 3", '"metric(orders by customer)" > 3'),
+        (
+            "{{ Metric('orders', ['user', Dimension('user__country')]) }} > 3",
+            '"metric(orders by user, user__country)" > 3',
+        ),
+        (
+            "{{ Metric('orders', ['customer'], within_query_time=true) }} > 3",
+            '"metric(orders by customer in range)" > 3',
+        ),
+    ],
+)
+def test_a_metric_in_a_filter_is_one_name(text: str, rendered: str) -> None:
+    assert TEMPLATES.render(text, places(text)) == (rendered, ())
+
+
+def test_a_name_that_sorts_downwards_is_no_name_for_a_condition() -> None:
+    text = "{{ Dimension('order__amount').descending(True) }} > 3"
+    assert TEMPLATES.render(text, places(text)) == ('"order__amount descending" > 3', ())
+
+
+@pytest.mark.parametrize("name", ["x) OR (1", "x by y", "x'", 'x"'])
+def test_a_metric_in_a_filter_cannot_leave_its_quotes(name: str) -> None:
+    quoted = name.replace("'", "\\'")
+    assert fails(f"{{{{ Metric('{quoted}', ['customer']) }}}}").code == "jinja-error"
+    assert fails(f"{{{{ Metric('orders', ['{quoted}']) }}}}").code == "jinja-error"
 
 
 def test_text_without_tags_comes_back_as_it_is() -> None:

@@ -1,0 +1,227 @@
+"""Every other form of dbt's semantic layer to the native form, as plain data with its places.
+
+Read are dbt's legacy lists (`semantic_models:`, `metrics:` with `type_params`), MetricFlow's
+stand-alone documents (`semantic_model:`, `metric:`, `saved_query:`, `project_configuration:`),
+dbt's artefacts, and `measures:` of native models; one file may mix them, and one project too.
+Strings are passed on as they are: those that hold Jinja are rendered when they are decoded.
+
+Issues: those of ``legacy_metric``, ``legacy_model`` and ``time_spines``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from kpilayer.errors import Issue
+from kpilayer.load.dbt_artefacts import (
+    TOO_DEEP,
+    contents,
+    is_manifest,
+    is_semantic_manifest,
+    is_too_deep,
+)
+from kpilayer.load.document import Document
+from kpilayer.load.legacy_measure import Measure, model_measures
+from kpilayer.load.legacy_metric import kind_of, metric
+from kpilayer.load.legacy_model import semantic_model
+from kpilayer.load.measures import Measures, collected, create_metrics
+from kpilayer.load.moved import Built, Moved, Part, moved_document
+from kpilayer.load.time_spines import time_spine, time_spines
+from kpilayer.load.translation import Parts, Reading
+
+_DOCUMENT_KEYS: Final = ("semantic_model", "metric", "saved_query", "project_configuration")
+_LEGACY_KEYS: Final = frozenset({"semantic_models", "mf_config_schema", *_DOCUMENT_KEYS})
+_LISTS: Final = ("models", "metrics", "saved_queries", "exposures")
+#: Metrics that may need another metric made for them: translated when all others are known.
+_OVER_MEASURES: Final = frozenset({"cumulative", "conversion"})
+
+
+@dataclass(slots=True)
+class _Page:
+    """A document that is being translated: the native lists it will have."""
+
+    document: Document
+    reading: Reading
+    semantic_models: list[Part] = field(default_factory=list)
+    lists: dict[str, list[Part | Built]] = field(default_factory=dict)
+    homes: dict[str, Part] = field(default_factory=dict)
+    rest: dict[str, Part] = field(default_factory=dict)
+    nested: list[list[Part | Built]] = field(default_factory=list)
+    """Lists of metrics inside models."""
+
+    def listed(self, key: str) -> list[Part | Built]:
+        """The native list under a key; it may still grow."""
+        return self.lists.setdefault(key, [])
+
+
+def native_documents(documents: Sequence[Document], issues: list[Issue]) -> list[Document | Moved]:
+    """All documents of a project in the native form; what is wrong is added to ``issues``.
+
+    A document that is native already is returned itself.
+
+    >>> from kpilayer.load.reader import read_yaml
+    >>> document, _ = read_yaml("m.yml", "semantic_model: {name: orders, model: ref('fct')}")
+    >>> native_documents([document], [])[0].data
+    {'models': [{'name': 'orders', 'semantic_model': True, 'ref': 'fct'}]}
+    """
+    pages = {n: _page(d, issues) for n, d in enumerate(documents) if not _is_native(d.data)}
+    if not pages:
+        return list(documents)
+    measures = _models(list(pages.values()))
+    reading = Reading(issues)
+    known = collected(measures, reading, dict(_metric_names(documents)))
+    for over_measures in (False, True):
+        for page in pages.values():
+            for metrics in (page.listed("metrics"), *page.nested):
+                _translate(metrics, known, page.reading, over_measures)
+        if not over_measures:
+            create_metrics(known, reading)
+    by_document = {id(page.document): page for page in pages.values()}
+    for measure, created in known.created:
+        by_document[id(measure.part.document)].listed("metrics").append(created)
+    return [_finished(pages[n]) if n in pages else d for n, d in enumerate(documents)]
+
+
+def _is_native(data: object) -> bool:
+    if not isinstance(data, dict):
+        return True
+    if data.keys() & _LEGACY_KEYS or is_manifest(data):
+        return False
+    if any("type_params" in m for m in _mappings(data.get("metrics"))):
+        return False
+    return not any(_is_mixed(m) for m in _mappings(data.get("models")))
+
+
+def _is_mixed(model: dict[str, Any]) -> bool:
+    """Whether a native model holds measures, or metrics in the legacy form."""
+    return "measures" in model or any("type_params" in m for m in _mappings(model.get("metrics")))
+
+
+def _mappings(value: object) -> Iterator[dict[str, Any]]:
+    if isinstance(value, list):
+        yield from (entry for entry in value if isinstance(entry, dict))
+
+
+def _page(document: Document, issues: list[Issue]) -> _Page:
+    data = document.data
+    assert isinstance(data, dict), "what is no mapping counts as native"
+    root = Part(data, document, ())
+    if is_semantic_manifest(data) or is_manifest(data):
+        return _artefact(root, issues)
+    page = _Page(document, Reading(issues))
+    for key, value in data.items():
+        part = root.part(key)
+        if key == "mf_config_schema" or (key in _LEGACY_KEYS and value is None):
+            continue
+        if key == "semantic_models":
+            page.semantic_models += page.reading.entries(part, "semantic models")
+            page.homes.setdefault("models", part)
+        elif key in _LISTS and (isinstance(value, list) or value is None):
+            given: list[Part | Built] = [*page.reading.entries(part, key)]
+            page.lists[key] = given + page.listed(key)
+            page.homes[key] = part
+        elif key not in _DOCUMENT_KEYS:
+            page.rest[key] = part
+        elif not isinstance(value, dict):
+            page.reading.report("bad-value", f"`{key}` is a mapping", part)
+        elif key == "project_configuration":
+            page.listed("models").extend(time_spines(part, page.reading))
+        elif key == "semantic_model":
+            page.semantic_models.append(part)
+        else:
+            page.listed("metrics" if key == "metric" else "saved_queries").append(part)
+    for key in _LISTS:
+        if key in page.rest and page.lists.get(key):
+            # Two forms in one file, and the native list is no list.
+            page.reading.entries(page.rest.pop(key), key)
+    return page
+
+
+def _artefact(root: Part, issues: list[Issue]) -> _Page:
+    page = _Page(root.document, Reading(issues, artefact=True))
+    if is_too_deep(root.value):
+        page.reading.report("too-large", TOO_DEEP, root)
+        return page
+    found = contents(root.document, page.reading)
+    page.semantic_models += found.semantic_models
+    page.lists["metrics"] = list(found.metrics)
+    page.lists["saved_queries"] = found.saved_queries
+    page.lists["exposures"] = found.exposures
+    page.lists["models"] = [time_spine(p, page.reading) for p in found.time_spines]
+    if isinstance(root.value.get("project_configuration"), dict):
+        page.lists["models"] += time_spines(root.part("project_configuration"), page.reading)
+    return page
+
+
+def _models(pages: Sequence[_Page]) -> list[Measure]:
+    """All measures; the pages get their native models."""
+    measures: list[Measure] = []
+    for page in pages:
+        models = page.listed("models")
+        for index, entry in enumerate(models):
+            if isinstance(entry, Part) and isinstance(entry.value, dict) and _is_mixed(entry.value):
+                if "measures" in entry.value:
+                    measures += model_measures(entry, page.reading)
+                models[index] = _mixed(entry, page)
+        for part in page.semantic_models:
+            if not isinstance(part.value, dict):
+                page.reading.report("bad-value", "a semantic model is a mapping", part)
+                continue
+            built, found = semantic_model(part, page.reading)
+            measures += found
+            models.append(_with_metrics(built, page))
+    return measures
+
+
+def _mixed(entry: Part, page: _Page) -> Built:
+    """A native model without its measures, and with its metrics ready to be translated."""
+    parts: Parts = {key: entry.part(key) for key in entry.value if key != "measures"}
+    return _with_metrics(Built(entry, parts), page)
+
+
+def _with_metrics(model: Built, page: _Page) -> Built:
+    """A model whose own metrics can be replaced one by one."""
+    own = model.parts.get("metrics") if isinstance(model.parts, dict) else None
+    if not (isinstance(own, Part) and isinstance(own.value, list)):
+        return model
+    entries: list[Part | Built] = [own.part(n) for n in range(len(own.value))]
+    page.nested.append(entries)
+    return model._replace(parts={**model.parts, "metrics": Built(own, entries)})  # type: ignore[dict-item]
+
+
+def _metric_names(documents: Sequence[Document]) -> Iterator[tuple[str, str]]:
+    """Every metric that somebody wrote, with its type."""
+    for document in documents:
+        data = document.data
+        if not isinstance(data, dict):
+            continue
+        given = data.get("metrics")
+        lists = [given, [data.get("metric")], list(given.values()) if type(given) is dict else ()]
+        for key in ("models", "semantic_models"):
+            lists += [m.get("metrics") for m in _mappings(data.get(key))]
+        for metrics in lists:
+            for entry in _mappings(metrics):
+                if isinstance(entry.get("name"), str):
+                    yield entry["name"].lower(), kind_of(entry)
+
+
+def _translate(
+    metrics: list[Part | Built], known: Measures, reading: Reading, over_measures: bool
+) -> None:
+    """Puts native metrics in the place of legacy ones, of those types that are due."""
+    for index, entry in enumerate(metrics):
+        if isinstance(entry, Part) and isinstance(entry.value, dict):
+            is_legacy = "type_params" in entry.value or reading.artefact
+            if is_legacy and (kind_of(entry.value) in _OVER_MEASURES) == over_measures:
+                metrics[index] = metric(entry, known, reading)
+
+
+def _finished(page: _Page) -> Moved:
+    root = Part(page.document.data, page.document, ())
+    parts: Parts = dict(page.rest)
+    for key in _LISTS:
+        if entries := page.lists.get(key):
+            parts[key] = Built(page.homes.get(key, root.made([], key)), entries)
+    return moved_document(page.document, parts)

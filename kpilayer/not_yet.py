@@ -1,0 +1,74 @@
+"""What a question needs that this version can load, check and identify, but not compute.
+
+Each is refused by name when a question is bound: leaving it out would give another number than the
+definition says.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Final
+
+from kpilayer.catalog import Catalog
+from kpilayer.formula import Atom, Formula, atoms, rules
+from kpilayer.join_graph import Reached, Step
+from kpilayer.model.semantic_model import Dimension, Model
+
+#: What a rule of a formula is called.
+RULES: Final[dict[str, str]] = {
+    "sql": "aggregate expressions (`sql`)",
+    "cumulative": "cumulative metrics",
+    "conversion": "conversion metrics",
+    "nested": "nested metrics",
+    "regrouped": "inputs with fewer group-bys (`group_by`, `share`)",
+    "offset": "offsets in time",
+    "funnel": "funnels",
+    "semi_additive": "`non_additive_dimension`",
+    "spined": "`join_to_timespine`",
+    "filled": "`fill_nulls_with`",
+    "active": "`as_of`",
+}
+
+
+def in_formula(tree: Formula) -> Iterator[str]:
+    """What a metric's formula holds that cannot be computed."""
+    yield from (RULES[rule] for rule in rules(tree))
+    yield from dict.fromkeys(r for atom in atoms(tree) for r in _of_atom(atom))
+
+
+def _of_atom(atom: Atom) -> Iterator[str]:
+    if atom.agg == "approx_percentile":
+        yield "approximate percentiles"
+
+
+def in_model(model: Model) -> Iterator[str]:
+    """What the rows of a model need whenever they are read."""
+    if model.active is not None:
+        yield f"models whose rows hold over an interval (`active` of `{model.name}`)"
+    if model.row_access is not None:
+        yield f"row access (`row_access` of `{model.name}`)"
+
+
+def in_columns(catalog: Catalog, columns: Iterable[Reached]) -> Iterator[str]:
+    """What the joins to columns, and the columns, need."""
+    for reached in columns:
+        for step in reached.path:
+            yield from _in_step(catalog, step)
+        element = reached.element
+        if isinstance(element, Dimension) and element.timezone is not None:
+            yield f"time zones (`timezone` of `{element.name}`)"
+        if not isinstance(element, Dimension) and element.columns:
+            yield f"composite keys (`columns` of entity `{element.name}`)"
+
+
+def _in_step(catalog: Catalog, step: Step) -> Iterator[str]:
+    left, right = catalog.models[step.left], catalog.models[step.right]
+    yield from in_model(right)
+    if any(d.validity_params is not None for d in right.dimensions):
+        yield f"dimensions that change over time (`validity_params` of `{right.name}`)"
+    if step.entity.columns or step.key.columns:
+        yield f"composite keys (`columns` of entity `{step.entity.name}`)"
+    parts = {d.name for d in left.dimensions if d.is_partition}
+    same = sorted(parts & {d.name for d in right.dimensions if d.is_partition})
+    if same:
+        yield f"partitions (`is_partition` of `{same[0]}` in `{left.name}` and `{right.name}`)"

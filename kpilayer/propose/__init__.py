@@ -1,0 +1,1 @@
+"""Drafts of semantic models, from what data show when they are measured."""

@@ -1,0 +1,1 @@
+"""Which definitions a command is about: dbt's grammar over names, properties and lineage."""
