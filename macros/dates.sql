@@ -2,3 +2,18 @@
 {% macro days_between(earlier, later) -%}
 DATE_DIFF('day', CAST({{ earlier }} AS DATE), CAST({{ later }} AS DATE))
 {%- endmacro %}
+
+{# Minutes from one timestamp to a later one, with a fraction; NULL while one is missing. #}
+{% macro minutes_between(earlier, later) -%}
+((EXTRACT(epoch FROM {{ later }}) - EXTRACT(epoch FROM {{ earlier }})) / 60)
+{%- endmacro %}
+
+{# Hours from one timestamp to a later one, with a fraction; NULL while one is missing. #}
+{% macro hours_between(earlier, later) -%}
+((EXTRACT(epoch FROM {{ later }}) - EXTRACT(epoch FROM {{ earlier }})) / 3600)
+{%- endmacro %}
+
+{# Whether less than so many calendar months lie between two dates, as dimensions. #}
+{% macro is_younger_than_months(born, seen, months) -%}
+{{ Dimension(seen) }} < {{ Dimension(born) }} + INTERVAL '{{ months }}' MONTH
+{%- endmacro %}
