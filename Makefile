@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: demo test lint types nightly clean
+.PHONY: demo test lint types dbt nightly clean
 
 # The example company, built and queried: YAML to SQL to numbers.
 demo: $(STAMP)
@@ -21,6 +21,16 @@ lint: $(STAMP)
 types: $(STAMP)
 	$(BIN)/mypy
 
+# dbt, for tests/dbt, in an environment of its own: its pins hold back mypy. DuckDB is the same one,
+# so that both read the same files.
+DBT_STAMP := .venv-dbt/.installed
+dbt: $(DBT_STAMP)
+
+$(DBT_STAMP): tests/dbt/requirements.txt $(STAMP)
+	$(PYTHON) -m venv .venv-dbt
+	.venv-dbt/bin/python -m pip install --quiet --disable-pip-version-check -r tests/dbt/requirements.txt "duckdb==$$($(BIN)/python -c 'import duckdb; print(duckdb.__version__)')"
+	touch $@
+
 # The same with many more random cases than a commit should wait for.
 nightly: $(STAMP)
 	KPILAYER_HYPOTHESIS=nightly $(BIN)/python -m pytest $(ARGS)
@@ -32,4 +42,4 @@ $(STAMP): pyproject.toml
 	touch $(STAMP)
 
 clean:
-	rm -rf $(VENV) target .kpilayer .mypy_cache .ruff_cache .pytest_cache .hypothesis dist
+	rm -rf $(VENV) .venv-dbt target .kpilayer .mypy_cache .ruff_cache .pytest_cache .hypothesis dist
