@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: demo test lint types dbt nightly clean
+.PHONY: demo test lint types dbt nightly fuzz clean
 
 # The example company, built and queried: YAML to SQL to numbers.
 demo: $(STAMP)
@@ -34,6 +34,14 @@ $(DBT_STAMP): tests/dbt/requirements.txt $(STAMP)
 # The same with many more random cases than a commit should wait for.
 nightly: $(STAMP)
 	KPILAYER_HYPOTHESIS=nightly $(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m tests.fuzz.run --seed $$(date +%Y%m%d)
+
+# Fuzzing guided by coverage, which needs Linux: make fuzz TARGET=where COUNT=100000
+TARGET ?= yaml
+COUNT ?= 20000
+fuzz: $(STAMP)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e ".[fuzz]"
+	$(BIN)/python -m tests.fuzz.run $(TARGET) --atheris --count $(COUNT)
 
 $(STAMP): pyproject.toml
 	$(PYTHON) -c "import sys; sys.exit('kpilayer needs Python 3.11 or newer') if sys.version_info < (3, 11) else None"

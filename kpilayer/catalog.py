@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from graphlib import TopologicalSorter
 from typing import Final
 
 from sqlglot import exp
@@ -20,6 +21,9 @@ from kpilayer.model.metric import Metric, SimpleMetric, SqlMetric
 from kpilayer.model.semantic_model import Model
 from kpilayer.references import circles, metric_issues, metrics_read, model_issues
 from kpilayer.relation import Relation, split_relation
+
+MAX_LEVELS: Final = 50  # of metrics computed from metrics
+MAX_PARTS: Final = 5_000  # of one metric's formula, written out down to aggregations
 
 REF: Final = "__ref"
 SOURCE: Final = "__source"
@@ -111,6 +115,7 @@ def resolve(definitions: Definitions) -> tuple[Catalog, list[Issue]]:
         issues += problems
     reads = {name: metrics_read(definitions, metric) for name, metric in metrics.items()}
     issues += _cycles(definitions, reads, whole)
+    issues += _oversized(definitions, metrics, reads, whole)
     issues += _query_cycles(definitions, queries)
     usable = _usable(reads, whole)
     return Catalog(
@@ -131,13 +136,46 @@ def _cycles(
 
 def _usable(reads: Mapping[str, tuple[str, ...]], whole: set[str]) -> set[str]:
     """Metrics that are whole, and so is everything below them."""
-    usable = set(whole)
-    changed = True
-    while changed:
-        lost = {n for n in usable if any(used not in usable for used in reads[n])}
-        usable -= lost
-        changed = bool(lost)
+    usable: set[str] = set()
+    for name in _inputs_first(reads, whole):
+        if all(used in usable for used in reads[name]):
+            usable.add(name)
     return usable
+
+
+def _inputs_first(reads: Mapping[str, tuple[str, ...]], whole: set[str]) -> Iterator[str]:
+    """The whole metrics, which no longer stand in circles, each after those that it reads."""
+    edges = {n: [used for used in reads[n] if used in whole] for n in reads if n in whole}
+    yield from TopologicalSorter(edges).static_order()
+
+
+def _oversized(
+    definitions: Definitions,
+    metrics: Mapping[str, Metric],
+    reads: Mapping[str, tuple[str, ...]],
+    whole: set[str],
+) -> Iterator[Issue]:
+    """Metrics whose formula, written out, is too long: each level may double the one below."""
+    parts: dict[str, int] = {}
+    large: set[str] = set()
+    levels: dict[str, int] = {}
+    for name in list(_inputs_first(reads, whole)):
+        inputs = [i.name for i in metrics[name].inputs]  # one may stand there twice
+        used = [n for n in (*inputs, *(r for r in reads[name] if r not in inputs)) if n in whole]
+        if any(n not in parts for n in used):
+            continue  # what it reads was told, and it is unusable for this reason already
+        parts[name] = 1 + sum(parts[n] for n in used)
+        levels[name] = 1 + max((levels[n] for n in used), default=0)
+        if parts[name] > MAX_PARTS:
+            message = f"`{name}`, written out, is a formula of more than {MAX_PARTS:,} parts"
+        elif levels[name] > MAX_LEVELS:
+            message = f"`{name}` stands on more than {MAX_LEVELS} levels of other metrics"
+        else:
+            continue
+        del parts[name], levels[name]
+        large.add(name)
+        yield Issue("too-large", message, definitions.at("metric", name, "name"))
+    whole -= large
 
 
 # --------------------------------------------------------------------------------------- SQL models

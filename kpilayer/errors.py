@@ -68,11 +68,12 @@ class Issue:
 
 def _excerpt(place: Location) -> list[str]:
     number = str(place.line)
-    text = (place.text or "").replace("\t", " ")
+    text = place.text or ""
     start = max(place.column - 1, 0)
     if len(text) > 160:  # keep the caret in sight on very long lines
         cut = max(0, start - 60)
         text, start = text[cut : cut + 160], start - cut
+    text = text.replace("\t", " ")
     width = max(1, min(place.length, len(text) - start))
     return [f"{number} | {text.rstrip()}", f"{' ' * len(number)} | {' ' * start}{'^' * width}"]
 
@@ -143,8 +144,14 @@ def _likeness(word: str, name: str) -> float:
 
 
 def _ratio(word: str, name: str) -> float:
-    matcher = difflib.SequenceMatcher(None, word, name)
-    return matcher.ratio() if matcher.real_quick_ratio() > 0.6 else 0.0
+    """difflib's, or 0 where it is at most 0.6: many words are far from all that is known."""
+    length = len(word) + len(name)
+    if length > 200 or 2 * min(len(word), len(name)) <= 0.6 * length:
+        return 0.0
+    shared = sum(min(word.count(letter), name.count(letter)) for letter in set(word))
+    if 2 * shared <= 0.6 * length:
+        return 0.0
+    return difflib.SequenceMatcher(None, word, name).ratio()
 
 
 def listing(names: Sequence[str], *, most: int = 8) -> str:

@@ -11,7 +11,7 @@ Semantic functions are what the compiler says in every dialect in its own words:
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Final
@@ -19,8 +19,15 @@ from typing import Final
 from sqlglot import exp
 from sqlglot.dialects.dialect import Dialect, Dialects
 from sqlglot.errors import ParseError, SqlglotError, TokenError
+from sqlglot.tokenizer_core import Token, TokenType
 
 from kpilayer.errors import Severity
+
+MAX_CHARACTERS: Final = 200_000  # of one snippet
+MAX_QUERY_CHARACTERS: Final = 1_000_000  # of one SQL model
+MAX_DEPTH: Final = 100  # of its tree; a chain of one associative operator counts once
+MAX_OPEN_JOINS: Final = 8
+MAX_PROBLEMS: Final = 100  # told of one snippet
 
 TRUNC: Final = "KPI_TRUNC"
 PART: Final = "KPI_PART"
@@ -172,18 +179,43 @@ def _parse(text: str, dialect: str) -> Snippet:
         name = shown(text)
         column = exp.Column(this=exp.to_identifier(name, quoted=True))
         return Snippet(name, column, (Name(name, 0, len(name)),))
+    if len(text) > MAX_CHARACTERS:
+        what = f"the expression has {len(text):,} characters; at most {MAX_CHARACTERS:,} are read"
+        return Snippet(text, exp.Null(), (), (Problem("bad-sql", what),))
     tree, problems = _parse_one(text, dialect)
     if tree is None:
         return Snippet(text, exp.Null(), (), problems)
     try:
+        if _is_too_deep(tree):
+            return Snippet(text, exp.Null(), (), (_too_deep(text),))
         problems += tuple(_refusals(tree, text))
         if any(p.severity == "error" for p in problems):
             return Snippet(text, exp.Null(), (), problems)
         names = tuple(Name(c.name, *_span(c.this)) for c in tree.find_all(exp.Column))
         return Snippet(text, true_division(_without_comments(tree)), names, problems)
     except RecursionError:
-        problem = Problem("bad-sql", "the expression is nested too deeply", 0, len(text))
-        return Snippet(text, exp.Null(), (), (problem,))
+        return Snippet(text, exp.Null(), (), (_too_deep(text),))
+
+
+#: Whose operands stand beside each other in a canonical form, however many there are.
+_CHAINS: Final = (exp.And, exp.Or, exp.Add, exp.Mul)
+
+
+def _is_too_deep(tree: exp.Expr) -> bool:
+    """Whether functions that recurse over the tree could run out of stack, wherever they start."""
+    pending = [(tree, 1)]
+    while pending:
+        node, depth = pending.pop()
+        if depth > MAX_DEPTH:
+            return True
+        for inner in node.iter_expressions():
+            in_chain = isinstance(node, _CHAINS) and type(inner) is type(node)
+            pending.append((inner, depth if in_chain else depth + 1))
+    return False
+
+
+def _too_deep(text: str) -> Problem:
+    return Problem("bad-sql", "the expression is nested too deeply", 0, len(text))
 
 
 def syntax_problems(text: str, dialect: str) -> tuple[Problem, ...]:
@@ -199,15 +231,22 @@ def parse_aggregates(text: str, dialect: str) -> exp.Expr:
 
 
 def _parse_one(text: str, dialect: str) -> tuple[exp.Expr | None, tuple[Problem, ...]]:
+    spoken = Dialect.get_or_raise(dialect)
     try:
-        trees = Dialect.get_or_raise(dialect).parse(text)
+        tokens = spoken.tokenize(text)
+        if _open_joins(tokens) > MAX_OPEN_JOINS:
+            message = f"more than {MAX_OPEN_JOINS} joins have no ON or USING"
+            return None, (Problem("bad-sql", message, 0, len(text)),)
+        trees = spoken.parser().parse(tokens, text)
     except TokenError:
         quote = next((q for q in "'\"`" if text.count(q) % 2), None)
         message = f"a quote (`{quote}`) is not closed" if quote else "the SQL cannot be read"
         return None, (Problem("bad-sql", message, text.find(quote) if quote else 0),)
     except ParseError as error:
         return None, (_syntax_problem(text, error),)
-    except (SqlglotError, RecursionError):
+    except RecursionError:
+        return None, (_too_deep(text),)
+    except SqlglotError:
         return None, (Problem("bad-sql", "the SQL cannot be read", 0, len(text)),)
     found = [tree for tree in trees if tree is not None]
     if not found:
@@ -219,8 +258,27 @@ def _parse_one(text: str, dialect: str) -> tuple[exp.Expr | None, tuple[Problem,
     return found[0], ()
 
 
+def _open_joins(tokens: Sequence[Token]) -> int:
+    """Joins without their ON or USING. The parser tries each in two ways, and so on after it."""
+    closed, levels, before = 0, [0], None
+    for kind in (token.token_type for token in tokens):
+        if kind is TokenType.L_PAREN:
+            levels.append(0)
+        elif kind is TokenType.R_PAREN and len(levels) > 1:
+            closed += levels.pop()
+        elif kind in (TokenType.JOIN, TokenType.STRAIGHT_JOIN):
+            levels[-1] += before not in (TokenType.CROSS, TokenType.NATURAL)
+        elif kind in (TokenType.ON, TokenType.USING):
+            levels[-1] = max(0, levels[-1] - 1)
+        before = kind
+    return closed + sum(levels)
+
+
 def parse_query(text: str, dialect: str) -> tuple[exp.Query | None, Problem | None]:
     """A SQL model: exactly one query that only reads."""
+    if len(text) > MAX_QUERY_CHARACTERS:
+        what = f"the query has {len(text):,} characters; at most {MAX_QUERY_CHARACTERS:,} are read"
+        return None, Problem("bad-sql", what)
     tree, problems = _parse_one(text, dialect)
     if tree is None:
         first = problems[0]
@@ -257,7 +315,8 @@ def _syntax_problem(text: str, error: ParseError) -> Problem:
         message = "a parenthesis is not closed"
     else:
         message = f"unexpected `{highlight}`"
-    return Problem("bad-sql", message, max(offset, 0), max(len(highlight), 1))
+    offset = max(0, min(offset, len(text) - 1))  # sqlglot counts a lone CR as a line, too
+    return Problem("bad-sql", message, offset, max(len(highlight), 1))
 
 
 def _offset(text: str, line: int, column: int) -> int:
@@ -270,48 +329,53 @@ def _refusals(tree: exp.Expr, text: str) -> list[Problem]:
     stack = [tree]
     while stack:
         node = stack.pop()
-        problem = _refusal(node, *_aim(node, tree, text))
+        problem = _refusal(node)
         if problem is not None:
-            problems.append(problem)
+            # A place is looked up for what is refused only: each look walks down the tree.
+            offset, length = _aim(node, tree, text)
+            problems.append(replace(problem, offset=offset, length=length))
+            if len(problems) == MAX_PROBLEMS:
+                break
             if problem.severity == "error":
                 continue
         stack.extend(reversed(list(node.iter_expressions())))
     return problems
 
 
-def _refusal(node: exp.Expr, offset: int, length: int) -> Problem | None:
+def _refusal(node: exp.Expr) -> Problem | None:
+    """What is wrong with one node; its place is filled in where it is known."""
     if isinstance(node, exp.AggFunc):
         name = function_name(node)
         message = f"`{name}` is an aggregate; `expr` is a value of one row"
-        return Problem("aggregate-in-expression", message, offset, length, word=name)
+        return Problem("aggregate-in-expression", message, word=name)
     for kinds, wording in _WORDING:
         if isinstance(node, kinds):
             message = f"{wording} cannot stand here: one expression over columns is expected"
-            return Problem("not-an-expression", message, offset, length)
+            return Problem("not-an-expression", message)
     if isinstance(node, exp.Column) and node.table:
         message = f"`{node.sql()}`: columns are named without their table"
-        return Problem("not-an-expression", message, offset, length, word=node.table)
+        return Problem("not-an-expression", message, word=node.table)
     if isinstance(node, _FORBIDDEN) or not isinstance(node, (exp.Condition, *_CONNECTING)):
         message = f"`{node.key}` is not part of a scalar expression"
-        return Problem("not-an-expression", message, offset, length)
+        return Problem("not-an-expression", message)
     if isinstance(node, exp.Anonymous) and not str(node.this).isidentifier():
         message = "a function has a plain name"
-        return Problem("not-an-expression", message, offset, length)
+        return Problem("not-an-expression", message)
     unit = _unit_of(node)
     if unit is not None and unit.lower().removesuffix("s") not in UNITS:
         message = f"`{unit}` is not a unit or part of time"
-        return Problem("not-an-expression", message, offset, length)
+        return Problem("not-an-expression", message)
     if isinstance(node, exp.DataType) and not _is_proven_type(node):
         if node.this == _KINDS.USERDEFINED or node.args.get("kind"):
             message = "a CAST names a type of the list in the guide"
-            return Problem("not-an-expression", message, offset, length)
+            return Problem("not-an-expression", message)
         name = str(node.sql()).lower()
         message = f"type `{name}` has not been executed on every supported dialect"
-        return Problem("unproven-function", message, offset, length, name, severity="warning")
+        return Problem("unproven-function", message, word=name, severity="warning")
     if _is_call(node) and not (isinstance(node, SAFE_FUNCTIONS) or _is_day_difference(node)):
         name = function_name(node)
         message = f"`{name}` has not been executed on every supported dialect"
-        return Problem("unproven-function", message, offset, length, name, severity="warning")
+        return Problem("unproven-function", message, word=name, severity="warning")
     return None
 
 
@@ -416,12 +480,14 @@ def _bare(tree: exp.Expr) -> exp.Expr:
 
 
 def quote_of(dialect: str) -> str:
-    """The character that quotes an identifier in a dialect.
+    """The character on both sides of a quoted identifier in a dialect.
 
-    >>> quote_of("duckdb"), quote_of("bigquery")
-    ('"', '`')
+    >>> quote_of("duckdb"), quote_of("bigquery"), quote_of("tsql")
+    ('"', '`', '"')
     """
-    return str(Dialect.get_or_raise(dialect).IDENTIFIER_START)
+    spoken = Dialect.get_or_raise(dialect)
+    sides = {str(spoken.IDENTIFIER_START), str(spoken.IDENTIFIER_END)}
+    return sides.pop() if len(sides) == 1 else '"'  # T-SQL's `[a]` may be written `"a"`
 
 
 def trunc(grain: str, tree: exp.Expr) -> exp.Expr:
@@ -474,9 +540,13 @@ def is_null_of_nulls(tree: exp.Expr) -> bool:
         return is_null_of_nulls(tree.this)
     if isinstance(tree, exp.Extract):
         return is_null_of_nulls(tree.expression)
-    if isinstance(tree, (*_STRICT, exp.And, exp.Or)):
-        sides = (is_null_of_nulls(tree.this), is_null_of_nulls(tree.expression))
-        return all(sides) if isinstance(tree, exp.Connector) else any(sides)
+    for kind, decides in ((_STRICT, True), ((exp.And, exp.Or), False)):
+        if isinstance(tree, kind):
+            while isinstance(tree, kind):  # a long chain leans to the left
+                if is_null_of_nulls(tree.expression) is decides:
+                    return decides
+                tree = tree.this
+            return is_null_of_nulls(tree)
     return False
 
 

@@ -159,12 +159,13 @@ class Identity:
         return [canonical(c, self.catalog.dialect) for c in expr.conjuncts(bound)]
 
     def _compute(self, tree: Compute) -> dict[str, Any]:
-        digests = {name: _digest(self._formula(inner)) for name, inner in tree.inputs}
+        forms = {name: self._formula(inner) for name, inner in tree.inputs}
+        digests = {name: _digest(form) for name, form in forms.items()}
         bound = expr.replace_names(
             self.catalog.snippet(tree.text).tree,
             lambda name: exp.column(exp.to_identifier(digests[name.lower()])),
         )
-        used = {digests[name]: self._formula(inner) for name, inner in tree.inputs}
+        used = {digests[name]: form for name, form in forms.items()}
         return {"expr": canonical(bound, self.catalog.dialect), "inputs": used}
 
     def _relation_of(self, model: str) -> str:

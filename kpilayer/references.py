@@ -102,6 +102,8 @@ def _source_issues(definitions: Definitions, model: Model) -> Iterator[Issue]:
         if not 1 <= len(parts) <= 3 or not all(parts):
             message = f"`{model.relation}` is not the name of a table: `schema.table` is expected"
             yield Issue("bad-value", message, place)
+    if model.path is not None and not model.path.strip():
+        yield Issue("bad-value", f"the `path` of model `{model.name}` is empty", place)
     query = definitions.queries.get(model.name)
     if query is not None and (model.relation or model.path):
         message = f"model `{model.name}` has a `{'relation' if model.relation else 'path'}`, and "

@@ -48,6 +48,8 @@ def split_relation(text: str, dialect: str) -> list[str]:
         table = exp.maybe_parse(text, into=exp.Table, dialect=dialect)
     except (SqlglotError, RecursionError):
         return []
+    if not isinstance(table, exp.Table):
+        return []  # a text with `;` is a block of statements
     is_name = all(isinstance(part, exp.Identifier) for part in table.parts) and not table.alias
     if not is_name:
         return []

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from kpilayer.errors import Location
 
 YamlPath = tuple[str | int, ...]
+Places = list[tuple[int, int]]  # 0-based line and column of each character, and of the end
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +52,8 @@ class Document:
     values: Mapping[YamlPath, Mark]
     aliases: Mapping[YamlPath, YamlPath] = field(default_factory=dict)
     origin: Origin | None = None
+    walked: dict[YamlPath, Places | None] = field(default_factory=dict, compare=False, repr=False)
+    """The scalar that was last looked into, and where its characters stand."""
 
     def at_key(self, path: YamlPath) -> Location:
         """The place of a key, or of the nearest thing around it that has one."""
@@ -86,7 +89,10 @@ class Document:
         if real is None or not isinstance(value, str) or offset < 0:
             return self.at(path)
         mark = self.values[real]
-        places = _places_in_scalar(self.lines, mark, value)
+        if real not in self.walked:
+            self.walked.clear()  # problems of one text come one after the other
+            self.walked[real] = _places_in_scalar(self.lines, mark, value)
+        places = self.walked[real]
         if places is None:
             return self.at(path)
         if needle is not None and value[offset : offset + len(needle)] != needle:
@@ -172,9 +178,6 @@ def _find_word(
         if column >= 0:
             return line, column
     return None
-
-
-Places = list[tuple[int, int]]  # 0-based line and column of each character, and of the end
 
 
 def _places_in_scalar(lines: Sequence[str], mark: Mark, value: str) -> Places | None:

@@ -11,6 +11,8 @@ from kpilayer.errors import ConfigError, Issue, Location
 
 PROJECT_FILE: Final = "kpilayer.yml"
 DBT_FILE: Final = "dbt_project.yml"
+MAX_BYTES: Final = 40_000_000  # of one file: as many as the characters that the reader takes
+MAX_SQL_BYTES: Final = 1_000_000  # of a SQL model, macro file or template
 _YAML: Final = (".yml", ".yaml")
 _TEMPLATES: Final = (".yml.jinja", ".yaml.jinja")
 
@@ -54,12 +56,16 @@ def find_root(start: Path) -> Path:
     Raises:
         ConfigError: `no-project`, when there is none.
     """
-    start = start.resolve()
-    if not start.is_dir():
-        raise ConfigError(Issue("no-project", f"there is no folder `{start}`"))
-    for folder in (start, *start.parents):
-        if any((folder / name).is_file() for name in (PROJECT_FILE, DBT_FILE)):
-            return folder
+    try:
+        start = start.resolve()
+        if not start.is_dir():
+            raise ConfigError(Issue("no-project", f"there is no folder `{start}`"))
+        for folder in (start, *start.parents):
+            if any((folder / name).is_file() for name in (PROJECT_FILE, DBT_FILE)):
+                return folder
+    except _NO_PATH as error:
+        message = f"the folder cannot be read: {_why(error)}"
+        raise ConfigError(Issue("no-project", message)) from None
     message = f"no {PROJECT_FILE} in `{start}` or any folder above it"
     raise ConfigError(Issue("no-project", message, hint="start one with `kpilayer init`"))
 
@@ -74,14 +80,29 @@ def shown_from(root: Path, path: Path) -> str:
     return Path(os.path.relpath(path.parent.resolve() / path.name, root.resolve())).as_posix()
 
 
-def read_text(path: Path, shown: str) -> tuple[str | None, Issue | None]:
-    """A file as text, or why it cannot be read; ``shown`` is its path in messages."""
-    if path.exists() and not path.is_file():
-        return None, Issue("unreadable-file", "is not a regular file", Location(shown))
+#: What a path that no file can have raises: a NUL in it, a link to itself, too many letters.
+_NO_PATH: Final = (OSError, RuntimeError, ValueError)
+
+
+def _why(error: Exception) -> str:
+    return (error.strerror if isinstance(error, OSError) else None) or str(error)
+
+
+def read_text(path: Path, shown: str, most: int = MAX_BYTES) -> tuple[str | None, Issue | None]:
+    """A file of at most so many bytes as text, or why it cannot be read.
+
+    ``shown`` is its path in messages.
+    """
     try:
-        data = path.read_bytes()
-    except OSError as error:
-        return None, Issue("unreadable-file", f"cannot be read: {error.strerror}", Location(shown))
+        if path.exists() and not path.is_file():
+            return None, Issue("unreadable-file", "is not a regular file", Location(shown))
+        with path.open("rb") as file:
+            data = file.read(most + 1)  # not its size: a file may be sparse, or grow
+    except _NO_PATH as error:
+        return None, Issue("unreadable-file", f"cannot be read: {_why(error)}", Location(shown))
+    if len(data) > most:
+        message = f"the file has more than {most:,} bytes"
+        return None, Issue("too-large", message, Location(shown))
     try:
         return data.decode("utf-8-sig"), None
     except UnicodeDecodeError as error:
@@ -101,21 +122,21 @@ def read_texts(folders: Folders) -> tuple[Texts, list[Issue]]:
     elsewhere = [f.resolve() for f in folders.rendered_elsewhere]
     for shown in _walk(folders, (*models, *folders.metrics), issues):
         if shown.endswith(_TEMPLATES):
-            _read(folders.root, shown, texts.templates, issues)
+            _read(folders, shown, texts.templates, issues)
         elif shown.endswith(_YAML):
-            _read(folders.root, shown, texts.yaml, issues)
+            _read(folders, shown, texts.yaml, issues)
     for shown in _walk(folders, models, issues):
         if shown.endswith(".sql") and any(_lies_in(folders, shown, f) for f in elsewhere):
             texts.unread.append(shown)
         elif shown.endswith(".sql"):
-            _read(folders.root, shown, texts.sql, issues)
+            _read(folders, shown, texts.sql, issues)
         elif shown.endswith(".md"):
-            _read(folders.root, shown, texts.notes, [])  # a note that cannot be read breaks nothing
+            _read(folders, shown, texts.notes, [])  # a note that cannot be read breaks nothing
     for shown in _walk(folders, folders.macros, issues):
         if shown.endswith((".sql", ".jinja")):
-            _read(folders.root, shown, texts.macros, issues)
+            _read(folders, shown, texts.macros, issues)
         elif shown.endswith(".md"):
-            _read(folders.root, shown, texts.notes, [])
+            _read(folders, shown, texts.notes, [])
     return texts, issues
 
 
@@ -125,12 +146,18 @@ def _walk(folders: Folders, names: tuple[str, ...], issues: list[Issue]) -> list
     allowed = (root, *(f.resolve() for f in folders.inside))
     apart = {f.resolve() for f in folders.apart}
     for name in names:
-        folder = (root / name).resolve()
+        try:
+            folder = (root / name).resolve()
+            stands = folder.exists() and not folder.is_dir()
+        except _NO_PATH as error:
+            message = f"`{name[:60]}` is not a folder: {_why(error)}"
+            issues.append(Issue("bad-value", message[:200], Location(PROJECT_FILE)))
+            continue
         if not any(folder.is_relative_to(one) for one in allowed):
             message = f"folder `{name}` lies outside the project"
             issues.append(Issue("bad-value", message, Location(PROJECT_FILE)))
             continue
-        if folder.exists() and not folder.is_dir():
+        if stands:
             issues.append(Issue("unreadable-file", f"`{name}` is not a folder", Location(name)))
         for parent, inner, files in os.walk(folder, onerror=lambda e: _unread(e, root, issues)):
             here = Path(parent)
@@ -151,9 +178,25 @@ def _unread(error: OSError, root: Path, issues: list[Issue]) -> None:
     issues.append(Issue("unreadable-file", f"cannot be read: {error.strerror}", Location(shown)))
 
 
-def _read(root: Path, shown: str, into: dict[str, str], issues: list[Issue]) -> None:
-    text, issue = read_text(root / shown, shown)
+def _read(folders: Folders, shown: str, into: dict[str, str], issues: list[Issue]) -> None:
+    most = MAX_BYTES if shown.endswith(_YAML) else MAX_SQL_BYTES
+    text, issue = None, _outside(folders, shown)
+    if issue is None:
+        text, issue = read_text(folders.root / shown, shown, most)
     if issue is not None:
         issues.append(issue)
     if text is not None:
         into[shown] = text
+
+
+def _outside(folders: Folders, shown: str) -> Issue | None:
+    """A link out of the project: its text would be shown to whoever reads the messages."""
+    try:
+        path = (folders.root / shown).resolve()
+        inside = any(path.is_relative_to(f.resolve()) for f in (folders.root, *folders.inside))
+    except _NO_PATH as error:
+        return Issue("unreadable-file", f"cannot be read: {_why(error)}", Location(shown))
+    if inside:
+        return None
+    what = "is a link to a file outside the project"
+    return Issue("unreadable-file", what, Location(shown), "copy the file into the project")

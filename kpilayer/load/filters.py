@@ -30,12 +30,19 @@ def as_text(value: object) -> str:
     """How a value is written: text, numbers and lists of them; objects have no text."""
     if type(value) is str:
         return value
-    if isinstance(value, Undefined):
-        return str(value)  # raises, and names what is undefined
-    if value is None or isinstance(value, str | int | float | _NAMES | list | tuple | dict):
-        weigh(value)
-        return str(weigh(str(value)))
-    raise Fault(f"{kind_of(value)} cannot be written as text")
+    weigh(value)
+    waiting = [value]
+    while waiting:
+        item = waiting.pop()
+        if isinstance(item, list | tuple):
+            waiting += item
+        elif isinstance(item, dict):
+            waiting += [*item, *item.values()]
+        elif isinstance(item, Undefined):
+            str(item)  # raises, and names what is undefined
+        elif not (item is None or isinstance(item, str | int | float | _NAMES)):
+            raise Fault(f"{kind_of(item)} cannot be written as text")
+    return str(weigh(str(value)))
 
 
 def kind_of(value: object) -> str:

@@ -25,7 +25,13 @@ from kpilayer.errors import Issue, Location, did_you_mean
 _ONE_EXPRESSION: Final = re.compile(
     r"\s*\{\{-?(?P<inner>(?:(?!\{\{|\}\}|\{%|\{#).)*?)-?\}\}\s*", re.S
 )
-_PLAIN_FILTERS: Final = ("string", "trim", "lower", "upper", "default", "d")
+#: What Jinja and the Python made from a template raise: it may be too deep, or name an infinity.
+_FAILURES: Final = (
+    *(ArithmeticError, AttributeError, LookupError, MemoryError, NameError, RecursionError),
+    *(SyntaxError, TypeError, ValueError),
+)
+MAX_CHARACTERS: Final = 10_000  # of one template
+_PLAIN_FILTERS: Final = ("trim", "lower", "upper", "default", "d")
 
 
 def has_jinja(text: str) -> bool:
@@ -48,28 +54,29 @@ def render(
     names = _Names(variables, environ, location)
     environment = _Environment(names)
     try:
+        if len(text) > MAX_CHARACTERS:
+            raise _Refused(f"it has more than {MAX_CHARACTERS:,} characters")
         _refuse_statements(environment.parse(text))
         one = _ONE_EXPRESSION.fullmatch(text)
         if one:
             value = environment.compile_expression(one["inner"], undefined_to_none=False)()
         else:
             value = environment.from_string(text).render()
-        if isinstance(value, jinja2.Undefined):
-            value._fail_with_undefined_error()
+        _plain(value)
     except jinja2.TemplateError as error:
         if (
             not names.issues
         ):  # a filter that chokes on a missing variable's stand-in says nothing new
             names.report(_say(error))
         value = None
-    except (ArithmeticError, LookupError, TypeError, ValueError):
+    except _FAILURES:
         if not names.issues:
             names.report("the template cannot be rendered; its value is not shown here")
         value = None
     return (None if names.issues else value), tuple(names.issues)
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, repr=False)  # a text made of one would hold the whole environment
 class _Names:
     """``env_var`` and ``var``; a name without a value is reported, and rendering goes on."""
 
@@ -111,11 +118,13 @@ class _Environment(ImmutableSandboxedEnvironment):
     intercepted_binops = frozenset(ImmutableSandboxedEnvironment.default_binop_table)
 
     def __init__(self, names: _Names) -> None:
-        super().__init__(undefined=jinja2.StrictUndefined, keep_trailing_newline=True)
+        super().__init__(
+            undefined=jinja2.StrictUndefined, keep_trailing_newline=True, finalize=_plain
+        )
         plain: dict[str, Callable[..., Any]] = {name: self.filters[name] for name in _PLAIN_FILTERS}
         own: dict[str, Callable[..., Any]] = {
             "as_number": _as_number, "as_bool": _as_bool,
-            "as_native": _as_native, "as_text": str,
+            "as_native": _as_native, "as_text": _as_text, "string": _as_text,
             "int": _as_int, "float": _as_number,
         }  # fmt: skip
         self.filters = plain | own
@@ -133,6 +142,19 @@ def _refuse_statements(template: nodes.Template) -> None:
         if not isinstance(statement, (nodes.Output, nodes.If)):
             word = type(statement).__name__.lower()
             raise _Refused(f"`{{% {word} %}}` is not available in a profile")
+
+
+def _plain(value: object) -> object:
+    """The value, if a setting can be one: no function, nor anything else of Jinja's."""
+    if isinstance(value, jinja2.Undefined):
+        value._fail_with_undefined_error()
+    if not (value is None or isinstance(value, str | int | float | list | tuple | dict | set)):
+        raise _Refused("a value is text, a number, true, false, a list or a mapping")
+    return value
+
+
+def _as_text(value: object) -> str:
+    return str(_plain(value))
 
 
 def _as_number(value: object) -> int | float:

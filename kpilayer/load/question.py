@@ -58,4 +58,4 @@ def _render(
 
 
 def _at(argument: str, text: str) -> Callable[[int, str], Location]:
-    return lambda line, word: Location(argument, line, 1, len(text), text)
+    return lambda line, word: Location(argument, line, 1, max(1, len(text)), text)

@@ -278,6 +278,8 @@ class _Builder:
     def _scalar(self, top: _Open | None, event: ScalarEvent) -> None:
         path = self._next_path(top)
         text, mark = event.value, self._mark(event)
+        if "\0" in text:  # by an escape; files and databases have no such character
+            self._report("yaml-syntax", "the character U+0000 is not allowed", mark)
         if not text and mark.style is None and path in self.keys:
             mark = self.keys[path]  # a value left out is shown at its key
         self.values[path] = mark

@@ -105,18 +105,19 @@ def bind(query: Query, graph: JoinGraph) -> tuple[BoundQuery | None, list[Issue]
 
 def _asked(argument: str, text: str) -> Location:
     """What the caller wrote: the argument's name stands for the file."""
-    return Location(argument, 1, 1, len(text), text)
+    return Location(argument, 1, 1, max(1, len(text)), text)
 
 
 def _within(condition: Condition, word: str, offset: int | None = None) -> Location:
     """A word of a condition, in the text that was asked; the whole text where it is not there."""
     text = condition.asked
     if offset is not None and condition.sql == text:
-        return Location("where", 1, offset + 1, len(word), text)
+        return Location("where", 1, offset + 1, max(1, len(word)), text)
     while word and word not in text and "__" in word:  # a grain may be an argument of its own
         word = word.rpartition("__")[0]
     start = text.find(word) if word else -1
-    return Location("where", 1, max(start, 0) + 1, len(word) if start >= 0 else len(text), text)
+    length = len(word) if start >= 0 else max(1, len(text))
+    return Location("where", 1, max(start, 0) + 1, length, text)
 
 
 # ------------------------------------------------------------------------------------------ metrics

@@ -69,8 +69,8 @@ def compile_query(
     bound, issues = bind(query, identity.graph)
     if bound is None or refused:
         raise QueryError([*(i for i in issues if i.severity == "error"), *refused])
-    prints = _fingerprints(bound, identity)
     try:
+        prints = _fingerprints(bound, identity)
         plan = rewrite(build(bound, identity.graph))
         tree = generate(plan, dialect, schema)
         sql = _heading(bound, prints, dialect) + to_sql(tree, dialect)

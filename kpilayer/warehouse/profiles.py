@@ -20,6 +20,7 @@ from typing import Final
 from kpilayer.errors import ConfigError, Issue, Location, did_you_mean, listing
 from kpilayer.load import profile_text
 from kpilayer.load.document import Document, YamlPath
+from kpilayer.load.files import MAX_BYTES
 from kpilayer.load.reader import read_yaml
 from kpilayer.warehouse.redact import Settings
 
@@ -135,7 +136,12 @@ def _read(path: Path, project_dir: Path) -> Document:
     if path.is_relative_to(project_dir):
         shown = path.relative_to(project_dir).as_posix()
     try:
-        text = path.read_bytes().decode("utf-8-sig")
+        with path.open("rb") as file:
+            data = file.read(MAX_BYTES + 1)
+        if len(data) > MAX_BYTES:
+            what = f"the file has more than {MAX_BYTES:,} bytes"
+            raise ConfigError(Issue("too-large", what, Location(shown)))
+        text = data.decode("utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         why = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
         place = Location(shown)
@@ -189,9 +195,11 @@ class _Reading:
         if name is None:
             return None
         if name not in outputs:
+            shown = name
             if target_flag is None and "target" in body:
                 place = (profile, "target")
-            self._report(f"the profile `{profile}` has no target `{name}`{_known(list(outputs))}",
+                shown = str(body["target"])  # not rendered: it may have become a secret
+            self._report(f"the profile `{profile}` has no target `{shown}`{_known(list(outputs))}",
                          place, did_you_mean(name, outputs), key=True)  # fmt: skip
             return None
         return self._output(profile, name)
@@ -201,6 +209,9 @@ class _Reading:
     ) -> str | None:
         """As the profile says, else ``default`` as dbt has it, else the only one there is."""
         if body.get("target") is not None:
+            if isinstance(body["target"], dict | list):
+                self._report("`target` is the name of one of the `outputs`", (profile, "target"))
+                return None
             named = self._rendered(body["target"], (profile, "target"))
             return None if self.issues else str(named)
         if "default" in outputs or len(outputs) != 1:
