@@ -82,6 +82,14 @@ class Catalog:
         return {name: itself if name == query else self.relation(name) for name in names}
 
     @cached_property
+    def table_names(self) -> frozenset[str]:
+        """The names of the tables that models and SQL models read, in lower case."""
+        relations = map(self.relation, self.models)
+        tables = {r.parts[-1].lower() for r in relations if r.kind == "table"}
+        read = (t for query in self.queries.values() for t in query.find_all(exp.Table))
+        return frozenset(tables.union(table.name.lower() for table in read))
+
+    @cached_property
     def dependents(self) -> Mapping[str, tuple[str, ...]]:
         """For each metric, those that read it directly."""
         found: dict[str, list[str]] = {name: [] for name in self.metrics}

@@ -29,7 +29,8 @@ _MIRROR: Final[dict[type[exp.Expr], type[exp.Expr]]] = {
     exp.GTE: exp.LTE,
 }
 
-_DATES: Final = ("date", "timestamp", "timestampntz", "datetime")
+_TYPE: Final = exp.DataType.Type  # as members: sqlglot would parse a name each time
+_DATES: Final = (_TYPE.DATE, _TYPE.TIMESTAMP, _TYPE.TIMESTAMPNTZ, _TYPE.DATETIME)
 _LISTS: Final = (exp.In, exp.NullSafeEQ, exp.NullSafeNEQ, exp.Case)
 
 Resolve = Callable[[str], TimedColumn]
@@ -52,13 +53,13 @@ def bind_condition(
     What ``literal_problems`` tells goes to ``report``.
     """
     holder = exp.Paren(this=tree.copy())
-    for node in [n for n in holder.walk() if isinstance(n, (*_MIRROR, exp.Between))]:
+    for node in [n for n in expr.nodes(holder) if isinstance(n, (*_MIRROR, exp.Between))]:
         bound = _period_comparison(node, resolve, value, report)
         if bound is not None:
             node.replace(bound)
-    for node in [n for n in holder.walk() if isinstance(n, _LISTS)]:
+    for node in [n for n in expr.nodes(holder) if isinstance(n, _LISTS)]:
         _move_literals(node, resolve, report)
-    for column in [c for c in holder.find_all(exp.Column) if not c.table]:
+    for column in [c for c in expr.columns(holder) if not c.table]:
         tree = timed(resolve(column.name), value)
         column.replace(tree if _stands_bare(tree, column.parent) else _operand(tree))
     result: exp.Expr = holder.this
@@ -75,8 +76,8 @@ def timed(column: TimedColumn, value: Value) -> exp.Expr:
 def moment(when: datetime, is_day: bool) -> exp.Expr:
     """A literal DATE, or TIMESTAMP."""
     if is_day and when.time() == time():
-        return exp.cast(exp.Literal.string(when.date().isoformat()), "date")
-    return exp.cast(exp.Literal.string(when.isoformat(sep=" ")), "timestamp")
+        return exp.cast(exp.Literal.string(when.date().isoformat()), _TYPE.DATE)
+    return exp.cast(exp.Literal.string(when.isoformat(sep=" ")), _TYPE.TIMESTAMP)
 
 
 def between(value: exp.Expr, lower: exp.Expr | None, upper: exp.Expr | None) -> exp.Expr | None:
@@ -224,8 +225,6 @@ def _name(tree: exp.Expr) -> exp.Column | None:
 def _literal(tree: exp.Expr) -> str | None:
     """The text of a string literal, also as DATE '..' or TIMESTAMP '..', or in parentheses."""
     tree = tree.unnest()
-    if isinstance(tree, exp.Cast) and tree.to.is_type(
-        "date", "timestamp", "timestampntz", "datetime"
-    ):
+    if isinstance(tree, exp.Cast) and tree.to.is_type(*_DATES):
         tree = tree.this
     return str(tree.name) if isinstance(tree, exp.Literal) and tree.is_string else None

@@ -14,7 +14,7 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from typing import Final
+from typing import Final, TypeVar
 
 from sqlglot import exp
 from sqlglot.dialects.dialect import Dialect, Dialects
@@ -191,8 +191,8 @@ def _parse(text: str, dialect: str) -> Snippet:
         problems += tuple(_refusals(tree, text))
         if any(p.severity == "error" for p in problems):
             return Snippet(text, exp.Null(), (), problems)
-        names = tuple(Name(c.name, *_span(c.this)) for c in tree.find_all(exp.Column))
-        return Snippet(text, true_division(_without_comments(tree)), names, problems)
+        names = tuple(Name(c.name, *_span(c.this)) for c in columns(tree))
+        return Snippet(text, true_division(_without_notes(tree)), names, problems)
     except RecursionError:
         return Snippet(text, exp.Null(), (), (_too_deep(text),))
 
@@ -227,7 +227,7 @@ def parse_aggregates(text: str, dialect: str) -> exp.Expr:
     """An aggregate expression that ``syntax_problems`` found sound; the tree is the caller's."""
     tree, _ = _parse_one(text, dialect)
     assert tree is not None, "an expression without problems has a tree"
-    return _without_comments(tree)
+    return _without_notes(tree)
 
 
 def _parse_one(text: str, dialect: str) -> tuple[exp.Expr | None, tuple[Problem, ...]]:
@@ -299,9 +299,7 @@ def parse_query(text: str, dialect: str) -> tuple[exp.Query | None, Problem | No
         if isinstance(node, (exp.Placeholder, exp.Parameter)):
             message = "a SQL model has no parameters; use `var()`"
             return None, Problem("not-an-expression", message, *_aim(node, tree, text))
-    for node in tree.walk():
-        node.comments = None
-    return tree, None
+    return _without_notes(tree), None
 
 
 def _syntax_problem(text: str, error: ParseError) -> Problem:
@@ -382,7 +380,7 @@ def _refusal(node: exp.Expr) -> Problem | None:
 def not_for_callers(tree: exp.Expr) -> tuple[str, ...]:
     """What a condition of a caller holds that is on no list; nothing where it is safe."""
     allowed = (*_CALLERS, *SAFE_FUNCTIONS)
-    return tuple(dict.fromkeys(function_name(n) for n in tree.walk() if type(n) not in allowed))
+    return tuple(dict.fromkeys(function_name(n) for n in nodes(tree) if type(n) not in allowed))
 
 
 def _is_call(node: exp.Expr) -> bool:
@@ -424,7 +422,7 @@ def function_name(node: exp.Expr) -> str:
 def _span(node: exp.Expr) -> tuple[int, int]:
     """Offset and length of a node in its text, from the first positioned token inside it."""
     for inner in node.walk(bfs=False):
-        start, end = inner.meta.get("start"), inner.meta.get("end")
+        start, end = inner.meta_get("start"), inner.meta_get("end")
         if start is not None and end is not None:
             return int(start), int(end) - int(start) + 1
     return 0, 1
@@ -445,9 +443,38 @@ def _aim(node: exp.Expr, tree: exp.Expr, text: str) -> tuple[int, int]:
     return (found.start(), len(found[0])) if found else (offset, length)
 
 
-def _without_comments(tree: exp.Expr) -> exp.Expr:
-    for node in tree.walk():
+_Tree = TypeVar("_Tree", bound=exp.Expr)
+
+
+def nodes(tree: exp.Expr) -> list[exp.Expr]:
+    """A tree's nodes, each before what is inside it; `walk` of sqlglot takes three times as long.
+
+    >>> import sqlglot
+    >>> [node.key for node in nodes(sqlglot.parse_one("a + 1"))]
+    ['add', 'column', 'literal', 'identifier']
+    """
+    found = [tree]
+    for node in found:  # grows on the way
+        for value in node.args.values():
+            if isinstance(value, exp.Expr):
+                found.append(value)
+            elif type(value) is list:
+                found += [inner for inner in value if isinstance(inner, exp.Expr)]
+    return found
+
+
+def columns(tree: exp.Expr) -> list[exp.Column]:
+    """The columns of a tree."""
+    return [node for node in nodes(tree) if isinstance(node, exp.Column)]
+
+
+def _without_notes(tree: _Tree) -> _Tree:
+    """The tree without comments and positions: both would double the cost of each copy."""
+    for node in nodes(tree):
         node.comments = None
+        for note in ("line", "col", "start", "end"):
+            if node.meta_get(note) is not None:
+                del node.meta[note]
     return tree
 
 
@@ -471,7 +498,7 @@ def ratio(numerator: exp.Expr, denominator: exp.Expr) -> exp.Expr:
     literal = denominator.unnest()
     if not (isinstance(literal, exp.Literal) and not literal.is_string and float(literal.name)):
         denominator = exp.Nullif(this=_bare(denominator), expression=exp.Literal.number(0))
-    double = exp.Cast(this=_bare(numerator), to=exp.DataType.build("double"))
+    double = exp.Cast(this=_bare(numerator), to=exp.DataType(this=_KINDS.DOUBLE))
     return exp.Div(this=double, expression=denominator, typed=False, safe=False)
 
 

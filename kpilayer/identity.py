@@ -36,6 +36,7 @@ class Identity:
 
     graph: JoinGraph
     _known: dict[tuple[str, str], str] = field(default_factory=dict, compare=False)
+    _atoms: dict[Atom, dict[str, Any]] = field(default_factory=dict, compare=False)
 
     @property
     def catalog(self) -> Catalog:
@@ -95,7 +96,9 @@ class Identity:
     def _formula(self, tree: Formula) -> dict[str, Any]:
         match tree:
             case Atom():
-                return self._atom(tree)
+                if tree not in self._atoms:
+                    self._atoms[tree] = self._atom(tree)
+                return self._atoms[tree]
             case Shaped():
                 return self._shaped(tree)
             case Compute():
@@ -169,7 +172,10 @@ class Identity:
         return {"expr": canonical(bound, self.catalog.dialect), "inputs": used}
 
     def _relation_of(self, model: str) -> str:
-        return self._relation(self.catalog.relation(model))
+        key = ("relation", model)
+        if key not in self._known:
+            self._known[key] = self._relation(self.catalog.relation(model))
+        return self._known[key]
 
     def _relation(self, relation: Relation) -> str:
         match relation.kind:

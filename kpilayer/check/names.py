@@ -27,15 +27,20 @@ def filters_resolve(context: Context) -> Iterator[Issue]:
         Filter by a dimension that every input reaches, or filter the one input that has it.
     """
     for metric in context.catalog.metrics.values():
-        whole = formula(context.catalog, metric.name)
-        homes = {(a.model, a.time): a.metric for a in atoms(whole)}
-        for index, text in enumerate(metric.filter):
-            yield from _filter(context, metric, ("filter", index), text, homes)
+        if metric.filter:
+            yield from _filters(context, metric, ("filter",), metric.filter, metric.name)
         for place, used in input_places(metric):
-            inner = atoms(formula(context.catalog, used.name))
-            below = {(a.model, a.time): a.metric for a in inner}
-            for index, text in enumerate(used.filter):
-                yield from _filter(context, metric, (*place, "filter", index), text, below)
+            if used.filter:
+                yield from _filters(context, metric, (*place, "filter"), used.filter, used.name)
+
+
+def _filters(
+    context: Context, metric: Metric, steps: Steps, texts: tuple[str, ...], filtered: str
+) -> Iterator[Issue]:
+    whole = formula(context.catalog, filtered)
+    homes = {(a.model, a.time): a.metric for a in atoms(whole)}
+    for index, text in enumerate(texts):
+        yield from _filter(context, metric, (*steps, index), text, homes)
 
 
 def _filter(

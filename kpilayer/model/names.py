@@ -71,3 +71,7 @@ class Config(Definition):
     """Words to select by."""
     meta: dict[str, Any] = Field(default_factory=dict)
     """Anything else, by key."""
+
+    def __deepcopy__(self, memo: dict[int, Any] | None = None) -> Config:
+        """Itself: pydantic copies the default for each definition, and nothing changes one."""
+        return self

@@ -201,7 +201,7 @@ def _filtered(source: Source, conditions: list[exp.Expr]) -> Source:
 def qualified(tree: exp.Expr, table: str) -> exp.Expr:
     """A copy of a snippet whose columns carry the alias of their scan."""
     copy = tree.unnest().copy()
-    for column in list(copy.find_all(exp.Column)):
+    for column in expr.columns(copy):
         column.set("table", exp.to_identifier(table, quoted=False))
     return copy
 

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Final
 
-from sqlglot import exp
-
 from kpilayer.catalog import Catalog
 from kpilayer.formula import Atom, Compute, Formula
 from kpilayer.join_graph import JoinGraph, Step
@@ -31,7 +29,10 @@ def branch_names(homes: list[Home], query: BoundQuery, catalog: Catalog) -> list
     """`invoices_by_month`, `invoices_total`: a name for each branch, apart from all tables'."""
     keys = [_short(key.name) for key in query.keys]
     ending = f"by_{'_'.join(keys)}" if keys else "total"
-    taken = {*_table_names(catalog), "combined"}
+    tables = catalog.table_names.union(
+        name for query in catalog.queries for name in (query, subquery_name(catalog, query))
+    )
+    taken = {"combined"}
     found: list[str] = []
     several = {model for model, _ in homes if sum(m == model for m, _ in homes) > 1}
     for model, time in homes:
@@ -40,7 +41,7 @@ def branch_names(homes: list[Home], query: BoundQuery, catalog: Catalog) -> list
             name = f"{model}_by_group"
         if model in several and time is not None:
             name = f"{name}_on_{time.replace('__', '_')}"
-        while name in taken:
+        while name in taken or name in tables:
             name = f"{name}_"
         taken.add(name)
         found.append(name)
@@ -53,28 +54,10 @@ def _short(key: str) -> str:
 
 def subquery_name(catalog: Catalog, query: str) -> str:
     """The name of a SQL model in a statement: `shop_model`, where no table is called so."""
-    tables = set(_real_names(catalog))
     name = f"{query}_model"
-    while name in tables:
+    while name in catalog.table_names:
         name = f"{name}_"
     return name
-
-
-def _table_names(catalog: Catalog) -> Iterator[str]:
-    """Every name that a FROM could mean: a CTE of that name would hide it."""
-    yield from _real_names(catalog)
-    for name in catalog.queries:
-        yield from (name, subquery_name(catalog, name))
-
-
-def _real_names(catalog: Catalog) -> Iterator[str]:
-    """The names of tables that models and SQL models read."""
-    for model in catalog.models:
-        relation = catalog.relation(model)
-        if relation.kind == "table":
-            yield relation.parts[-1].lower()
-    for query in catalog.queries.values():
-        yield from (table.name.lower() for table in query.find_all(exp.Table))
 
 
 def measure_names(query: BoundQuery) -> dict[Atom, str]:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from sqlglot import exp
 
+from kpilayer.expr import columns
 from kpilayer.relation import Relation
 
 
@@ -191,5 +192,5 @@ def scans(source: Source) -> Iterator[Scan]:
 
 def _only_from(tree: exp.Expr, source: Source) -> None:
     known = aliases(source)
-    for column in tree.find_all(exp.Column):
+    for column in columns(tree):
         assert column.table in known, f"column `{column.sql()}` comes from no scan below"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 import re
 from collections.abc import Callable
 from dataclasses import replace
@@ -10,8 +11,8 @@ from typing import Final
 from sqlglot import exp
 
 from kpilayer.conditions import all_of
-from kpilayer.expr import conjuncts
-from kpilayer.plan.nodes import Aggregate, Combine, Filter, Join, Plan, Scan, Source, aliases
+from kpilayer.expr import columns, conjuncts
+from kpilayer.plan.nodes import Aggregate, Combine, Filter, Join, Plan, Scan, Source
 
 Pass = Callable[[Plan], Plan]
 
@@ -29,6 +30,8 @@ def merge_bounds(plan: Plan) -> Plan:
             return source
         parts = list(conjuncts(source.condition))
         kept = [p for p in parts if not any(_implies(o, p) for o in parts if o != p)]
+        if len(kept) == len(parts):
+            return source
         condition = all_of(kept)
         assert condition is not None, "of several bounds, one is not implied by the others"
         return Filter(source.input, condition)
@@ -46,8 +49,8 @@ def drop_unused_joins(plan: Plan) -> Plan:
         trees = [k.value for k in aggregate.keys]
         for measure in aggregate.measures:
             trees += [measure.value, *([measure.condition] if measure.condition else [])]
-        used = {c.table for tree in trees for c in tree.find_all(exp.Column)}
-        return replace(aggregate, input=_without(aggregate.input, used))
+        used = {c.table for tree in trees for c in columns(tree)}
+        return _reading(aggregate, _without(aggregate.input, used))
 
     return _on_aggregates(plan, pruned)
 
@@ -69,13 +72,23 @@ def _on_aggregates(plan: Plan, change: Callable[[Aggregate], Aggregate]) -> Plan
     match top:
         case Aggregate():
             changed: Aggregate | Combine = change(top)
+            is_same = changed is top
         case Combine():
-            changed = replace(top, branches=tuple(change(b) for b in top.branches))
+            branches = tuple(change(b) for b in top.branches)
+            is_same = all(map(operator.is_, branches, top.branches))
+            changed = top if is_same else replace(top, branches=branches)
+    if is_same:
+        return plan
     return replace(plan, root=replace(plan.root, input=replace(project, input=changed)))
 
 
 def _on_sources(plan: Plan, change: Callable[[Source], Source]) -> Plan:
-    return _on_aggregates(plan, lambda a: replace(a, input=change(a.input)))
+    return _on_aggregates(plan, lambda a: _reading(a, change(a.input)))
+
+
+def _reading(aggregate: Aggregate, source: Source) -> Aggregate:
+    """The aggregate over a source; itself where that is its own, which was checked when made."""
+    return aggregate if source is aggregate.input else replace(aggregate, input=source)
 
 
 def _without(source: Source, used: set[str]) -> Source:
@@ -83,15 +96,15 @@ def _without(source: Source, used: set[str]) -> Source:
         case Scan():
             return source
         case Filter():
-            inner = {c.table for c in source.condition.find_all(exp.Column)}
-            return Filter(_without(source.input, used | inner), source.condition)
+            inner = {c.table for c in columns(source.condition)}
+            below = _without(source.input, used | inner)
+            return source if below is source.input else Filter(below, source.condition)
         case Join():
             if source.right.alias not in used:
                 return _without(source.left, used)
-            keys = {c.table for c in source.left_key.find_all(exp.Column)}
+            keys = {c.table for c in columns(source.left_key)}
             left = _without(source.left, used | keys)
-            assert source.right.alias not in aliases(left), "a join keeps its own alias"
-            return replace(source, left=left)
+            return source if left is source.left else replace(source, left=left)
 
 
 def _implies(tighter: exp.Expr, looser: exp.Expr) -> bool:
@@ -106,6 +119,6 @@ def _implies(tighter: exp.Expr, looser: exp.Expr) -> bool:
 
 def _date(tree: exp.Expr) -> str | None:
     """An ISO date, whose text sorts as its time does; `2026-2-1` and `infinity` do not."""
-    is_date = isinstance(tree, exp.Cast) and tree.to.is_type("date")
+    is_date = isinstance(tree, exp.Cast) and tree.to.is_type(exp.DataType.Type.DATE)
     text = str(tree.this.name) if is_date and isinstance(tree.this, exp.Literal) else ""
     return text if _ISO_DATE.match(text) else None

@@ -7,8 +7,6 @@ from dataclasses import dataclass, field
 from itertools import takewhile
 from types import MappingProxyType
 
-from sqlglot import exp
-
 from kpilayer.errors import Issue, QueryError, did_you_mean
 from kpilayer.expr import DIALECTS
 from kpilayer.identity import Identity, fingerprint
@@ -34,24 +32,24 @@ class Compiled:
     columns: tuple[str, ...]
     fingerprints: Mapping[str, str]
     notices: tuple[Issue, ...]
-    stages: tuple[Plan, exp.Select] = field(repr=False)
+    planned: Plan = field(repr=False)
     schema: str = field(repr=False)
 
     def running_in(self, folder: str) -> str:
         """The SQL with paths of files taken from a folder, wherever it is run."""
         heading = takewhile(lambda line: line.startswith("--"), self.sql.splitlines(keepends=True))
-        tree = generate(self.stages[0], self.dialect, self.schema, folder)
+        tree = generate(self.planned, self.dialect, self.schema, folder)
         return "".join(heading) + to_sql(tree, self.dialect)
 
     @property
     def plan(self) -> str:
         """The plan after rewriting, a line a node, for people."""
-        return to_text(self.stages[0])
+        return to_text(self.planned)
 
     @property
     def ast(self) -> str:
         """The syntax tree that was printed, for people."""
-        return repr(self.stages[1])
+        return repr(generate(self.planned, self.dialect, self.schema))
 
 
 def compile_query(
@@ -72,19 +70,18 @@ def compile_query(
     try:
         prints = _fingerprints(bound, identity)
         plan = rewrite(build(bound, identity.graph))
-        tree = generate(plan, dialect, schema)
-        sql = _heading(bound, prints, dialect) + to_sql(tree, dialect)
+        sql = to_sql(generate(plan, dialect, schema), dialect)
     except RecursionError:
         message = "the question is too long or too deeply nested"
         raise QueryError(Issue("bad-sql", message, hint="ask it in parts")) from None
     columns = (*(k.name for k in bound.keys), *(name for name, _ in bound.metrics))
     return Compiled(
-        sql,
+        _heading(bound, prints, dialect) + sql,
         dialect,
         columns,
         MappingProxyType(prints),
         tuple(dict.fromkeys(issues)),
-        (plan, tree),
+        plan,
         schema,
     )
 

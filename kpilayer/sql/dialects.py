@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from types import MappingProxyType
 from typing import Final
 
@@ -15,6 +16,9 @@ from sqlglot import exp
 
 from kpilayer.errors import Issue, QueryError
 from kpilayer.grain import is_date
+
+#: Types as members: sqlglot would parse a name each time.
+TYPE: Final = exp.DataType.Type
 
 Spell = Callable[[str, exp.Expr], exp.Expr]
 #: Value and measure's percentile to the aggregate.
@@ -29,8 +33,13 @@ def nulls_last(column: exp.Column, descending: bool) -> exp.Expr:
 
 def _nulls_last_in_words(column: exp.Column, descending: bool) -> exp.Expr:
     """DuckDB's own order of NULLs is a setting of the session: the SQL must not rely on it."""
-    direction = " DESC" if descending else ""
-    return exp.var(f"{column.sql('duckdb')}{direction} NULLS LAST")
+    name = _in_duckdb(column.name, bool(column.this.args.get("quoted")))
+    return exp.Var(this=f"{name}{' DESC' if descending else ''} NULLS LAST")
+
+
+@cache
+def _in_duckdb(name: str, quoted: bool) -> str:
+    return str(exp.to_identifier(name, quoted=quoted).sql("duckdb"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +77,7 @@ def call(name: str, *arguments: exp.Expr) -> exp.Expr:
 
 def double(tree: exp.Expr) -> exp.Expr:
     """A value as a double."""
-    return exp.cast(tree, "double", copy=False)
+    return exp.cast(tree, TYPE.DOUBLE, copy=False)
 
 
 def _distinct_count(value: exp.Expr) -> exp.Expr:
@@ -109,18 +118,18 @@ def _percentile(value: exp.Expr, fraction: exp.Expr, discrete: bool) -> exp.Expr
 
 def _date_trunc(grain: str, value: exp.Expr) -> exp.Expr:
     truncated = call("DATE_TRUNC", exp.Literal.string(grain), value)
-    return exp.cast(truncated, "date", copy=False) if is_date(grain) else truncated
+    return exp.cast(truncated, TYPE.DATE, copy=False) if is_date(grain) else truncated
 
 
 def _extract(part: str, value: exp.Expr) -> exp.Expr:
     unit = {"dow": "ISODOW"}.get(part, part.upper())
     extracted = exp.Extract(this=exp.var(unit), expression=value)
-    return exp.cast(extracted, "int", copy=False)
+    return exp.cast(extracted, TYPE.INT, copy=False)
 
 
 def _portable_trunc(grain: str, value: exp.Expr) -> exp.Expr:
     truncated = exp.TimestampTrunc(this=value, unit=exp.var(grain.upper()))
-    return exp.cast(truncated, "date", copy=False) if is_date(grain) else truncated
+    return exp.cast(truncated, TYPE.DATE, copy=False) if is_date(grain) else truncated
 
 
 def _portable_part(part: str, value: exp.Expr) -> exp.Expr:
@@ -149,7 +158,7 @@ def _percentile_from_below(value: exp.Expr, fraction: float, discrete: bool) -> 
 
 def _rounded(tree: exp.Expr) -> exp.Expr:
     """Halves away from zero: PostgreSQL rounds doubles to even, and not at all to digits."""
-    tree.set("this", exp.cast(tree.this, "decimal", copy=False))
+    tree.set("this", exp.cast(tree.this, TYPE.DECIMAL, copy=False))
     return tree
 
 
@@ -172,7 +181,7 @@ def _substring(tree: exp.Expr) -> exp.Expr:
 
 def _concatenated(tree: exp.Expr) -> exp.Expr:
     """PostgreSQL's CONCAT writes booleans as t and f; a cast writes true and false."""
-    parts = [p if p.is_string else exp.cast(p, "text", copy=False) for p in tree.expressions]
+    parts = [p if p.is_string else exp.cast(p, TYPE.TEXT, copy=False) for p in tree.expressions]
     tree.set("expressions", parts)
     return tree
 
@@ -196,7 +205,7 @@ def _date_part(tree: exp.Expr) -> exp.Expr:
     tree.set("this", exp.var(names.get(part, part).upper()))
     has_fraction = part.startswith(("second", "milli"))
     whole = exp.Floor(this=tree) if has_fraction else tree
-    return exp.cast(whole, "bigint", copy=False)
+    return exp.cast(whole, TYPE.BIGINT, copy=False)
 
 
 def _without_zone(tree: exp.Expr) -> exp.Expr:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import Final
 
 from sqlglot import exp
 
 from kpilayer.errors import Issue, QueryError
+from kpilayer.expr import nodes
 from kpilayer.sql.dialects import Capabilities
 from kpilayer.sql.reserved import RESERVED
 
@@ -66,13 +68,21 @@ def exactly(name: str) -> exp.Identifier:
 
 def quoted(tree: exp.Select) -> exp.Select:
     """Names that a dialect would misread are quoted; what an author quoted stays so."""
-    for identifier in tree.find_all(exp.Identifier):
-        name = identifier.name
-        if name.lower() in RESERVED or not _PLAIN.match(name.lower()):
-            identifier.set("quoted", True)
-        elif _PLAIN.match(name):
-            identifier.set("quoted", False)
+    for identifier in nodes(tree):
+        if not isinstance(identifier, exp.Identifier):
+            continue
+        is_quoted = _is_quoted(identifier.name)
+        if is_quoted is not None and identifier.args.get("quoted") is not is_quoted:
+            identifier.set("quoted", is_quoted)
     return tree
+
+
+@lru_cache(maxsize=10_000)
+def _is_quoted(name: str) -> bool | None:
+    """Whether a name stands in quotes; None where that is its author's choice."""
+    if name.lower() in RESERVED or not _PLAIN.match(name.lower()):
+        return True
+    return False if _PLAIN.match(name) else None
 
 
 def check_lengths(tree: exp.Select, dialect: Capabilities) -> None:

@@ -9,9 +9,11 @@ from __future__ import annotations
 import posixpath
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import Final
 
 from sqlglot import ErrorLevel, exp
+from sqlglot.dialects.dialect import Dialect
 from sqlglot.errors import UnsupportedError
 
 from kpilayer import expr
@@ -59,25 +61,27 @@ def read_all(
 ) -> exp.Select:
     """The SELECT of every column of a relation; ``subqueries`` are the SQL models that it needs."""
     generator = _generator(dialect, schema, subqueries, folder)
-    select = exp.Select(expressions=[exp.Star()])
-    select = select.from_(generator.table(relation, "relation"), copy=False)
-    for subquery in subqueries:
-        name = exp.to_identifier(subquery.name)
-        select = select.with_(name, generator.subquery(subquery), copy=False)
-    return quoted(select)
+    select = _select([exp.Star()], generator.table(relation, "relation"))
+    return quoted(_with(select, [(s.name, generator.subquery(s)) for s in subqueries]))
 
 
 def to_sql(tree: exp.Select, dialect: str) -> str:
-    """The text of a SELECT, laid out for reading.
+    """The text of a SELECT, laid out for reading. Printing uses the tree up: it is rewritten.
 
     Raises:
         QueryError: `unsupported-in-dialect`, where sqlglot knows that it is.
     """
     try:
-        return str(tree.sql(dialect=dialect, pretty=True, unsupported_level=ErrorLevel.RAISE))
+        writer = _writer(dialect)
+        return writer.generate(tree, copy=False, pretty=True, unsupported_level=ErrorLevel.RAISE)
     except UnsupportedError as error:
         message = f"{dialect} cannot express this query: {error}"
         raise QueryError(Issue("unsupported-in-dialect", message)) from error
+
+
+@cache
+def _writer(dialect: str) -> Dialect:
+    return Dialect.get_or_raise(dialect)
 
 
 def _generator(
@@ -99,17 +103,15 @@ class _Generator:
     def plan(self, plan: Plan) -> exp.Select:
         select, ctes = self.sort(plan.root)
         models = [(subquery.name, self.subquery(subquery)) for subquery in plan.subqueries]
-        for name, query in (*models, *ctes):
-            select = select.with_(exp.to_identifier(name), query, copy=False)
-        return quoted(select)
+        return quoted(_with(select, [*models, *ctes]))
 
     # -------------------------------------------------------------------------- result and branches
 
     def sort(self, node: Sort) -> tuple[exp.Select, list[tuple[str, exp.Query]]]:
         select, ctes = self.project(node.input)
-        for name, descending in node.by:
-            column = exp.Column(this=exactly(name))
-            select = select.order_by(self.dialect.ordered(column, descending), copy=False)
+        keys = [self.dialect.ordered(exp.Column(this=exactly(n)), down) for n, down in node.by]
+        if keys:
+            select.set("order", exp.Order(expressions=keys))
         return (select if node.limit is None else select.limit(node.limit, copy=False)), ctes
 
     def project(self, node: Project) -> tuple[exp.Select, list[tuple[str, exp.Query]]]:
@@ -121,7 +123,7 @@ class _Generator:
             if as_is:
                 return self.aggregate(top, [c.name for c in node.columns]), ctes
             ctes.append((top.name, self.aggregate(top)))
-            return self._computed(node).from_(exp.to_table(top.name), copy=False), ctes
+            return _select(self._computed(node), _table(top.name)), ctes
         ctes += [(branch.name, self.aggregate(branch)) for branch in top.branches]
         if not top.branches[0].keys:
             return self._side_by_side(node, top), ctes
@@ -129,27 +131,24 @@ class _Generator:
         if as_is:
             return self.combined(top, [c.name for c in node.columns]), ctes
         ctes.append((top.name, self.combined(top)))
-        return self._computed(node).from_(exp.to_table(top.name), copy=False), ctes
+        return _select(self._computed(node), _table(top.name)), ctes
 
-    def _computed(self, node: Project) -> exp.Select:
-        return exp.Select(
-            expressions=[
-                c.value.copy()
-                if _is_column(c.value, c.name)
-                else exp.alias_(self.spelled(c.value), c.name)
-                for c in node.columns
-            ]
-        )
+    def _computed(self, node: Project) -> list[exp.Expr]:
+        return [
+            c.value.copy() if _is_column(c.value, c.name) else _named(self.spelled(c.value), c.name)
+            for c in node.columns
+        ]
 
     def _side_by_side(self, node: Project, top: Combine) -> exp.Select:
         """Branches of one row each: their columns stand beside each other."""
         owner = {m.name: branch.name for branch in top.branches for m in branch.measures}
-        select = self._computed(node)
-        for column in select.find_all(exp.Column):
+        columns = self._computed(node)
+        for column in (c for value in columns for c in value.find_all(exp.Column)):
             column.set("table", exp.to_identifier(owner[column.name]))
-        select = select.from_(exp.to_table(top.branches[0].name), copy=False)
-        for branch in top.branches[1:]:
-            select = select.join(exp.to_table(branch.name), join_type="cross", copy=False)
+        first, *rest = (_table(branch.name) for branch in top.branches)
+        select = _select(columns, first)
+        for table in rest:
+            select.append("joins", exp.Join(this=table, kind="CROSS"))
         return select
 
     def stacked(self, node: Combine) -> exp.Query:
@@ -172,15 +171,16 @@ class _Generator:
                 # second arm does not have either (untyped NULLs would become text or integers).
                 typed = index == 0 and position > 1
                 missing = self._typed_null(branch, measure) if typed else exp.null()
-                columns.append(exp.alias_(missing, measure.name))
-        return exp.Select(expressions=columns).from_(exp.to_table(here.name), copy=False)
+                columns.append(_named(missing, measure.name))
+        return _select(columns, _table(here.name))
 
     def _typed_null(self, branch: Aggregate, measure: Measure) -> exp.Expr:
         """A NULL of a measure's type, without knowing the type: the value of no rows."""
         none = exp.EQ(this=exp.Literal.number(1), expression=exp.Literal.number(0))
         value = self._only_value(measure, branch.name)
-        select = exp.Select(expressions=[value]).from_(exp.to_table(branch.name), copy=False)
-        return exp.Subquery(this=select.where(none, copy=False))
+        select = _select([value], _table(branch.name))
+        select.set("where", exp.Where(this=none))
+        return exp.Subquery(this=select)
 
     def _only_value(self, measure: Measure, table: str) -> exp.Expr:
         """The one value that is not NULL; PostgreSQL has no MAX of booleans."""
@@ -193,39 +193,41 @@ class _Generator:
         keys = [k.name for k in node.branches[0].keys]
         columns: dict[str, exp.Expr] = {k: exp.column(k, table=_STACKED) for k in keys}
         for measure in (m for b in node.branches for m in b.measures):
-            columns[measure.name] = exp.alias_(self._only_value(measure, _STACKED), measure.name)
-        select = exp.Select(expressions=[columns[name] for name in wanted or columns])
-        select = select.from_(exp.to_table(_STACKED), copy=False)
-        return select.group_by(*(columns[k].copy() for k in keys), copy=False)
+            columns[measure.name] = _named(self._only_value(measure, _STACKED), measure.name)
+        select = _select([columns[name] for name in wanted or columns], _table(_STACKED))
+        select.set("group", exp.Group(expressions=[columns[k].copy() for k in keys]))
+        return select
 
     def aggregate(self, node: Aggregate, wanted: list[str] | None = None) -> exp.Select:
         columns: dict[str, exp.Expr] = {}
         for key in node.keys:
-            columns[key.name] = exp.alias_(self.spelled(key.value), key.name)
+            columns[key.name] = _named(self.spelled(key.value), key.name)
         for measure in node.measures:
-            columns[measure.name] = exp.alias_(self.measure(measure), measure.name)
+            columns[measure.name] = _named(self.measure(measure), measure.name)
         select = exp.Select(expressions=[columns[name] for name in wanted or columns])
-        select = self.source(select, node.input)
+        self.read(select, node.input)
         if node.keys:
-            select = select.group_by(*(self.spelled(k.value) for k in node.keys), copy=False)
+            keys = [columns[key.name].this.copy() for key in node.keys]
+            select.set("group", exp.Group(expressions=keys))
         return select
 
     # ----------------------------------------------------------------------------------------- rows
 
-    def source(self, select: exp.Select, node: Source) -> exp.Select:
+    def read(self, select: exp.Select, node: Source) -> None:
+        """Gives a SELECT its FROM, joins and WHERE."""
         match node:
             case Scan():
-                return select.from_(self.table(node.relation, node.alias), copy=False)
+                select.set("from_", exp.From(this=self.table(node.relation, node.alias)))
             case Join():
-                select = self.source(select, node.left)
+                self.read(select, node.left)
                 condition = exp.EQ(
                     this=self.spelled(node.left_key), expression=self.spelled(node.right_key)
                 )
                 right = self.table(node.right.relation, node.right.alias)
-                return select.join(right, on=condition, join_type="left", copy=False)
+                select.append("joins", exp.Join(this=right, side="LEFT", on=condition))
             case Filter():
-                select = self.source(select, node.input)
-                return select.where(self.spelled(node.condition), copy=False)
+                self.read(select, node.input)
+                select.set("where", exp.Where(this=self.spelled(node.condition)))
 
     def table(self, relation: Relation, alias: str | None = None) -> exp.Table:
         name = exp.TableAlias(this=exp.to_identifier(alias)) if alias else None
@@ -272,7 +274,7 @@ class _Generator:
     def spelled(self, tree: exp.Expr) -> exp.Expr:
         """A copy with semantic functions, and all that means something else, in its words."""
         holder = exp.Paren(this=tree.copy())
-        for node in reversed(list(holder.walk(bfs=False))):  # what is inside comes first
+        for node in reversed(expr.nodes(holder)):  # what is inside comes first
             write = self._spelling(node)
             if write is not None:
                 hole = exp.Placeholder()
@@ -319,6 +321,31 @@ class _Generator:
             return spell_percentile(value, measure.percentile or 0.5, measure.discrete)
         spell = self.dialect.aggregates.get(measure.agg) or AGGREGATES[measure.agg]
         return spell(value)
+
+
+# Trees from nodes, where sqlglot's builders would parse or copy what they are given.
+
+
+def _select(columns: list[exp.Expr], table: exp.Table) -> exp.Select:
+    return exp.Select(expressions=columns, from_=exp.From(this=table))
+
+
+def _with(select: exp.Select, ctes: list[tuple[str, exp.Query]]) -> exp.Select:
+    if ctes:
+        named = [
+            exp.CTE(this=query, alias=exp.TableAlias(this=exp.to_identifier(name)))
+            for name, query in ctes
+        ]
+        select.set("with_", exp.With(expressions=named))
+    return select
+
+
+def _table(name: str) -> exp.Table:
+    return exp.Table(this=exp.to_identifier(name))
+
+
+def _named(value: exp.Expr, name: str) -> exp.Expr:
+    return exp.alias_(value, name, copy=False)
 
 
 def _both(condition: exp.Expr | None, value: exp.Expr) -> exp.Expr:
