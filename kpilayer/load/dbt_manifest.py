@@ -19,7 +19,7 @@ from typing import Any, Final
 
 from kpilayer.errors import Issue, Location
 from kpilayer.expr import quote_of
-from kpilayer.load.files import read_text
+from kpilayer.load.files import MAX_JSON_BYTES, read_text
 from kpilayer.model.lock import LockedColumn, LockedRelation
 
 OLDEST: Final = 9
@@ -89,7 +89,7 @@ def quoted(part: str, quote: str) -> str:
 
 def read_json(path: Path, shown: str) -> tuple[Any, Issue | None]:
     """The value that a JSON file holds, or why it cannot be read."""
-    text, issue = read_text(path, shown)
+    text, issue = read_text(path, shown, MAX_JSON_BYTES)
     if text is None:
         return None, issue
     try:

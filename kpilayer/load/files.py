@@ -12,6 +12,7 @@ from kpilayer.errors import ConfigError, Issue, Location
 PROJECT_FILE: Final = "kpilayer.yml"
 DBT_FILE: Final = "dbt_project.yml"
 MAX_BYTES: Final = 40_000_000  # of one file: as many as the characters that the reader takes
+MAX_JSON_BYTES: Final = 500_000_000  # of what dbt wrote, with all that it installed
 MAX_SQL_BYTES: Final = 1_000_000  # of a SQL model, macro file or template
 _YAML: Final = (".yml", ".yaml")
 _TEMPLATES: Final = (".yml.jinja", ".yaml.jinja")
@@ -55,6 +56,7 @@ def find_root(start: Path) -> Path:
 
     Raises:
         ConfigError: `no-project`, when there is none.
+        FileNotFoundError: the current folder is gone.
     """
     try:
         start = start.resolve()
@@ -63,6 +65,8 @@ def find_root(start: Path) -> Path:
         for folder in (start, *start.parents):
             if any((folder / name).is_file() for name in (PROJECT_FILE, DBT_FILE)):
                 return folder
+    except FileNotFoundError:  # the current folder is gone
+        raise
     except _NO_PATH as error:
         message = f"the folder cannot be read: {_why(error)}"
         raise ConfigError(Issue("no-project", message)) from None

@@ -15,7 +15,7 @@ from kpilayer.load.dbt_manifest import PARSE, quoted, with_ref_names
 from kpilayer.load.decode import Decoded, decode_file
 from kpilayer.load.docs import doc_blocks
 from kpilayer.load.document import Document, Origin
-from kpilayer.load.files import DBT_FILE, Texts, read_text, read_texts, shown_from
+from kpilayer.load.files import DBT_FILE, MAX_JSON_BYTES, Texts, read_text, read_texts, shown_from
 from kpilayer.load.layout import DIALECT, Layout
 from kpilayer.load.legacy import native_documents
 from kpilayer.load.reader import read_yaml_documents
@@ -97,7 +97,7 @@ def _documents(
 def _artefacts(layout: Layout, texts: Texts, found: Decoded) -> Iterator[Document]:
     """JSON files of dbt's target folder."""
     for path in texts.artefacts:
-        text, issue = read_text(layout.root / path, path)
+        text, issue = read_text(layout.root / path, path, MAX_JSON_BYTES)
         document, issues = read_artefact(path, text) if text is not None else (None, ())
         found.issues += [*([issue] if issue else ()), *issues]
         if document is None:

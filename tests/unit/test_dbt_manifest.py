@@ -142,7 +142,7 @@ def test_sources_lead_to_their_tables(tmp_path: Path) -> None:
     [
         ("snowflake", "DEV.MARTS.ORDERS", "DEV.MARTS.ORDERS"),
         ("bigquery", "`my-project`.`marts`.`orders`", "`my-project`.`marts`.`orders`"),
-        ("sqlserver", '"dev"."marts"."orders"', "[dev].[marts].[orders]"),
+        ("sqlserver", '"dev"."marts"."orders"', '"dev"."marts"."orders"'),
         ("databricks", "`dev`.`marts`.`a``b`", "`dev`.`marts`.`a``b`"),
         ("trino", "my-catalog.marts.orders", '"my-catalog".marts.orders'),
         ("postgres", '"dev"."a.b"."say ""hi"""', '"dev"."a.b"."say ""hi"""'),
