@@ -38,6 +38,7 @@ from kpilayer.model import (
     time_spine,
     usage,
 )
+from kpilayer.model.field_docs import field_docs
 
 DOCS: Final = Path(__file__).parent
 _PART = re.compile(r"(<!-- generated: ([\w-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
@@ -142,8 +143,8 @@ def _field_kind(info: FieldInfo) -> str:
     return _kind(annotation)
 
 
-def _default(info: FieldInfo) -> str:
-    if info.is_required() or info.description == _SWITCH:
+def _default(info: FieldInfo, about: str) -> str:
+    if info.is_required() or about == _SWITCH:
         return "**required**"
     value = info.get_default(call_default_factory=True)
     if value is None or value == () or value == {} or isinstance(value, BaseModel):
@@ -207,8 +208,8 @@ def _keys(kind: type[BaseModel], leave_out: Iterable[str] = ()) -> str:
     for name, info in kind.model_fields.items():
         if name in leave_out:
             continue
-        about = info.description or ""
-        rows.append((f"`{info.alias or name}`", _field_kind(info), _default(info), about))
+        about = field_docs(kind).get(name, "")
+        rows.append((f"`{info.alias or name}`", _field_kind(info), _default(info, about), about))
     return table(("key", "takes", "default", "meaning"), rows)
 
 

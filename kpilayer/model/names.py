@@ -17,7 +17,7 @@ _TAKEN: Final = frozenset({*GRAINS, "nanosecond", "metric_time", "mf_internal_uu
 class Definition(BaseModel):
     """What people write: a frozen value that refuses unknown keys."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+    model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 def checked_name(value: Any) -> Any:

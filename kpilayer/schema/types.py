@@ -19,6 +19,7 @@ from typing import Any, Final, Literal, get_args, get_origin
 
 from kpilayer.grain import GRAINS
 from kpilayer.model import names, periods
+from kpilayer.model.field_docs import field_docs
 from kpilayer.model.names import Definition
 
 Schema = dict[str, Any]
@@ -130,7 +131,8 @@ class Shapes:
             "description": (kind.__doc__ or "").strip(),
             "type": "object",
             "properties": {
-                info.alias or key: self._property(info) for key, info in kind.model_fields.items()
+                info.alias or key: self._property(info, field_docs(kind).get(key))
+                for key, info in kind.model_fields.items()
             },
         }
         required = [i.alias or k for k, i in kind.model_fields.items() if i.is_required()]
@@ -142,9 +144,9 @@ class Shapes:
             schema["allOf"] = list(self.rules[name])
         return schema
 
-    def _property(self, info: Any) -> Schema:
+    def _property(self, info: Any, text: str | None) -> Schema:
         schema = self._narrowed(self.of(info.annotation), info.annotation, info.metadata)
-        about: Schema = {"description": info.description} if info.description else {}
+        about: Schema = {"description": text} if text else {}
         if isinstance(info.default, (bool, int, float, str)):
             about["default"] = info.default
         return {**about, **schema}

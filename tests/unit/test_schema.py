@@ -25,6 +25,7 @@ from kpilayer.load.legacy import _LEGACY_KEYS
 from kpilayer.load.lock_file import write_lock
 from kpilayer.load.reader import read_yaml_documents
 from kpilayer.model.config import ProjectConfig
+from kpilayer.model.field_docs import field_docs
 from kpilayer.model.lock import Lock, LockedColumn, LockedRelation
 from kpilayer.model.metric import KINDS
 from kpilayer.model.names import Definition
@@ -102,7 +103,7 @@ def test_every_field_of_every_type_explains_itself() -> None:
             schema = defs[kind.__name__]["properties"][info.alias or key]
             assert schema["description"], f"{kind.__name__}.{key}"
             if key not in ("type", "config"):
-                assert schema["description"] == info.description
+                assert schema["description"] == field_docs(kind)[key]
 
 
 def test_defaults_of_types_are_those_of_the_schema() -> None:
