@@ -25,7 +25,7 @@ from kpilayer.errors import (
 from kpilayer.expr import DIALECTS, quote_of
 from kpilayer.identity import Identity
 from kpilayer.join_graph import JoinGraph
-from kpilayer.load.dbt_manifest import read_catalog
+from kpilayer.load.dbt.manifest import read_catalog
 from kpilayer.load.files import read_text, shown_from
 from kpilayer.load.layout import read_layout
 from kpilayer.load.lock_file import LOCK_FILE, read_lock, write_lock

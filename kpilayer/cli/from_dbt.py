@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from kpilayer.errors import ConfigError, Issue
-from kpilayer.load.dbt_project import DbtProject, read_dbt_project
+from kpilayer.load.dbt.project import DbtProject, read_dbt_project
 from kpilayer.load.files import DBT_FILE
 from kpilayer.project import Project
 from kpilayer.propose.text import scalar

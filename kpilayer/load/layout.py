@@ -17,8 +17,8 @@ from typing import Any, Final
 
 from kpilayer.errors import ConfigError, Issue, Location, did_you_mean
 from kpilayer.expr import DIALECTS
-from kpilayer.load.dbt_manifest import PARSE, DbtManifest, dialect_of, read_manifest
-from kpilayer.load.dbt_project import DbtProject, read_dbt_project
+from kpilayer.load.dbt.manifest import PARSE, DbtManifest, dialect_of, read_manifest
+from kpilayer.load.dbt.project import DbtProject, read_dbt_project
 from kpilayer.load.decode import decode_config
 from kpilayer.load.document import Document
 from kpilayer.load.files import (

@@ -10,14 +10,14 @@ from typing import Final
 
 from kpilayer.errors import Issue, Location, did_you_mean
 from kpilayer.expr import quote_of
-from kpilayer.load.dbt_artefacts import read_artefact
-from kpilayer.load.dbt_manifest import PARSE, quoted, with_ref_names
+from kpilayer.load.dbt.artefacts import read_artefact
+from kpilayer.load.dbt.docs import doc_blocks
+from kpilayer.load.dbt.forms import native_documents
+from kpilayer.load.dbt.manifest import PARSE, quoted, with_ref_names
 from kpilayer.load.decode import Decoded, decode_file
-from kpilayer.load.docs import doc_blocks
 from kpilayer.load.document import Document, Origin
 from kpilayer.load.files import DBT_FILE, MAX_JSON_BYTES, Texts, read_text, read_texts, shown_from
 from kpilayer.load.layout import DIALECT, Layout
-from kpilayer.load.legacy import native_documents
 from kpilayer.load.reader import read_yaml_documents
 from kpilayer.load.template import TargetInfo, Templates
 from kpilayer.model.definitions import Definitions, Key, SqlModel

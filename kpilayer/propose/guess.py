@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, Literal
 
-from kpilayer.load.dbt_project import legal_name
+from kpilayer.load.dbt.project import legal_name
 from kpilayer.model.names import checked_name
 from kpilayer.propose.measure import ColumnFacts, TableFacts
 

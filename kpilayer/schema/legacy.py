@@ -12,14 +12,12 @@ from dataclasses import dataclass
 from typing import Final, get_args
 
 from kpilayer.grain import Grain
-from kpilayer.load import (
-    legacy_measure,
-    legacy_metric,
-    legacy_model,
-    legacy_relation,
-    measures,
-    time_spines,
-)
+from kpilayer.load.dbt import measure as of_measure
+from kpilayer.load.dbt import measures as of_measures
+from kpilayer.load.dbt import metric as of_metric
+from kpilayer.load.dbt import model as of_model
+from kpilayer.load.dbt import relation as of_relation
+from kpilayer.load.dbt import time_spines as of_spine
 from kpilayer.load.known import NOT_YET
 from kpilayer.model.metric import KINDS, CumulativeMetric, DerivedMetric
 from kpilayer.model.metric_parts import Aggregation, InputMetric, MetricBase
@@ -82,13 +80,13 @@ class Legacy:
             "type": ["array", "null"],
             "items": self._measure(),
         }
-        keys = legacy_model._MODEL | legacy_model._MODEL_TOO - NOT_YET.get("model", frozenset())
+        keys = of_model.MODEL | of_model.MODEL_TOO - NOT_YET.get("model", frozenset())
         takes = {
             "model": {"description": "`ref('name')` of the table.", **_TEXT},
             "node_relation": self._node(),
             "defaults": self._mapping(
                 "defaults",
-                legacy_model._DEFAULTS,
+                of_model.DEFAULTS,
                 {"agg_time_dimension": {"description": "Its metrics' `metric_time`.", **_TEXT}},
             ),
             "entities": self._list(self._entity()),
@@ -106,7 +104,7 @@ class Legacy:
         shapes = self.shapes
         schema = self._mapping(
             "entity",
-            legacy_model._ENTITY | legacy_model._ENTITY_TOO,
+            of_model.ENTITY | of_model.ENTITY_TOO,
             {"type": shapes.choice(get_args(EntityType), in_any_case=True)},
             like=self._fields(Entity),
             required=("name", "type"),
@@ -117,7 +115,7 @@ class Legacy:
         shapes = self.shapes
         params = self._mapping(
             "type_params",
-            legacy_model._DIMENSION_PARAMS,
+            of_model.DIMENSION_PARAMS,
             {
                 "time_granularity": self._grain("How fine the dimension is."),
                 "validity_params": shapes.ref(ValidityParams),
@@ -125,7 +123,7 @@ class Legacy:
         )
         schema = self._mapping(
             "dimension",
-            legacy_model._DIMENSION | legacy_model._DIMENSION_TOO,
+            of_model.DIMENSION | of_model.DIMENSION_TOO,
             {
                 "type": shapes.choice(("categorical", "time"), in_any_case=True),
                 "type_params": params,
@@ -142,7 +140,7 @@ class Legacy:
     def _measure(self) -> Schema:
         schema = self._mapping(
             "measure",
-            legacy_measure._MEASURE,
+            of_measure.MEASURE,
             {
                 **self._aggregation(),
                 "create_metric": {"description": "Whether it is a metric as well.", **_FLAG},
@@ -158,13 +156,13 @@ class Legacy:
         shapes = self.shapes
         params = self._mapping(
             "agg_params",
-            legacy_measure._AGG_PARAMS,
+            of_measure.AGG_PARAMS,
             {"percentile": {"description": "Between 0 and 1.", "type": "number"}},
             otherwise=_FLAG,
         )
         non_additive = self._mapping(
             "non_additive_dimension",
-            legacy_measure._NON_ADDITIVE,
+            of_measure.NON_ADDITIVE,
             {
                 "name": {"description": "The time dimension.", **_TEXT},
                 "window_choice": {
@@ -192,13 +190,13 @@ class Legacy:
         }
 
     def _node(self) -> Schema:
-        return self._mapping("node_relation", legacy_relation._NODE, {}, otherwise=_TEXT)
+        return self._mapping("node_relation", of_relation.NODE, {}, otherwise=_TEXT)
 
     # -------------------------------------------------------------------------------------- metrics
 
     def _metric(self) -> Schema:
-        kinds = tuple(legacy_metric._USED)
-        keys = legacy_metric._METRIC | legacy_metric._METRIC_TOO
+        kinds = tuple(of_metric.USED)
+        keys = of_metric.METRIC | of_metric.METRIC_TOO
         like = {
             key: value
             for kind in KINDS.values()
@@ -230,13 +228,13 @@ class Legacy:
         window, grain = self._window(), self._grain("The period whose start it begins at.")
         inner = self._mapping(
             "metric_aggregation_params",
-            legacy_metric._AGGREGATION,
+            of_metric.AGGREGATION,
             takes,
             required=("semantic_model", "agg"),
         )
         cumulative = self._mapping(
             "cumulative_type_params",
-            legacy_metric._CUMULATIVE,
+            of_metric.CUMULATIVE,
             {
                 "window": window,
                 "grain_to_date": grain,
@@ -248,7 +246,7 @@ class Legacy:
         )
         schema = self._mapping(
             "type_params",
-            legacy_metric._TYPE_PARAMS,
+            of_metric.TYPE_PARAMS,
             {
                 "measure": {"description": "The measure that it is.", **measure},
                 "numerator": {"description": "What is divided.", **metric},
@@ -274,7 +272,7 @@ class Legacy:
         like = self.shapes.defs["ConversionMetric"]["properties"]
         return self._mapping(
             "conversion_type_params",
-            legacy_metric._CONVERSION,
+            of_metric.CONVERSION,
             {
                 "base_measure": {"description": "The events that may convert.", **measure},
                 "conversion_measure": {"description": "The conversions.", **measure},
@@ -292,7 +290,7 @@ class Legacy:
     def _input_measure(self) -> Schema:
         schema = self._mapping(
             "input measure",
-            measures._INPUT_MEASURE,
+            of_measures.INPUT_MEASURE,
             {
                 "name": {"description": "The measure.", **_TEXT},
                 "join_to_timespine": {"description": "Whether every period has a row.", **_FLAG},
@@ -306,7 +304,7 @@ class Legacy:
     def _input_metric(self) -> Schema:
         schema = self._mapping(
             "input metric",
-            legacy_metric._INPUT_METRIC | {"group_by"},
+            of_metric.INPUT_METRIC | {"group_by"},
             {"offset_to_grain": self._grain("Its value at the start of the period.")},
             like=self._fields(InputMetric),
             required=("name",),
@@ -326,13 +324,13 @@ class Legacy:
         column = {"description": "The column with one row per period.", **_TEXT}
         primary = self._mapping(
             "primary_column",
-            time_spines._PRIMARY,
+            of_spine.PRIMARY,
             {"name": column, "time_granularity": grain},
-            required=tuple(sorted(time_spines._PRIMARY)),
+            required=tuple(sorted(of_spine.PRIMARY)),
         )
         spine = self._mapping(
             "time spine",
-            time_spines._SPINE,
+            of_spine.SPINE,
             {
                 "node_relation": self._node(),
                 "primary_column": primary,
@@ -342,17 +340,17 @@ class Legacy:
         )
         old = self._mapping(
             "time spine",
-            time_spines._OLD,
+            of_spine.OLD,
             {
                 "location": {"description": "The table.", **_TEXT},
                 "column_name": column,
                 "grain": grain,
             },
-            required=tuple(sorted(time_spines._OLD)),
+            required=tuple(sorted(of_spine.OLD)),
         )
         return self._mapping(
             "project configuration",
-            time_spines._CONFIGURATION,
+            of_spine.CONFIGURATION,
             {
                 "time_spines": self._list(spine),
                 "time_spine_table_configurations": self._list(old),

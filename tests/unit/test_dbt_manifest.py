@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from kpilayer.load.dbt_manifest import (
+from kpilayer.load.dbt.manifest import (
     DbtManifest,
     dialect_of,
     read_catalog,
@@ -236,7 +236,7 @@ def test_adapters_speak_dialects(adapter: str, dialect: str | None) -> None:
 
 def test_every_dialect_of_an_adapter_is_one_that_can_be_parsed() -> None:
     from kpilayer.expr import DIALECTS
-    from kpilayer.load import dbt_manifest
+    from kpilayer.load.dbt import manifest as dbt_manifest
 
     for adapter in (*dbt_manifest._SAME, *dbt_manifest._SPEAKS):
         assert dialect_of(adapter) in DIALECTS, adapter

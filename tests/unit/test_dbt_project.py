@@ -15,8 +15,8 @@ import pytest
 from kpilayer import Project
 from kpilayer.errors import ConfigError, Issue
 from kpilayer.load import meter
-from kpilayer.load.dbt_project import read_dbt_project
-from kpilayer.load.docs import doc_blocks
+from kpilayer.load.dbt.docs import doc_blocks
+from kpilayer.load.dbt.project import read_dbt_project
 from kpilayer.load.macros import Dbt
 from kpilayer.load.template import TargetInfo, Templates
 

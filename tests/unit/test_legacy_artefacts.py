@@ -13,10 +13,10 @@ from typing import Any
 import pytest
 
 from kpilayer.errors import Issue
-from kpilayer.load import dbt_artefacts
-from kpilayer.load.dbt_artefacts import is_manifest, is_semantic_manifest, read_artefact
+from kpilayer.load.dbt import artefacts as dbt_artefacts
+from kpilayer.load.dbt.artefacts import is_manifest, is_semantic_manifest, read_artefact
+from kpilayer.load.dbt.forms import native_documents
 from kpilayer.load.document import Document
-from kpilayer.load.legacy import native_documents
 from kpilayer.load.moved import Moved
 from kpilayer.load.reader import read_yaml, read_yaml_documents
 from kpilayer.model.metric import KINDS

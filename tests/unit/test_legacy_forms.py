@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from kpilayer.errors import Issue
+from kpilayer.load.dbt.forms import native_documents
 from kpilayer.load.document import Document
-from kpilayer.load.legacy import native_documents
 from kpilayer.load.moved import Moved
 from kpilayer.load.reader import read_yaml_documents
 

@@ -19,9 +19,9 @@ from pydantic import ValidationError
 
 from kpilayer.cli.schema import as_text
 from kpilayer.expr import DIALECTS
+from kpilayer.load.dbt.forms import _LEGACY_KEYS
 from kpilayer.load.decode import _LISTS, _SWITCH
 from kpilayer.load.known import IGNORED, NOT_YET
-from kpilayer.load.legacy import _LEGACY_KEYS
 from kpilayer.load.lock_file import write_lock
 from kpilayer.load.reader import read_yaml_documents
 from kpilayer.model.config import ProjectConfig

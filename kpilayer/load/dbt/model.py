@@ -3,32 +3,32 @@
 The forms: entries of `semantic_models:`, MetricFlow's `semantic_model:` documents, artefacts of
 dbt, and `measures:` of a native model. What the forms mean: reference_semantics A.2 and A.4.
 
-Issues: those of ``translation``.
+Issues: those of ``reading``.
 """
 
 from __future__ import annotations
 
 from typing import Any, Final
 
+from kpilayer.load.dbt.measure import Measure, measures_of
+from kpilayer.load.dbt.reading import Fields, Parts, Reading, config, lowered
+from kpilayer.load.dbt.relation import source_parts
 from kpilayer.load.known import IGNORED, NOT_YET
-from kpilayer.load.legacy_measure import Measure, measures_of
-from kpilayer.load.legacy_relation import source_parts
 from kpilayer.load.moved import Built, Part
-from kpilayer.load.translation import Fields, Parts, Reading, config, lowered
 from kpilayer.load.typed import keys_of
 from kpilayer.model.semantic_model import Dimension, Entity, Model
 
 _COMMON: Final = frozenset({"name", "label", "description", "config", "metadata"})
-_MODEL: Final = _COMMON | {
+MODEL: Final = _COMMON | {
     *("model", "node_relation", "defaults", "primary_entity", "entities", "dimensions"),
     "measures",
 }
 #: `role` and `entity` of an entity and `datatype` of a dimension do nothing in dbt either.
-_ENTITY: Final = _COMMON | {"type", "expr", "role", "entity"}
-_DIMENSION: Final = _COMMON | {"type", "expr", "is_partition", "type_params", "datatype"}
+ENTITY: Final = _COMMON | {"type", "expr", "role", "entity"}
+DIMENSION: Final = _COMMON | {"type", "expr", "is_partition", "type_params", "datatype"}
 _SILENT: Final = ("metadata", "role", "entity", "datatype")
-_DEFAULTS: Final = frozenset({"agg_time_dimension"})
-_DIMENSION_PARAMS: Final = frozenset({"time_granularity", "validity_params"})
+DEFAULTS: Final = frozenset({"agg_time_dimension"})
+DIMENSION_PARAMS: Final = frozenset({"time_granularity", "validity_params"})
 
 
 def _native(kind: Any, place: str) -> frozenset[str]:
@@ -38,15 +38,15 @@ def _native(kind: Any, place: str) -> frozenset[str]:
 
 
 #: Keys of the native form that may stand in the legacy one too; decoding judges their values.
-_MODEL_TOO: Final = _native(Model, "model") - {"semantic_model"} | {"metrics"}
-_ENTITY_TOO: Final = _native(Entity, "entity")
-_DIMENSION_TOO: Final = _native(Dimension, "dimension")
+MODEL_TOO: Final = _native(Model, "model") - {"semantic_model"} | {"metrics"}
+ENTITY_TOO: Final = _native(Entity, "entity")
+DIMENSION_TOO: Final = _native(Dimension, "dimension")
 
 
 def semantic_model(part: Part, reading: Reading) -> tuple[Built, list[Measure]]:
     """A native model, and the measures of the legacy one."""
     before = reading.errors
-    found = reading.fields(part, _MODEL, "a semantic model", _MODEL_TOO)
+    found = reading.fields(part, MODEL, "a semantic model", MODEL_TOO)
     if found is None:
         return Built(part, {}, broken=True), []
     reading.needs(found, ("name",), "a semantic model", part)
@@ -58,7 +58,7 @@ def semantic_model(part: Part, reading: Reading) -> tuple[Built, list[Measure]]:
     if "primary_entity" in found:
         parts["primary_entity"] = found["primary_entity"]
     if "defaults" in found:
-        parts |= reading.fields(found["defaults"], _DEFAULTS, "`defaults`") or {}
+        parts |= reading.fields(found["defaults"], DEFAULTS, "`defaults`") or {}
     entities = [
         _entity(p, reading, meta) for p in reading.entries(found.get("entities"), "entities")
     ]
@@ -75,11 +75,11 @@ def semantic_model(part: Part, reading: Reading) -> tuple[Built, list[Measure]]:
     if settings is not None:
         parts["config"] = settings
     for key, value in found.items():
-        if key in parts and key not in _MODEL and parts[key] is not value and key != "group":
+        if key in parts and key not in MODEL and parts[key] is not value and key != "group":
             reading.report(
                 "unknown-field", f"`{key}` says again what the semantic model says", value
             )
-        elif key not in _MODEL and key != "group":
+        elif key not in MODEL and key != "group":
             parts.setdefault(key, value)
     broken = reading.errors > before
     enabled = _is_enabled(found)
@@ -93,19 +93,19 @@ def semantic_model(part: Part, reading: Reading) -> tuple[Built, list[Measure]]:
 
 
 def _entity(part: Part, reading: Reading, meta: object) -> Part | Built:
-    found = reading.fields(part, _ENTITY, "an entity", _ENTITY_TOO)
+    found = reading.fields(part, ENTITY, "an entity", ENTITY_TOO)
     if found is None:
         return Built(part, {}, broken=True)
     return _element(part, found, meta)
 
 
 def _dimension(part: Part, reading: Reading, meta: object) -> Part | Built:
-    found = reading.fields(part, _DIMENSION, "a dimension", _DIMENSION_TOO)
+    found = reading.fields(part, DIMENSION, "a dimension", DIMENSION_TOO)
     if found is None:
         return Built(part, {}, broken=True)
     params = found.pop("type_params", None)
     if params is not None:
-        inner = reading.fields(params, _DIMENSION_PARAMS, "`type_params`") or {}
+        inner = reading.fields(params, DIMENSION_PARAMS, "`type_params`") or {}
         if "time_granularity" in inner:
             found["granularity"] = lowered(inner["time_granularity"])
         if "validity_params" in inner:

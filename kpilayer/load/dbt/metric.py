@@ -11,36 +11,36 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from kpilayer.errors import Issue, did_you_mean, listing
+from kpilayer.load.dbt.measure import aggregation
+from kpilayer.load.dbt.measures import Measures, input_of, measure_used
+from kpilayer.load.dbt.reading import Fields, Parts, Reading, config, joined, lowered, window
 from kpilayer.load.known import IGNORED, NOT_YET
-from kpilayer.load.legacy_measure import aggregation
-from kpilayer.load.measures import Measures, input_of, measure_used
 from kpilayer.load.moved import Built, Part
-from kpilayer.load.translation import Fields, Parts, Reading, config, joined, lowered, window
 from kpilayer.load.typed import keys_of
 from kpilayer.model.metric import KINDS
 
-_METRIC: Final = frozenset(
+METRIC: Final = frozenset(
     {"name", "label", "description", "type", "type_params", "filter", "time_granularity"}
     | {"config", "meta", "tags", "group", "metadata", "datatype"}
 )
-_TYPE_PARAMS: Final = frozenset(
+TYPE_PARAMS: Final = frozenset(
     {"measure", "numerator", "denominator", "expr", "window", "grain_to_date", "metrics"}
     | {"conversion_type_params", "cumulative_type_params", "metric_aggregation_params"}
     | {"join_to_timespine", "fill_nulls_with", "is_private", "input_measures"}
 )
-_AGGREGATION: Final = frozenset(
+AGGREGATION: Final = frozenset(
     {"semantic_model", "agg", "agg_params", "agg_time_dimension", "non_additive_dimension", "expr"}
 )
-_INPUT_METRIC: Final = frozenset({"name", "filter", "alias", "offset_window", "offset_to_grain"})
+INPUT_METRIC: Final = frozenset({"name", "filter", "alias", "offset_window", "offset_to_grain"})
 #: What says the same in both forms; decoding judges the values.
 _PLAIN_INPUT: Final = frozenset({"name", "filter", "alias", "offset_window"})
-_CUMULATIVE: Final = frozenset({"window", "grain_to_date", "period_agg", "metric"})
-_CONVERSION: Final = frozenset(
+CUMULATIVE: Final = frozenset({"window", "grain_to_date", "period_agg", "metric"})
+CONVERSION: Final = frozenset(
     {"base_measure", "conversion_measure", "base_metric", "conversion_metric", "entity"}
     | {"calculation", "window", "constant_properties"}
 )
 #: What each type uses of `type_params`.
-_USED: Final[dict[str, frozenset[str]]] = {
+USED: Final[dict[str, frozenset[str]]] = {
     "simple": frozenset(
         {"measure", "metric_aggregation_params", "expr", "join_to_timespine", "fill_nulls_with"}
     ),
@@ -58,7 +58,7 @@ _STRUCTURE: Final = frozenset(
     | {"numerator", "percentile", "percentile_type", "period_agg", "sql", "window"}
 )
 _NATIVE: Final = frozenset(key for kind in KINDS.values() for key in keys_of(kind))
-_METRIC_TOO: Final = (
+METRIC_TOO: Final = (
     _NATIVE | IGNORED.get("metric", frozenset()) | NOT_YET.get("metric", frozenset())
 ) - _STRUCTURE
 
@@ -72,18 +72,18 @@ def kind_of(entry: dict[str, Any]) -> str:
 def metric(part: Part, measures: Measures, reading: Reading) -> Built:
     """The native metric of an entry with `type_params`."""
     before = reading.errors
-    found = reading.fields(part, _METRIC, "a metric with `type_params`", _METRIC_TOO)
+    found = reading.fields(part, METRIC, "a metric with `type_params`", METRIC_TOO)
     if found is None:
         return Built(part, {}, broken=True)
     name = reading.name(found.get("name"))
     kind = found.get("type")
     word = kind.value.lower() if kind is not None and isinstance(kind.value, str) else None
-    parts: Parts = {k: v for k, v in found.items() if k not in _METRIC}
+    parts: Parts = {k: v for k, v in found.items() if k not in METRIC}
     parts |= {k: found[k] for k in ("name", "label", "description") if k in found}
     if kind is None:
         reading.report("missing-field", f"metric `{name}` needs `type`", part)
-    elif word not in _USED:
-        hint = did_you_mean(str(kind.value), _USED) or f"types: {listing(tuple(_USED))}"
+    elif word not in USED:
+        hint = did_you_mean(str(kind.value), USED) or f"types: {listing(tuple(USED))}"
         reading.report("bad-value", f"`{kind.value}` is not a type of metric", kind, hint)
     else:
         parts["type"] = lowered(kind)
@@ -96,9 +96,9 @@ def metric(part: Part, measures: Measures, reading: Reading) -> Built:
     if settings is not None:
         parts["config"] = settings
     params = None
-    if word in _USED:
+    if word in USED:
         given = found.get("type_params", part.made({}, "type_params"))
-        params = reading.fields(given, _TYPE_PARAMS, "`type_params`")
+        params = reading.fields(given, TYPE_PARAMS, "`type_params`")
     if params is not None and word is not None:
         _unused(params, word, reading)
         label = f"metric `{name}`" if name else "a metric"
@@ -119,7 +119,7 @@ class _Entry:
 
 
 def _unused(params: Fields, kind: str, reading: Reading) -> None:
-    for key in params.keys() - _USED[kind] - _ALWAYS:
+    for key in params.keys() - USED[kind] - _ALWAYS:
         value = params[key]
         if value.value not in ([], {}, False, ""):
             message = f"a {kind} metric does not use `{key}`"
@@ -168,7 +168,7 @@ def _aggregated(entry: _Entry, reading: Reading) -> Parts:
     params = entry.params
     part = params["metric_aggregation_params"]
     what = "`metric_aggregation_params`"
-    found = reading.fields(part, _AGGREGATION, what)
+    found = reading.fields(part, AGGREGATION, what)
     if found is None or not reading.needs(found, ("semantic_model", "agg"), what, part):
         return {}
     if "expr" in params:
@@ -205,7 +205,7 @@ def _derived(entry: _Entry, measures: Measures, reading: Reading) -> Parts:
 def _cumulative(entry: _Entry, measures: Measures, reading: Reading) -> Parts:
     params = entry.params
     own = params.get("cumulative_type_params")
-    inner = reading.fields(own, _CUMULATIVE, "`cumulative_type_params`") if own else {}
+    inner = reading.fields(own, CUMULATIVE, "`cumulative_type_params`") if own else {}
     inner = inner or {}
     parts: Parts = {}
     for key in ("window", "grain_to_date"):
@@ -231,7 +231,7 @@ def _conversion(entry: _Entry, measures: Measures, reading: Reading) -> Parts:
     if own is None:
         reading.needs({}, ("conversion_type_params",), entry.label, _params_part(entry))
         return {}
-    found = reading.fields(own, _CONVERSION, "`conversion_type_params`")
+    found = reading.fields(own, CONVERSION, "`conversion_type_params`")
     if found is None:
         return {}
     reading.needs(found, ("entity",), entry.label, own)
@@ -272,7 +272,7 @@ def _input_metric(part: Part, reading: Reading) -> Part | Built:
     value = part.value
     if not isinstance(value, dict) or (value.keys() <= _PLAIN_INPUT and not reading.artefact):
         return part
-    found = reading.fields(part, _INPUT_METRIC, "an input", frozenset({"group_by"}))
+    found = reading.fields(part, INPUT_METRIC, "an input", frozenset({"group_by"}))
     if not found or not reading.needs(found, ("name",), "an input", part):
         return part
     parts: Parts = dict(found)

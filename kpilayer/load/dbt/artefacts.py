@@ -15,10 +15,10 @@ from functools import cache
 from typing import Any, Final, TypeVar
 
 from kpilayer.errors import Issue, Location
+from kpilayer.load.dbt.reading import BOOKKEEPING, Parts, Reading, joined
 from kpilayer.load.document import Document, YamlPath
 from kpilayer.load.moved import Built, Part
 from kpilayer.load.reader import MAX_CHARACTERS, MAX_NESTING, read_yaml
-from kpilayer.load.translation import BOOKKEEPING, Parts, Reading, joined
 
 TOO_DEEP: Final = f"nested deeper than {MAX_NESTING} levels"
 _DEFINED: Final = ("semantic_models", "metrics", "saved_queries", "exposures")

@@ -1,6 +1,6 @@
 """dbt's measures, as the parts of the simple metrics that they become.
 
-Issues: those of ``translation``.
+Issues: those of ``reading``.
 """
 
 from __future__ import annotations
@@ -9,19 +9,19 @@ from dataclasses import dataclass
 from typing import Final, get_args
 
 from kpilayer.errors import did_you_mean
+from kpilayer.load.dbt.reading import Fields, Parts, Reading, config, lowered
 from kpilayer.load.moved import Built, Part
-from kpilayer.load.translation import Fields, Parts, Reading, config, lowered
 from kpilayer.model.metric_parts import Aggregation
 
-_MEASURE: Final = frozenset(
+MEASURE: Final = frozenset(
     {"name", "label", "description", "config", "metadata", "agg", "expr", "agg_params"}
     | {"agg_time_dimension", "non_additive_dimension", "create_metric"}
     | {"create_metric_display_name"}
 )
-_AGG_PARAMS: Final = frozenset(
+AGG_PARAMS: Final = frozenset(
     {"percentile", "use_discrete_percentile", "use_approximate_percentile"}
 )
-_NON_ADDITIVE: Final = frozenset({"name", "window_choice", "window_groupings"})
+NON_ADDITIVE: Final = frozenset({"name", "window_choice", "window_groupings"})
 _AGGREGATIONS: Final = get_args(Aggregation)
 
 
@@ -81,7 +81,7 @@ def aggregation(found: Fields, reading: Reading, part: Part, what: str) -> Parts
 def _percentile(found: Fields, reading: Reading, part: Part, agg: str | None) -> Parts:
     params: Fields = {}
     if "agg_params" in found:
-        params = reading.fields(found["agg_params"], _AGG_PARAMS, "`agg_params`") or {}
+        params = reading.fields(found["agg_params"], AGG_PARAMS, "`agg_params`") or {}
     discrete = reading.flag(params.get("use_discrete_percentile"))
     approximate = reading.flag(params.get("use_approximate_percentile"))
     share = params.get("percentile")
@@ -106,7 +106,7 @@ def _percentile(found: Fields, reading: Reading, part: Part, agg: str | None) ->
 
 
 def _non_additive(part: Part, reading: Reading) -> Built:
-    found = reading.fields(part, _NON_ADDITIVE, "`non_additive_dimension`")
+    found = reading.fields(part, NON_ADDITIVE, "`non_additive_dimension`")
     if found is None or not reading.needs(found, ("name",), "`non_additive_dimension`", part):
         return Built(part, {}, broken=True)
     parts: Parts = {"name": found["name"]}
@@ -124,7 +124,7 @@ def measures_of(
     measures = []
     for entry in reading.entries(part, "measures"):
         before = reading.errors
-        found = reading.fields(entry, _MEASURE, "a measure")
+        found = reading.fields(entry, MEASURE, "a measure")
         if found is None or not reading.needs(found, ("name", "agg"), "a measure", entry):
             found, whole = found or {}, False
         else:

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from typing import Final
 
-from kpilayer.load.legacy_relation import node_relation, relation_parts
+from kpilayer.load.dbt.reading import Parts, Reading, lowered
+from kpilayer.load.dbt.relation import node_relation, relation_parts
 from kpilayer.load.moved import Built, Part
-from kpilayer.load.translation import Parts, Reading, lowered
 
-_CONFIGURATION: Final = frozenset(
+CONFIGURATION: Final = frozenset(
     {"time_spines", "time_spine_table_configurations", "dsi_package_version", "metadata"}
 )
-_SPINE: Final = frozenset({"node_relation", "primary_column", "custom_granularities"})
-_PRIMARY: Final = frozenset({"name", "time_granularity"})
-_OLD: Final = frozenset({"location", "column_name", "grain"})
+SPINE: Final = frozenset({"node_relation", "primary_column", "custom_granularities"})
+PRIMARY: Final = frozenset({"name", "time_granularity"})
+OLD: Final = frozenset({"location", "column_name", "grain"})
 
 
 def time_spines(part: Part, reading: Reading) -> list[Built]:
@@ -21,7 +21,7 @@ def time_spines(part: Part, reading: Reading) -> list[Built]:
 
     The old spelling, `time_spine_table_configurations`, is read for grains that have no spine.
     """
-    found = reading.fields(part, _CONFIGURATION, "`project_configuration`") or {}
+    found = reading.fields(part, CONFIGURATION, "`project_configuration`") or {}
     spines = [time_spine(p, reading) for p in reading.entries(found.get("time_spines"), "spines")]
     grains = {_grain(s) for s in spines}
     for old in reading.entries(found.get("time_spine_table_configurations"), "spines"):
@@ -34,13 +34,13 @@ def time_spines(part: Part, reading: Reading) -> list[Built]:
 def time_spine(part: Part, reading: Reading) -> Built:
     """A native model of a table, its column of standard periods, and those of custom ones."""
     before = reading.errors
-    found = reading.fields(part, _SPINE, "a time spine")
+    found = reading.fields(part, SPINE, "a time spine")
     if found is None or not reading.needs(
         found, ("node_relation", "primary_column"), "a time spine", part
     ):
         return Built(part, {}, broken=True)
     parts = node_relation(found["node_relation"], reading)
-    primary = reading.fields(found["primary_column"], _PRIMARY, "`primary_column`")
+    primary = reading.fields(found["primary_column"], PRIMARY, "`primary_column`")
     if primary is None or not reading.needs(
         primary, ("name", "time_granularity"), "`primary_column`", found["primary_column"]
     ):
@@ -54,8 +54,8 @@ def time_spine(part: Part, reading: Reading) -> Built:
 
 def _old_spine(part: Part, reading: Reading) -> Built:
     before = reading.errors
-    found = reading.fields(part, _OLD, "a time spine")
-    if found is None or not reading.needs(found, tuple(sorted(_OLD)), "a time spine", part):
+    found = reading.fields(part, OLD, "a time spine")
+    if found is None or not reading.needs(found, tuple(sorted(OLD)), "a time spine", part):
         return Built(part, {}, broken=True)
     parts = relation_parts(found["location"], reading)
     column: Parts = {"name": found["column_name"], "granularity": lowered(found["grain"])}

@@ -8,10 +8,10 @@ from __future__ import annotations
 import re
 from typing import Final
 
+from kpilayer.load.dbt.reading import Fields, Parts, Reading
 from kpilayer.load.moved import Part
-from kpilayer.load.translation import Fields, Parts, Reading
 
-_NODE: Final = frozenset({"alias", "schema_name", "database", "relation_name"})
+NODE: Final = frozenset({"alias", "schema_name", "database", "relation_name"})
 
 _QUOTED: Final = r"""\s*(?:'([^']+)'|"([^"]+)")\s*"""
 _REF: Final = re.compile(
@@ -112,7 +112,7 @@ def source_parts(found: Fields, reading: Reading, part: Part, name: str | None) 
 
 def node_relation(part: Part, reading: Reading) -> Parts:
     """A table as MetricFlow names it: its `relation`, and the dbt model as `ref`."""
-    found = reading.fields(part, _NODE, "`node_relation`")
+    found = reading.fields(part, NODE, "`node_relation`")
     if found is None:
         return {}
     texts = {k: v.value for k, v in found.items() if isinstance(v.value, str) and v.value}

@@ -3,7 +3,7 @@
 A cumulative or conversion metric over a measure gets the simple metric that is that measure, or a
 hidden one made for it.
 
-Issues: ``unknown-measure``, ``duplicate-name`` and those of ``translation``.
+Issues: ``unknown-measure``, ``duplicate-name`` and those of ``reading``.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ from itertools import count
 from typing import Final
 
 from kpilayer.errors import Issue, did_you_mean, listing
-from kpilayer.load.legacy_measure import Measure
+from kpilayer.load.dbt.measure import Measure
+from kpilayer.load.dbt.reading import Fields, Parts, Reading, joined
 from kpilayer.load.moved import Built, Part
-from kpilayer.load.translation import Fields, Parts, Reading, joined
 
-_INPUT_MEASURE: Final = frozenset(
+INPUT_MEASURE: Final = frozenset(
     {"name", "filter", "alias", "join_to_timespine", "fill_nulls_with"}
 )
 
@@ -96,7 +96,7 @@ def measure_used(part: Part, measures: Measures, reading: Reading) -> Use | None
     """The use of a measure: its name, or a mapping; None where that is reported."""
     found: Fields | None = {"name": part}
     if not isinstance(part.value, str):
-        found = reading.fields(part, _INPUT_MEASURE, "`measure`" if _is_one(part) else "an input")
+        found = reading.fields(part, INPUT_MEASURE, "`measure`" if _is_one(part) else "an input")
         if found is None or not reading.needs(found, ("name",), "the input", part):
             return None
     assert found is not None, "a name alone is a mapping with a name"

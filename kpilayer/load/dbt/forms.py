@@ -5,7 +5,7 @@ stand-alone documents (`semantic_model:`, `metric:`, `saved_query:`, `project_co
 dbt's artefacts, and `measures:` of native models; one file may mix them, and one project too.
 Strings are passed on as they are: those that hold Jinja are rendered when they are decoded.
 
-Issues: those of ``legacy_metric``, ``legacy_model`` and ``time_spines``.
+Issues: those of ``metric``, ``model`` and ``time_spines``.
 """
 
 from __future__ import annotations
@@ -15,21 +15,21 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from kpilayer.errors import Issue
-from kpilayer.load.dbt_artefacts import (
+from kpilayer.load.dbt.artefacts import (
     TOO_DEEP,
     contents,
     is_manifest,
     is_semantic_manifest,
     is_too_deep,
 )
+from kpilayer.load.dbt.measure import Measure, model_measures
+from kpilayer.load.dbt.measures import Measures, collected, create_metrics
+from kpilayer.load.dbt.metric import kind_of, metric
+from kpilayer.load.dbt.model import semantic_model
+from kpilayer.load.dbt.reading import Parts, Reading
+from kpilayer.load.dbt.time_spines import time_spine, time_spines
 from kpilayer.load.document import Document
-from kpilayer.load.legacy_measure import Measure, model_measures
-from kpilayer.load.legacy_metric import kind_of, metric
-from kpilayer.load.legacy_model import semantic_model
-from kpilayer.load.measures import Measures, collected, create_metrics
 from kpilayer.load.moved import Built, Moved, Part, moved_document
-from kpilayer.load.time_spines import time_spine, time_spines
-from kpilayer.load.translation import Parts, Reading
 
 _DOCUMENT_KEYS: Final = ("semantic_model", "metric", "saved_query", "project_configuration")
 _LEGACY_KEYS: Final = frozenset({"semantic_models", "mf_config_schema", *_DOCUMENT_KEYS})
