@@ -134,6 +134,7 @@ def process(command: list[Any], folder: Path) -> Figures:
     start = time.perf_counter()
     quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
     environment = {**os.environ, "DBT_SEND_ANONYMOUS_USAGE_STATS": "false"}
+    environment.pop("PYTHONDONTWRITEBYTECODE", None)  # installed packages have theirs
     child = subprocess.Popen(command, cwd=folder, env=environment, **quiet)  # type: ignore[call-overload]
     _, status, used = os.wait4(child.pid, 0)
     child.returncode = os.waitstatus_to_exitcode(status)

@@ -17,7 +17,7 @@ _TAKEN: Final = frozenset({*GRAINS, "nanosecond", "metric_time", "mf_internal_uu
 class Definition(BaseModel):
     """What people write: a frozen value that refuses unknown keys."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
 
 def checked_name(value: Any) -> Any:
