@@ -14,6 +14,7 @@ from kpilayer.formula import atoms, formula
 from kpilayer.grain import coarsest
 from kpilayer.identity import Identity
 from kpilayer.lineage import lineage
+from kpilayer.model.definitions import Definitions
 from kpilayer.model.metric import (
     ConversionMetric,
     CumulativeMetric,
@@ -83,6 +84,64 @@ class EntityInfo:
     type: str
     description: str | None
     model: str
+
+
+@dataclass(frozen=True, slots=True)
+class SavedQueryInfo:
+    """A saved query in a list."""
+
+    name: str
+    label: str
+    description: str | None
+    metrics: tuple[str, ...]
+    group_by: tuple[str, ...]
+    exports: tuple[str, ...]
+    location: Location | None
+
+
+@dataclass(frozen=True, slots=True)
+class ExposureInfo:
+    """A dashboard, notebook or application in a list."""
+
+    name: str
+    type: str
+    label: str
+    owner: str | None
+    depends_on: tuple[str, ...]
+    url: str | None
+    location: Location | None
+
+
+def saved_queries(definitions: Definitions) -> tuple[SavedQueryInfo, ...]:
+    """Every saved query, in order of name."""
+    return tuple(
+        SavedQueryInfo(
+            one.name,
+            one.label or one.name,
+            one.description,
+            one.query_params.metrics,
+            one.query_params.group_by,
+            tuple(export.name for export in one.exports),
+            definitions.at("saved_query", one.name, "name"),
+        )
+        for one in sorted(definitions.saved_queries, key=lambda one: one.name)
+    )
+
+
+def exposures(definitions: Definitions) -> tuple[ExposureInfo, ...]:
+    """Every exposure, in order of name."""
+    return tuple(
+        ExposureInfo(
+            one.name,
+            one.type,
+            one.label or one.name,
+            one.owner.name or next(iter(one.owner.email), None),
+            one.depends_on,
+            one.url,
+            definitions.at("exposure", one.name.lower(), "name"),
+        )
+        for one in sorted(definitions.exposures, key=lambda one: one.name)
+    )
 
 
 def metric_info(identity: Identity, metric: Metric) -> MetricInfo:

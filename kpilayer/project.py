@@ -247,6 +247,16 @@ class Project:
         """The entities of the metrics' models; of every model where none is named."""
         return describe.entities(self._identity, metrics)
 
+    @property
+    def saved_queries(self) -> tuple[describe.SavedQueryInfo, ...]:
+        """Every saved query, in order of name."""
+        return describe.saved_queries(self._identity.catalog.definitions)
+
+    @property
+    def exposures(self) -> tuple[describe.ExposureInfo, ...]:
+        """Every dashboard, notebook or application that shows metrics, in order of name."""
+        return describe.exposures(self._identity.catalog.definitions)
+
     def describe(self, name: str) -> dict[str, Any]:
         """Everything known about a metric, model or dimension, as plain values.
 

@@ -130,13 +130,18 @@ _COLUMNS: Final = {
     "models": ("name", "relation", "entities", "dimensions", "metrics", "description"),
     "dimensions": ("name", "type", "grain", "model", "label", "description"),
     "entities": ("name", "type", "model"),
+    "saved-queries": ("name", "label", "metrics", "group_by", "exports", "description"),
+    "exposures": ("name", "type", "label", "owner", "depends_on", "url"),
 }
 _ALL_VALUES: Final = {
     "metrics": (*_COLUMNS["metrics"], "format", "tags", "hidden", "fingerprint", "inputs"),
     "models": _COLUMNS["models"],
     "dimensions": (*_COLUMNS["dimensions"], "fingerprint"),
     "entities": _COLUMNS["entities"],
+    "saved-queries": _COLUMNS["saved-queries"],
+    "exposures": _COLUMNS["exposures"],
 }
+_NARROWED: Final = ("dimensions", "entities")  # by -m
 
 
 @command(
@@ -160,16 +165,18 @@ _ALL_VALUES: Final = {
 def list_(
     session: Session, kind: str, metrics: Sequence[str], everything: bool, wanted: Wanted
 ) -> None:
-    """List metrics, models, dimensions or entities.
+    """List definitions of one kind.
 
     With -m, dimensions and entities are those that all the given metrics can be grouped by. With
     -s, metrics and models are those of the selection.
     """
     asked = [name for text in metrics for name in split_names(text)]
-    if asked and kind in ("metrics", "models"):
-        raise click.UsageError(f"`-m` narrows dimensions and entities, not {kind}: use `-s`.")
+    if asked and kind not in _NARROWED:
+        instead = ": use `-s`." if kind in ("metrics", "models") else "."
+        raise click.UsageError(f"`-m` narrows dimensions and entities, not {kind}{instead}")
     if wanted.is_given and kind not in ("metrics", "models"):
-        raise click.UsageError(f"`-s` selects metrics and models, not {kind}: use `-m`.")
+        instead = ": use `-m`." if kind in _NARROWED else "."
+        raise click.UsageError(f"`-s` selects metrics and models, not {kind}{instead}")
     project = session.load()
     found: Sequence[Any]
     match kind:
@@ -183,8 +190,12 @@ def list_(
             found = _selected(session, project, wanted, "model")
         case "dimensions":
             found = project.dimensions(asked)
-        case _:
+        case "entities":
             found = project.entities(asked)
+        case "saved-queries":
+            found = project.saved_queries
+        case _:
+            found = project.exposures
     columns = _COLUMNS[kind]
     write_rows(
         session,
@@ -194,7 +205,7 @@ def list_(
         summary={"kind": kind, "count": len(found)},
     )
     if not found and not wanted.is_given:
-        say(session, f"There are no {kind}.")
+        say(session, f"There are no {kind.replace('-', ' ')}.")
 
 
 def _selected(session: Session, project: Project, wanted: Wanted, kind: Kind) -> Sequence[Any]:

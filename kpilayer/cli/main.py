@@ -59,7 +59,11 @@ COMMANDS: Final[dict[str, Entry]] = {
     "init": Entry("Author", "start:init", "Start a small project that works at once."),
     "demo": Entry("Author", "start:demo", "Copy the example company, build its data, show KPIs."),
     "check": Entry("Author", "author:check", "Report every problem of the definitions."),
-    "list": Entry("Author", "author:list_", "List metrics, models, dimensions or entities."),
+    "list": Entry(
+        "Author",
+        "author:list_",
+        "List definitions of one kind.",
+    ),
     "show": Entry("Author", "author:show", "Show one metric, model or dimension."),
     "explain": Entry("Author", "author:explain", "Explain the code of a problem."),
     "schema": Entry("Author", "schema:schema", "Let an editor complete and check definitions."),
