@@ -38,9 +38,10 @@ CODES: Final[dict[str, Code]] = {
         "Keep one of the two.",
     ),
     "too-large": Code(
-        "A file is larger, more deeply nested or expands to more values than allowed.",
-        "Aliases of aliases can grow without bound.",
-        "Split the file, or write out what the aliases stand for.",
+        "A file, or a metric's formula written out, is larger or more deeply nested than allowed.",
+        "Aliases of aliases and metrics of metrics can grow without bound.",
+        "Split the file, write out what the aliases stand for, or make the formula flatter "
+        "(bounds: docs/security.md).",
     ),
     "jinja-error": Code(
         "A Jinja template cannot be rendered.",
