@@ -91,6 +91,13 @@ def compile_all(
     return (*files, CompiledFile(MANIFEST, text))
 
 
+def left_out(files: Sequence[CompiledFile]) -> dict[str, list[str]]:
+    """The metrics that have no SQL because this version cannot compute them, and why not."""
+    manifest = next((f for f in files if f.path == MANIFEST), None)
+    entries = json.loads(manifest.text)["metrics"] if manifest else {}
+    return {n: e["not_supported_yet"] for n, e in entries.items() if "not_supported_yet" in e}
+
+
 def _has_time(identity: Identity, metric: str) -> bool:
     tree = formula(identity.catalog, metric)
     found = [time_column(identity.graph, a.model, a.time) for a in atoms(tree)]

@@ -365,10 +365,17 @@ class Project:
         )
 
     def write_compiled(
-        self, dialects: Sequence[str] | None = None, *, unverified: bool = False
+        self,
+        dialects: Sequence[str] | None = None,
+        *,
+        unverified: bool = False,
+        files: Sequence[artefacts.CompiledFile] | None = None,
     ) -> Path:
-        """Writes the files of ``compile_all``, all or none; gives the manifest's path."""
-        return artefacts.write(self.root, self.compile_all(dialects, unverified=unverified))
+        """Writes ``files``, those of ``compile_all`` by default, all or none; gives the manifest's
+        path.
+        """
+        made = self.compile_all(dialects, unverified=unverified) if files is None else files
+        return artefacts.write(self.root, made)
 
     def lock(self, check: bool = False) -> LockReport:
         """Describes every relation in the warehouse, and writes kpilayer.lock unless ``check``.

@@ -58,6 +58,8 @@ def compile_(session: Session, question: Question, wanted: Wanted) -> None:
     """
     if wanted.is_given and question.metrics:
         raise click.UsageError("Name metrics by SELECT, each by itself, or with `-m`, together.")
+    from kpilayer.artefacts import left_out
+
     project = session.load()
     if wanted.is_given:
         _print_each(session, project, wanted, question)
@@ -70,11 +72,15 @@ def compile_(session: Session, question: Question, wanted: Wanted) -> None:
     dialects = [question.dialect] if question.dialect else None
     with Progress(session, "Compiling"):
         files = project.compile_all(dialects=dialects, unverified=question.unverified)
-        manifest = project.write_compiled(dialects=dialects, unverified=question.unverified)
+        manifest = project.write_compiled(files=files)
     if session.format == "json":
         results = [{"path": str(file.path)} for file in files]
         write_envelope(session, results, {"files": len(files), "manifest": str(manifest)})
     say(session, f"{counted(len(files), 'file')} written, listed in {nearby(manifest)}")
+    later = left_out(files)
+    if later:
+        what = f"{counted(len(later), 'metric')} that this version cannot compute"
+        say(session, f"Left out {what}: {', '.join(later)}")
 
 
 def _print_each(session: Session, project: Project, wanted: Wanted, question: Question) -> None:

@@ -149,7 +149,9 @@ class Fake:
     def compile_all(self, dialects: Any = None, unverified: bool = False) -> tuple[Any, ...]:
         return (named(path=Path("target/kpilayer/revenue.sql")),)
 
-    def write_compiled(self, dialects: Any = None, unverified: bool = False) -> Path:
+    def write_compiled(
+        self, dialects: Any = None, unverified: bool = False, files: Any = None
+    ) -> Path:
         return Path("target/kpilayer/manifest.json")
 
     def debug(self) -> list[Any]:

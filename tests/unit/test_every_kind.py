@@ -3,11 +3,14 @@ computed yet is refused by name when it is asked for, and by nothing else."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 
 import pytest
+from click.testing import CliRunner
 
 from kpilayer import Project, QueryError
+from kpilayer.cli.main import cli
 
 Define = Callable[..., Project]
 
@@ -284,3 +287,18 @@ def test_a_slowly_changing_dimension_has_one_start_and_one_end(define: Define) -
     found = define(COMPANY.replace("{is_end: true}", "{is_start: true}")).check()
     said = "model `user_states` has 2 starts and 0 ends of validity; it needs one of each"
     assert said in [i.message for i in found]
+
+
+def test_compiling_everything_leaves_out_what_cannot_be_computed_and_says_so(
+    company: Project,
+) -> None:
+    result = CliRunner().invoke(cli, ["-C", str(company.root), "compile"])
+    assert result.exit_code == 0
+    assert "Left out 16 metrics that this version cannot compute: around_p90," in result.stderr
+    manifest = json.loads((company.root / "target/kpilayer/manifest.json").read_text())
+    assert manifest["metrics"]["to_date"]["sql"] == {}
+    assert manifest["metrics"]["to_date"]["not_supported_yet"] == [
+        "`to_date` needs cumulative metrics, which this version cannot compute"
+    ]
+    assert (company.root / "target/kpilayer/duckdb/revenue.sql").is_file()
+    assert not (company.root / "target/kpilayer/duckdb/to_date.sql").exists()
