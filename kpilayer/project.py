@@ -371,7 +371,7 @@ class Project:
         unverified: bool = False,
         files: Sequence[artefacts.CompiledFile] | None = None,
     ) -> Path:
-        """Writes the files of ``compile_all`` (or ``files``), all or none; gives the manifest's path."""
+        """Writes the files of ``compile_all``, or ``files``, all or none; gives the manifest."""
         made = self.compile_all(dialects, unverified=unverified) if files is None else files
         return artefacts.write(self.root, made)
 
