@@ -26,6 +26,7 @@ from kpilayer.errors import Issue, QueryError
 from kpilayer.formula import atoms, formula
 from kpilayer.identity import Identity
 from kpilayer.join_graph import Reached
+from kpilayer.load.files import inside
 from kpilayer.plan.query import Query
 from kpilayer.selection.state import (
     FOLDER,
@@ -99,7 +100,7 @@ def left_out(files: Sequence[CompiledFile]) -> dict[str, list[str]]:
 
 
 def _has_time(identity: Identity, metric: str) -> bool:
-    tree = formula(identity.catalog, metric)
+    tree = formula(identity.graph, metric)
     found = [time_column(identity.graph, a.model, a.time) for a in atoms(tree)]
     return all(isinstance(time, Reached) for time in found)
 
@@ -138,14 +139,15 @@ def write(root: Path, files: Sequence[CompiledFile]) -> Path:
     """Replaces the folder by these files; gives the manifest's path.
 
     Raises:
+        ConfigError: a link leads out of the project.
         OSError: nothing was replaced.
     """
     folder = root / FOLDER
+    real = inside(root, FOLDER.as_posix())  # a link inside the project stays one
     for part in (folder.parent, folder):
         if _is_in_the_way(part):
             raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(part))
     folder.parent.mkdir(parents=True, exist_ok=True)
-    real = folder.resolve()  # a link stays a link
     new = Path(tempfile.mkdtemp(prefix=".kpilayer-", dir=real.parent))
     try:
         new.chmod(0o755)

@@ -79,7 +79,27 @@ class Catalog:
             if table.db == REF
         )
         itself = Relation("table", parts=(query,))
-        return {name: itself if name == query else self.relation(name) for name in names}
+        return {name: itself if name == query else self._read(name) for name in names}
+
+    def _read(self, name: str) -> Relation:
+        """What a SQL model means by a `ref`: a model of SQL or of dbt, never a semantic model.
+
+        A semantic model of that name counts where it only says where that model's rows are.
+        """
+        definition = self.models.get(name)
+        if name in self.queries or definition is None or definition.ref is not None:
+            return self._ref(name)
+        return self.relation(name)
+
+    @cached_property
+    def shared_refs(self) -> frozenset[str]:
+        """Names for `ref` under which definitions name several relations, whoever wrote that."""
+        places: dict[str, set[tuple[str, ...]]] = {}
+        for name in self.models:
+            relation = self.relation(name)
+            if relation.ref:
+                places.setdefault(relation.ref, set()).add(relation.parts)
+        return frozenset(ref for ref, found in places.items() if len(found) > 1)
 
     @cached_property
     def table_names(self) -> frozenset[str]:

@@ -38,10 +38,11 @@ CODES: Final[dict[str, Code]] = {
         "Keep one of the two.",
     ),
     "too-large": Code(
-        "A file, or a metric's formula written out, is larger or more deeply nested than allowed.",
-        "Aliases of aliases and metrics of metrics can grow without bound.",
-        "Split the file, write out what the aliases stand for, or make the formula flatter "
-        "(bounds: docs/security.md).",
+        "A file or a metric's formula is larger or more deeply nested than allowed, or a name is "
+        "reached by too many join paths.",
+        "Aliases of aliases, metrics of metrics and joins of joins can grow without bound.",
+        "Split the file, write out what the aliases stand for, make the formula flatter, or name "
+        "the path in full (bounds: docs/security.md).",
     ),
     "jinja-error": Code(
         "A Jinja template cannot be rendered.",

@@ -103,6 +103,14 @@ def time_column(graph: JoinGraph, model: str, time: str | None) -> Reached | Unr
     return reached
 
 
+def own_grain(graph: JoinGraph, model: str, time: str | None) -> str | None:
+    """The declared grain of a metric's time dimension."""
+    reached = time_column(graph, model, time)
+    if isinstance(reached, Reached) and isinstance(reached.element, Dimension):
+        return reached.element.granularity
+    return None
+
+
 def _not_a_grain(word: str) -> Unreached:
     known = [*grain.GRAINS, *(f"extract_{part}" for part in grain.PARTS)]
     near = nearest(word, known, most=1)

@@ -231,7 +231,7 @@ def _homes(identity: Identity, metrics: Sequence[str]) -> list[tuple[str, str | 
     ]
     if unknown:
         raise QueryError(unknown)
-    found = [(a.model, a.time) for m in metrics for a in atoms(formula(catalog, m))]
+    found = [(a.model, a.time) for m in metrics for a in atoms(formula(identity.graph, m))]
     return list(dict.fromkeys(found))
 
 

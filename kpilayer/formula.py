@@ -9,7 +9,11 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Final
 
+from kpilayer import expr, grain
+from kpilayer.address import METRIC_TIME
 from kpilayer.catalog import Catalog
+from kpilayer.columns import own_grain
+from kpilayer.join_graph import JoinGraph
 from kpilayer.model.metric import (
     ConversionMetric,
     CumulativeMetric,
@@ -71,20 +75,21 @@ _LAYERS: Final = ("active", "semi_additive", "spined", "filled")
 
 
 def formula(
-    catalog: Catalog, name: str, conditions: tuple[str, ...] = (), label: str | None = None
+    graph: JoinGraph, name: str, conditions: tuple[str, ...] = (), label: str | None = None
 ) -> Formula:
     """A metric's formula, its own filter and ``conditions`` pushed down to every atom.
 
     Raises:
         KeyError: the catalog has no usable metric of this name.
     """
+    catalog = graph.catalog
     metric = catalog.metrics[name]
-    held = tuple(dict.fromkeys((*metric.filter, *conditions)))
+    held = tuple(dict.fromkeys((*_grained(graph, name, metric.filter), *conditions)))
     label = label or name
 
     def read(used: InputMetric, *, outer: tuple[str, ...] = held, alias: bool = True) -> Formula:
-        own = tuple(dict.fromkeys((*used.filter, *outer)))
-        inner = formula(catalog, used.name, own, used.alias if alias else label)
+        own = tuple(dict.fromkeys((*_grained(graph, used.name, used.filter), *outer)))
+        inner = formula(graph, used.name, own, used.alias if alias else label)
         return _moved(used, inner)
 
     match metric:
@@ -151,6 +156,50 @@ def _conversion(metric: ConversionMetric, read: Callable[..., Formula]) -> Shape
     )
     base, conversion = read(metric.base_metric), read(metric.conversion_metric, outer=())
     return Shaped("conversion", settings, names, (("base", base), ("conversion", conversion)))
+
+
+def default_grain(graph: JoinGraph, name: str) -> str | None:
+    """The grain of a bare `metric_time` for a metric, None where it has no time.
+
+    Its own `time_granularity`, else the largest of its rows' times, a day at least (reference B).
+    """
+    stated = graph.catalog.metrics[name].time_granularity
+    if stated is not None:
+        return stated
+    found = [own_grain(graph, *home) for home in _homes(graph.catalog, name)]
+    grains = [grain.coarsest(["day", own]) for own in found if own is not None]
+    return grain.coarsest(grains) if grains else None
+
+
+def _homes(
+    catalog: Catalog, name: str, time: str | None = None
+) -> Iterator[tuple[str, str | None]]:
+    """The models below a metric, each with its time."""
+    metric = catalog.metrics[name]
+    if isinstance(metric, SimpleMetric | SqlMetric) and metric.model is not None:
+        yield metric.model, time or catalog.time_dimension(metric)
+        return
+    time = time or (metric.agg_time_dimension if isinstance(metric, SimpleMetric) else None)
+    for used in metric.inputs:
+        yield from _homes(catalog, used.name, time)
+
+
+def _grained(graph: JoinGraph, name: str, conditions: tuple[str, ...]) -> tuple[str, ...]:
+    """Conditions on a metric in which a bare `metric_time` says its grain."""
+    if not any(METRIC_TIME in text.lower() for text in conditions):
+        return conditions
+    unit = default_grain(graph, name)
+    return tuple(grained(graph.catalog, text, unit) for text in conditions)
+
+
+def grained(catalog: Catalog, text: str, unit: str | None) -> str:
+    """A condition in which a bare `metric_time` says its grain: `metric_time__month`."""
+    quote = expr.quote_of(catalog.dialect)
+    for found in sorted(catalog.snippet(text).names, key=lambda n: -n.offset):
+        if unit is not None and found.name.lower() == METRIC_TIME:
+            end = found.offset + found.length
+            text = f"{text[: found.offset]}{quote}{METRIC_TIME}__{unit}{quote}{text[end:]}"
+    return text
 
 
 def _settings(metric: object, keys: tuple[str, ...]) -> tuple[tuple[str, str], ...]:

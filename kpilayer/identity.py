@@ -54,7 +54,7 @@ class Identity:
         """The resolved normal form of a metric."""
         unit = self.catalog.metrics[name].unit
         return {
-            "formula": self._formula(formula(self.catalog, name)),
+            "formula": self._formula(formula(self.graph, name)),
             **({"unit": unit} if unit else {}),
         }
 
@@ -69,8 +69,10 @@ class Identity:
             "value": self._sql(element.sql),
             "of": self._relation_of(reached.model),
         }
-        if isinstance(element, Dimension) and element.granularity:
-            form["granularity"] = element.granularity
+        if isinstance(element, Dimension):
+            for key in ("granularity", "timezone", "report_timezone"):
+                if getattr(element, key) is not None:
+                    form[key] = getattr(element, key)
         if reached.path:
             form["joins"] = [self.join_form(step) for step in reached.path]
         return form
@@ -81,12 +83,22 @@ class Identity:
 
     def join_form(self, step: Step) -> dict[str, Any]:
         """The resolved normal form of a join: whose key meets whose unique key."""
-        return {
+        form: dict[str, Any] = {
             "from": self._relation_of(step.left),
             "key": self._sql(step.entity.sql),
             "to": self._relation_of(step.right),
             "unique_key": self._sql(step.key.sql),
         }
+        left, right = self.catalog.models[step.left], self.catalog.models[step.right]
+        partitions = {d.name: d for d in left.dimensions if d.is_partition}
+        same = [(partitions[d.name], d) for d in right.dimensions if d.name in partitions]
+        if pairs := [[self._sql(a.sql), self._sql(b.sql)] for a, b in same if b.is_partition]:
+            form["partitions"] = sorted(pairs)
+        for dimension in right.dimensions:
+            ends = dimension.validity_params
+            if ends is not None and (ends.is_start or ends.is_end):
+                form["valid_from" if ends.is_start else "valid_to"] = self._sql(dimension.sql)
+        return form
 
     # ------------------------------------------------------------------------------- parts of forms
 
@@ -174,15 +186,27 @@ class Identity:
     def _relation_of(self, model: str) -> str:
         key = ("relation", model)
         if key not in self._known:
-            self._known[key] = self._relation(self.catalog.relation(model))
+            self._known[key] = self._relation(self.catalog.relation(model)) + self._rows(model)
         return self._known[key]
+
+    def _rows(self, model: str) -> str:
+        """Which of a relation's rows there are for whom and when; nothing where all always are."""
+        definition = self.catalog.models[model]
+        form: dict[str, Any] = {}
+        if definition.active is not None:
+            ends = (definition.active.from_, definition.active.to)
+            form["active"] = [*map(self._sql, ends), definition.active.to_inclusive]
+        if definition.row_access is not None:
+            form["row_access"] = definition.row_access.filter
+        return f" rows {_digest(form)}" if form else ""
 
     def _relation(self, relation: Relation) -> str:
         match relation.kind:
             case "file":
                 return f"file {relation.path}"
             case "table":
-                if relation.ref:  # dbt builds it where the environment says
+                if relation.ref and relation.ref not in self.catalog.shared_refs:
+                    # dbt builds it where the environment says.
                     return f"table {TARGET_SCHEMA}.{Relation('table', (relation.ref,)).key}"
                 schema = TARGET_SCHEMA if len(relation.parts) == 1 else ""
                 return "table " + ".".join(p for p in (schema, relation.key) if p)

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Final
 
 from kpilayer.address import Address
@@ -17,6 +19,8 @@ from kpilayer.errors import did_you_mean, listing, nearest
 from kpilayer.model.semantic_model import Dimension, Entity, Model
 
 MAX_STEPS: Final = 5
+MOST_PATHS: Final = 500  # that lists show from one model
+MOST_TRIED: Final = 5_000  # to find what one name means
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +33,9 @@ class Step:
     onto: str
     entity: Entity = field(compare=False)
     key: Entity = field(compare=False)
+
+
+Wanted = AbstractSet[Step]
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +68,9 @@ class JoinGraph:
 
     catalog: Catalog
     _homes: dict[str, tuple[tuple[Model, Entity], ...]] = field(default_factory=dict, compare=False)
+    _leaving: dict[str, tuple[Step, ...]] = field(default_factory=dict, compare=False)
+    _entering: dict[str, tuple[Step, ...]] = field(default_factory=dict, compare=False)
+    _holders: dict[str, dict[str, tuple[str, ...]]] = field(default_factory=dict, compare=False)
     _paths: dict[str, tuple[tuple[Step, ...], ...]] = field(default_factory=dict, compare=False)
     _names: dict[str, dict[str, tuple[Reached, ...]]] = field(default_factory=dict, compare=False)
 
@@ -75,35 +85,72 @@ class JoinGraph:
             self._homes.update({name: tuple(homes) for name, homes in found.items()})
         return self._homes.get(entity, ())
 
-    def steps(self, model: str) -> Iterator[Step]:
+    def steps(self, model: str) -> tuple[Step, ...]:
         """The many-to-one joins that leave a model."""
-        for entity in self.catalog.models[model].entities:
-            for home, key in self.homes(entity.target):
-                if home.name != model or entity.name != key.name:
-                    yield Step(model, entity.name, home.name, key.name, entity, key)
+        if model not in self._leaving:
+            self._leaving[model] = tuple(
+                Step(model, entity.name, home.name, key.name, entity, key)
+                for entity in self.catalog.models[model].entities
+                for home, key in self.homes(entity.target)
+                if home.name != model or entity.name != key.name
+            )
+        return self._leaving[model]
+
+    def _into(self, model: str) -> tuple[Step, ...]:
+        """The many-to-one joins that enter a model."""
+        if not self._entering:
+            found: dict[str, list[Step]] = {name: [] for name in self.catalog.models}
+            for name in self.catalog.models:
+                for step in self.steps(name):
+                    found[step.right].append(step)
+            self._entering.update({name: tuple(steps) for name, steps in found.items()})
+        return self._entering[model]
+
+    def _having(self, name: str) -> dict[str, tuple[str, ...]]:
+        """The models with a dimension or entity of a name, each with its own names."""
+        if not self._holders:
+            for model in self.catalog.models.values():
+                own = model.own_names
+                elements: list[Dimension | Entity] = [*model.dimensions, *model.entities]
+                for element in elements:
+                    self._holders.setdefault(element.name, {})[model.name] = own
+        return self._holders.get(name, {})
 
     def paths(self, model: str) -> tuple[tuple[Step, ...], ...]:
-        """Every path up from a model, shortest first; no model twice, but for a self-join."""
+        """The paths up from a model, shortest first; no model twice, but for a self-join.
+
+        All of them up to `MOST_PATHS`; where there are more, the shortest to each model.
+        """
         known = self._paths.get(model)
         if known is not None:
             return known
         found: list[tuple[Step, ...]] = []
+        nearest: dict[str, int] = {}  # steps to each model
         queue: deque[tuple[Step, ...]] = deque([()])
         while queue:
             path = queue.popleft()
-            here = path[-1].right if path else model
-            seen = {model, *(step.right for step in path)}
-            for step in self.steps(here):
-                # Going on by the key through which a model was entered leads nowhere new.
-                if path and step.via == path[-1].onto:
+            for step in self._onward(model, path):
+                if len(found) >= MOST_PATHS and step.right in nearest:
                     continue
-                if step.right in seen and step.right != step.left:
-                    continue
+                nearest.setdefault(step.right, len(path) + 1)
                 found.append((*path, step))
                 if len(path) + 1 < MAX_STEPS:
                     queue.append((*path, step))
+        if len(found) >= MOST_PATHS:
+            found = [path for path in found if len(path) == nearest[path[-1].right]]
         self._paths[model] = tuple(found)
         return self._paths[model]
+
+    def _onward(self, model: str, path: tuple[Step, ...]) -> Iterator[Step]:
+        """The steps by which a path from a model goes on."""
+        here = path[-1].right if path else model
+        seen = {model, *(step.right for step in path)}
+        for step in self.steps(here):
+            # Going on by the key through which a model was entered leads nowhere new.
+            if path and step.via == path[-1].onto:
+                continue
+            if step.right not in seen or step.right == step.left:
+                yield step
 
     def names(self, model: str) -> dict[str, tuple[Reached, ...]]:
         """What can be reached from a model by its last name, nearest first."""
@@ -111,44 +158,105 @@ class JoinGraph:
         if known is not None:
             return known
         found: dict[str, list[Reached]] = {}
-        for reached in (*_own(self.catalog.models[model]), *self._upwards(model)):
+        upwards = (r for path in self.paths(model) for r in self._elements(path))
+        for reached in (*_own(self.catalog.models[model]), *upwards):
             found.setdefault(reached.element.name, []).append(reached)
         self._names[model] = {name: tuple(things) for name, things in found.items()}
         return self._names[model]
 
-    def _upwards(self, model: str) -> Iterator[Reached]:
-        for path in self.paths(model):
-            home = self.catalog.models[path[-1].right]
-            prefix = tuple(step.via for step in path)
-            aliases = dict.fromkeys((prefix, *((*prefix[:-1], name) for name in home.own_names)))
-            # The joining key's own value is known without the join.
-            entities = [e for e in home.entities if e != path[-1].key]
-            elements: list[Dimension | Entity] = [*home.dimensions, *entities]
-            for alias in aliases:
-                for element in elements:
-                    yield Reached(path, home.name, element, alias)
+    def _elements(self, path: tuple[Step, ...]) -> Iterator[Reached]:
+        """What stands at the end of a path, by the path's entities and by its own model's."""
+        home = self.catalog.models[path[-1].right]
+        prefix = tuple(step.via for step in path)
+        aliases = dict.fromkeys((prefix, *((*prefix[:-1], name) for name in home.own_names)))
+        # The joining key's own value is known without the join.
+        entities = [e for e in home.entities if e != path[-1].key]
+        elements: list[Dimension | Entity] = [*home.dimensions, *entities]
+        for alias in aliases:
+            for element in elements:
+                yield Reached(path, home.name, element, alias)
 
     def reach(self, model: str, address: Address) -> Reached | Unreached:
         """The one column that an address means for a model, or why there is none."""
-        words = address.entities
-        candidates = [
-            r
-            for r in self.names(model).get(address.name, ())
-            if _is_suffix(words, r.prefix)
-            and (words or (isinstance(r.element, Entity) and not r.prefix))  # never a bare suffix
-        ]
-        if not candidates:
+        found = self._nearest(model, address)
+        if isinstance(found, Unreached):
+            return found
+        if not found:
             return self._why_not(model, address)
-        # A full path beats a suffix, then the shorter path wins.
-        best = min(_rank(r, words) for r in candidates)
         # A column may be entity and dimension; two columns of one name are two things.
         columns: dict[tuple[tuple[Step, ...], str, str], Reached] = {}
-        for reached in candidates:
-            if _rank(reached, words) == best:
-                columns.setdefault((reached.path, reached.model, reached.element.sql), reached)
+        for reached in found:
+            columns.setdefault((reached.path, reached.model, reached.element.sql), reached)
         if len(columns) == 1:
             return next(iter(columns.values()))
         return _ambiguous(model, address, list(columns.values()))
+
+    def _nearest(self, model: str, address: Address) -> list[Reached] | Unreached:
+        """What an address can mean: the model's own, or at the end of the shortest paths.
+
+        An address has the words of a whole path, or of the last steps of a longer one. A bare word
+        is the model's own entity.
+        """
+        words = address.entities
+        own = [
+            r
+            for r in _own(self.catalog.models[model])
+            if r.element.name == address.name and r.prefix == words
+        ]
+        if own or not words:
+            return own
+        wanted: list[Wanted] = []
+        for length, last in enumerate(islice(self._toward(model, address), MAX_STEPS), start=1):
+            wanted.insert(0, last)
+            if length < len(words):
+                continue
+            found = self._at_the_end(model, address, wanted)
+            if found is None:
+                message = f"more than {MOST_TRIED:,} join paths from `{model}` may lead to "
+                hint = "name its path in full"
+                return Unreached("too-large", f"{message}`{address.base}`", hint)
+            if found:
+                # A path's own entities beat the name of the model where it ends.
+                return [r for r in found if r.prefix[-1] == r.path[-1].via] or found
+        return []
+
+    def _toward(self, model: str, address: Address) -> Iterator[Wanted]:
+        """The last steps to what an address names, the last but one, and so on without end.
+
+        They keep the search from going where nothing is to be found.
+        """
+        ends = self._having(address.name)
+        words = list(address.entities)
+        last = words.pop()
+        steps = {s for end, own in ends.items() for s in self._into(end)
+                 if s.via == last or last in own}  # fmt: skip
+        while True:
+            # A path does not come back to where it begins, but for a self-join there.
+            steps = {s for s in steps if s.right != model or s.left == model}
+            yield steps
+            word = words.pop() if words else None
+            before = {s for left in {s.left for s in steps} for s in self._into(left)}
+            steps = {s for s in before if word in (None, s.via)}
+
+    def _at_the_end(
+        self, model: str, address: Address, wanted: list[Wanted]
+    ) -> list[Reached] | None:
+        """What stands under an address at the ends of paths made of ``wanted`` steps, in order.
+
+        None when more than `MOST_TRIED` paths are on the way there.
+        """
+        paths: list[tuple[Step, ...]] = [()]
+        for steps in wanted:
+            onward = ((*p, s) for p in paths for s in self._onward(model, p) if s in steps)
+            paths = list(islice(onward, MOST_TRIED + 1))
+            if len(paths) > MOST_TRIED:
+                return None
+        return [
+            reached
+            for path in paths
+            for reached in self._elements(path)
+            if reached.element.name == address.name and reached.prefix[-1] == address.entities[-1]
+        ]
 
     def groupable(self, model: str) -> tuple[Reached, ...]:
         """Everything that a model's metrics can be grouped by, each column once, nearest first."""
@@ -172,9 +280,15 @@ class JoinGraph:
         if homes:
             message = f"there is no join path from `{model}` to `{address.base}`, which is in "
             message += f"`{homes[0]}`"
-            entity = self.catalog.models[homes[0]].own_names
-            name = entity[0] if entity else address.name
+            home = self.catalog.models[homes[0]]
+            name = home.own_names[0] if home.own_names else address.name
             way = f"give `{model}` a foreign entity `{name}`"
+            if address.entities[-1:] == (home.primary_entity,) and not home.entity(name):
+                message += f"; `{home.name}` has `{name}` only as its `primary_entity`, which is "
+                message += "a name without a key column"
+                has_it = any(e.target == name for e in self.catalog.models[model].entities)
+                also = "" if has_it else f", and {way}"
+                way = f"declare the entity `{name}` of `{home.name}` with its column{also}"
             return Unreached("no-join-path", message, way)
         known = [r.address for r in self.groupable(model)]
         hint = did_you_mean(address.base, known)
@@ -215,16 +329,6 @@ def _own(model: Model) -> Iterator[Reached]:
         for name in names:
             if name != entity.name:
                 yield Reached((), model.name, entity, (name,))
-
-
-def _is_suffix(words: tuple[str, ...], prefix: tuple[str, ...]) -> bool:
-    return len(words) <= len(prefix) and prefix[len(prefix) - len(words) :] == words
-
-
-def _rank(reached: Reached, words: tuple[str, ...]) -> tuple[bool, int, bool]:
-    """Spelled out beats a suffix, then length; a path's own entities beat its home's name."""
-    is_by_home = bool(reached.path) and reached.prefix != tuple(s.via for s in reached.path)
-    return (reached.prefix != words, len(reached.path), is_by_home)
 
 
 def _kind(element: Dimension | Entity) -> str:

@@ -25,7 +25,7 @@ class Used:
 
 def lineage(graph: JoinGraph, metric: str) -> tuple[Used, ...]:
     """Every column below a metric, sorted; the same column once per role."""
-    tree = formula(graph.catalog, metric)
+    tree = formula(graph, metric)
     found = {u for atom in atoms(tree) for u in _of_atom(graph, atom)}
     found |= {u for home, name in names(tree) for u in _named(graph, home, name, "group")}
     return tuple(sorted(found))

@@ -55,8 +55,9 @@ def in_columns(catalog: Catalog, columns: Iterable[Reached]) -> Iterator[str]:
         for step in reached.path:
             yield from _in_step(catalog, step)
         element = reached.element
-        if isinstance(element, Dimension) and element.timezone is not None:
-            yield f"time zones (`timezone` of `{element.name}`)"
+        if isinstance(element, Dimension) and (element.timezone or element.report_timezone):
+            key = "timezone" if element.timezone else "report_timezone"
+            yield f"time zones (`{key}` of `{element.name}`)"
         if not isinstance(element, Dimension) and element.columns:
             yield f"composite keys (`columns` of entity `{element.name}`)"
 

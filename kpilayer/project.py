@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -25,9 +25,9 @@ from kpilayer.errors import (
 from kpilayer.expr import DIALECTS, quote_of
 from kpilayer.identity import Identity
 from kpilayer.join_graph import JoinGraph
-from kpilayer.load.dbt.manifest import read_catalog
-from kpilayer.load.files import read_text, shown_from
-from kpilayer.load.layout import read_layout
+from kpilayer.load.dbt.manifest import made_for, read_catalog
+from kpilayer.load.files import inside, read_text, shown_from, write_inside
+from kpilayer.load.layout import Layout, read_layout
 from kpilayer.load.lock_file import LOCK_FILE, read_lock, write_lock
 from kpilayer.load.project import load_definitions
 from kpilayer.load.question import render_group_by, render_where
@@ -47,7 +47,7 @@ from kpilayer.sql.select import read_all, to_sql
 from kpilayer.warehouse.connect import connect, wrap
 from kpilayer.warehouse.connection import Connection
 from kpilayer.warehouse.lock import Described, lock_of_catalog, take_lock
-from kpilayer.warehouse.profiles import Target, find_target
+from kpilayer.warehouse.profiles import NoProfiles, Target, find_target, unconnected
 from kpilayer.warehouse.result import Result
 from kpilayer.warehouse.run import OnProgress, run_with_progress
 
@@ -124,19 +124,10 @@ class Project:
         layout = read_layout(Path(path), os.environ)
         root, config = layout.root, layout.config
         variables = {**layout.variables, **(vars or {})}
-        chosen = (
-            _wrapped_target(connection)
-            if connection is not None
-            else find_target(
-                project_dir=layout.profile_folder,
-                project_name=config.name,
-                profile=config.profile,
-                profile_flag=profile,
-                target_flag=target,
-                profiles_dir=Path(profiles_dir) if profiles_dir is not None else None,
-                variables=variables,
-            )
-        )
+        if connection is not None:
+            chosen = _wrapped_target(connection)
+        else:
+            chosen = _target(layout, variables, profile, target, profiles_dir)
         spoken = (dialect or chosen.dialect).lower()
         if dialect is not None and spoken not in DIALECTS:
             hint = did_you_mean(spoken, DIALECTS)
@@ -144,7 +135,9 @@ class Project:
         definitions, issues = load_definitions(layout, _told(chosen), variables, os.environ)
         catalog, unresolved = resolve(definitions)
         lock, lock_issues = _read_lock(root)
-        found = tuple(sorted_issues([*issues, *unresolved, *lock_issues]))
+        away = [replace(issue, severity="warning") for issue in chosen.missing]
+        away += _places_of_another(layout, chosen)
+        found = tuple(sorted_issues([*away, *issues, *unresolved, *lock_issues]))
         return cls(
             root,
             config,
@@ -309,7 +302,10 @@ class Project:
             limit,
         )
         spoken = dialect or self.dialect
-        return compile_query(query, identity, spoken, self._schema, unverified=unverified)
+        compiled = compile_query(query, identity, spoken, self._schema, unverified=unverified)
+        # Where rows are read from is told with the answer, not by `check` alone.
+        places = tuple(i for i in self._issues if i.code == "bad-manifest")
+        return replace(compiled, notices=(*places, *compiled.notices))
 
     def compile(
         self, metrics: Words, group_by: Words = None, where: Words = None, **rest: Any
@@ -409,12 +405,13 @@ class Project:
 
     def _lock_report(self, new: Lock, check: bool, missing: tuple[str, ...] = ()) -> LockReport:
         path = self.root / LOCK_FILE
+        inside(self.root, LOCK_FILE)
         text = write_lock(new)
         old = (read_text(path, LOCK_FILE)[0] or "") if path.is_file() else ""
         before = dict(self.lock_file.relations) if self.lock_file else {}
         after = new.relations
         if not check and text != old:
-            path.write_text(text, encoding="utf-8")
+            write_inside(self.root, LOCK_FILE, text)
         return LockReport(
             path,
             text,
@@ -473,6 +470,8 @@ class Project:
     def _connect(self) -> Connection:
         if self.connection is not None:
             return wrap(self.connection)
+        if self.target.missing:
+            raise ConfigError(self.target.missing)
         return connect(self.target, project_dir=self.profile_folder or self.root)
 
 
@@ -483,6 +482,47 @@ def _told(target: Target) -> TargetInfo:
     if not database and target.dialect == "duckdb":
         database = Path(str(target.settings.get("path") or "memory")).stem  # as DuckDB names it
     return TargetInfo(target.name, target.schema or "", target.type, database)
+
+
+def _target(
+    layout: Layout,
+    variables: Mapping[str, Any],
+    profile: str | None,
+    target: str | None,
+    profiles_dir: str | Path | None,
+) -> Target:
+    """The target that was asked for; one without a connection where only dbt names a profile.
+
+    Without its profiles.yml, a dbt project can still be checked and compiled.
+    """
+    config = layout.config
+    try:
+        return find_target(
+            project_dir=layout.profile_folder,
+            project_name=config.name,
+            profile=config.profile,
+            profile_flag=profile,
+            target_flag=target,
+            profiles_dir=Path(profiles_dir) if profiles_dir is not None else None,
+            variables=variables,
+        )
+    except NoProfiles as error:
+        is_dbts = layout.dbt is not None and config.profile == layout.dbt.profile
+        if profile or target or profiles_dir or not is_dbts:
+            raise
+        return unconnected(error, config.profile or "", config.dialect)
+
+
+def _places_of_another(layout: Layout, target: Target) -> list[Issue]:
+    """Whether dbt's manifest was made for another target than the one that is asked."""
+    manifest = layout.manifest
+    other = made_for(manifest, target.schema or "", target.beside) if manifest else None
+    if manifest is None or other is None:
+        return []
+    message = f"the manifest was made for target `{other[0]}` (schema `{other[1]}`): rows are read "
+    message += f"there, and not from `{target.name}` (schema `{target.schema}`)"
+    hint = f"run `dbt parse --target {target.name}`"
+    return [Issue("bad-manifest", message, Location(manifest.path), hint, "warning")]
 
 
 def _wrapped_target(connection: object) -> Target:
@@ -497,8 +537,11 @@ def _words(value: Words) -> tuple[str, ...]:
 
 
 def _read_lock(root: Path) -> tuple[Lock | None, list[Issue]]:
-    if not (root / LOCK_FILE).exists():
-        return None, []
+    try:
+        if not inside(root, LOCK_FILE).exists():
+            return None, []
+    except ConfigError as error:
+        return None, list(error.issues)
     text, issue = read_text(root / LOCK_FILE, LOCK_FILE)
     if text is None:
         return None, [issue] if issue else []

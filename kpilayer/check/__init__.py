@@ -7,7 +7,7 @@ from typing import Final
 
 from kpilayer.check.context import Context
 from kpilayer.check.kinds import balances_have_dates, inputs_can_convert, names_of_kinds_resolve
-from kpilayer.check.names import filters_resolve, time_paths_resolve
+from kpilayer.check.names import default_grains_fit, filters_resolve, time_paths_resolve
 from kpilayer.check.types import columns_exist, relations_are_locked, types_fit
 from kpilayer.check.usage import exposures_resolve, saved_queries_resolve
 from kpilayer.errors import Issue
@@ -17,6 +17,7 @@ Rule = Callable[[Context], Iterator[Issue]]
 RULES: Final[tuple[Rule, ...]] = (
     filters_resolve,
     time_paths_resolve,
+    default_grains_fit,
     inputs_can_convert,
     names_of_kinds_resolve,
     balances_have_dates,

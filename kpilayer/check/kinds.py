@@ -33,7 +33,7 @@ def inputs_can_convert(context: Context) -> Iterator[Issue]:
             keys = [("steps", index) for index in range(len(metric.steps))]
         for steps, used in zip(keys, metric.inputs, strict=True):
             below = context.catalog.metrics[used.name]
-            counts = atoms(formula(context.catalog, used.name))
+            counts = atoms(formula(context.graph, used.name))
             is_count = isinstance(below, SimpleMetric) and all(
                 a.agg in ("count", "count_distinct") or (a.agg == "sum" and a.value.strip() == "1")
                 for a in counts
@@ -81,7 +81,7 @@ def _named(metric: Metric) -> Iterator[tuple[Steps, str, tuple[str, ...]]]:
 def _resolves(
     context: Context, metric: Metric, steps: Steps, name: str, used: str
 ) -> Iterator[Issue]:
-    for atom in atoms(formula(context.catalog, used)):
+    for atom in atoms(formula(context.graph, used)):
         if context.catalog.models[atom.model].dimension(name):
             continue  # a model's own dimension may be named without its entity here
         found = resolve_name(context.graph, atom.model, atom.time, name)
@@ -112,7 +112,7 @@ def balances_have_dates(context: Context) -> Iterator[Issue]:
         balance = metric.non_additive_dimension if isinstance(metric, SimpleMetric) else None
         if balance is None:
             continue
-        for name in dict.fromkeys(a.model for a in atoms(formula(context.catalog, metric.name))):
+        for name in dict.fromkeys(a.model for a in atoms(formula(context.graph, metric.name))):
             model = context.catalog.models[name]
             times = [d.name for d in model.dimensions if d.type == "time"]
             at = context.catalog.definitions.at

@@ -6,10 +6,11 @@ from collections.abc import Iterator
 
 from kpilayer.address import FilterMetric, filter_metric
 from kpilayer.check.context import Context
-from kpilayer.columns import resolve_name, resolver, time_column
+from kpilayer.columns import own_grain, resolve_name, resolver, time_column
 from kpilayer.conditions import literal_problems
 from kpilayer.errors import Issue, Location
-from kpilayer.formula import atoms, formula
+from kpilayer.formula import atoms, default_grain, formula, grained
+from kpilayer.grain import is_finer
 from kpilayer.join_graph import Unreached
 from kpilayer.model.definitions import Steps
 from kpilayer.model.metric import Metric
@@ -37,10 +38,13 @@ def filters_resolve(context: Context) -> Iterator[Issue]:
 def _filters(
     context: Context, metric: Metric, steps: Steps, texts: tuple[str, ...], filtered: str
 ) -> Iterator[Issue]:
-    whole = formula(context.catalog, filtered)
+    whole = formula(context.graph, filtered)
     homes = {(a.model, a.time): a.metric for a in atoms(whole)}
+    unit = default_grain(context.graph, filtered)
     for index, text in enumerate(texts):
         yield from _filter(context, metric, (*steps, index), text, homes)
+        timed = grained(context.catalog, text, unit)
+        yield from _literals(context, metric, (*steps, index), timed, homes)
 
 
 def _filter(
@@ -51,7 +55,6 @@ def _filter(
     homes: dict[tuple[str, str | None], str],
 ) -> Iterator[Issue]:
     snippet, definitions = context.catalog.snippet(text), context.catalog.definitions
-    sound = True
     for name in snippet.names:
         meanings: dict[tuple[str, str, str], str] = {}
         for (model, time), used in homes.items():
@@ -59,7 +62,6 @@ def _filter(
             if not isinstance(found, Unreached):
                 meanings.setdefault(found.meaning, used)
                 continue
-            sound = False
             if may_be_broken(context, found):
                 continue
             wanted = filter_metric(name.name)
@@ -85,11 +87,25 @@ def _filter(
             args = (steps, name.offset, name.length, name.name)
             place = definitions.within("metric", metric.name, *args)
             yield Issue("ambiguous-join", message, place, hint)
-    for home in homes if sound else ():
+
+
+def _literals(
+    context: Context,
+    metric: Metric,
+    steps: Steps,
+    text: str,
+    homes: dict[tuple[str, str | None], str],
+) -> Iterator[Issue]:
+    """Literals in a filter whose names resolve: dates that are none, and those that are moved."""
+    snippet = context.catalog.snippet(text)
+    for home in homes:
+        found = [resolve_name(context.graph, *home, name.name) for name in snippet.names]
+        if any(isinstance(f, Unreached) for f in found):
+            continue
         for problem in literal_problems(snippet.tree, resolver(context.graph, *home)):
             word = problem.word or ""
-            args = (steps, max(text.find(word), 0), len(word), word)
-            place = definitions.within("metric", metric.name, *args)
+            args = (steps, 0, len(word), word)
+            place = context.catalog.definitions.within("metric", metric.name, *args)
             yield Issue(problem.code, problem.message, place, problem.hint, problem.severity)
 
 
@@ -102,7 +118,7 @@ def _filter_metric(
     def place(word: str) -> Location | None:
         return definitions.within("metric", metric.name, steps, 0, len(word), word)
 
-    inner = atoms(formula(context.catalog, wanted.name))
+    inner = atoms(formula(context.graph, wanted.name))
     homes = dict.fromkeys([(model, None), *((a.model, a.time) for a in inner)])
     for name in wanted.per:
         for home in homes:
@@ -116,6 +132,29 @@ def may_be_broken(context: Context, why: Unreached) -> bool:
     definitions = context.catalog.definitions
     lost = not definitions.all_read or any(kind == "model" for kind, _ in definitions.broken)
     return lost and why.code in ("unknown-dimension", "no-join-path")
+
+
+def default_grains_fit(context: Context) -> Iterator[Issue]:
+    """Default grains that are finer than the metric's time.
+
+    Checks:
+        `time_granularity` of each metric, against the time dimensions of its rows.
+    Why:
+        A month cannot be cut into days that nobody recorded.
+    Instead:
+        Name the grain of the time dimension, or a coarser one.
+    """
+    for metric in context.catalog.metrics.values():
+        unit = metric.time_granularity
+        for atom in atoms(formula(context.graph, metric.name)) if unit is not None else ():
+            own = own_grain(context.graph, atom.model, atom.time)
+            if unit is not None and own is not None and is_finer(unit, own):
+                message = f"`{metric.name}` has the grain {unit}, and `{atom.time}` of "
+                message += f"`{atom.model}` has one value per {own}"
+                at = context.catalog.definitions.at
+                place = at("metric", metric.name, "time_granularity")
+                yield Issue("grain-too-fine", message, place, f"use {own} or a coarser grain")
+                break
 
 
 def time_paths_resolve(context: Context) -> Iterator[Issue]:
@@ -139,7 +178,7 @@ def time_paths_resolve(context: Context) -> Iterator[Issue]:
         time = getattr(metric, "agg_time_dimension", None)
         if time is None or (metric.inputs == () and "__" not in time):
             continue
-        for atom in atoms(formula(context.catalog, metric.name)):
+        for atom in atoms(formula(context.graph, metric.name)):
             found = time_column(context.graph, atom.model, time)
             if isinstance(found, Unreached) and not may_be_broken(context, found):
                 place = definitions.at("metric", metric.name, "agg_time_dimension")

@@ -34,7 +34,7 @@ def saved_queries_resolve(context: Context) -> Iterator[Issue]:
             (a.model, a.time): name
             for name in query.query_params.metrics
             if name in catalog.metrics
-            for a in atoms(formula(catalog, name))
+            for a in atoms(formula(context.graph, name))
         }
         for index, item in enumerate(query.query_params.group_by):
             for home, metric in homes.items():

@@ -12,12 +12,13 @@ import click
 
 from kpilayer.cli.jsonc import CannotMerge, merged, value_of
 from kpilayer.cli.options import Session, command, pass_session
-from kpilayer.cli.output import nearby, replacing, say, talk, write
+from kpilayer.cli.output import nearby, say, talk, write
 from kpilayer.errors import ConfigError
 
 KINDS: Final = ("kpilayer", "project", "definitions", "lock", "profiles")
 FOLDER: Final = ".kpilayer/schema"
 _FILES: Final = {"kpilayer.yml": "project", "kpilayer.lock": "lock", "profiles.yml": "profiles"}
+_EDITOR_FILES: Final = (".vscode/settings.json", ".vscode/extensions.json")
 _EXTENSION: Final = "redhat.vscode-yaml"
 
 
@@ -74,15 +75,16 @@ def as_text(schema: Mapping[str, Any]) -> str:
 
 def _install(session: Session, editor: str) -> int:
     """Writes what is not there yet; 1 where settings are left to people."""
+    from kpilayer.load.files import inside
     from kpilayer.load.layout import read_layout
     from kpilayer.schema import schema_of
 
     layout = read_layout(Path(session.project_dir), os.environ)
     root, config = layout.root, layout.config
-    changed = [
-        _put(session, root / FOLDER / f"{kind}.json", as_text(schema_of(kind)))
-        for kind in ("definitions", *_FILES.values())
-    ]
+    texts = {f"{FOLDER}/{k}.json": schema_of(k) for k in ("definitions", *_FILES.values())}
+    for name in (*texts, *(() if editor == "none" else _EDITOR_FILES)):
+        inside(root, name)
+    changed = [_put(session, root, name, as_text(text)) for name, text in texts.items()]
     if editor == "none":
         _tell(session, changed)
         return 0
@@ -90,12 +92,13 @@ def _install(session: Session, editor: str) -> int:
     patterns = list(dict.fromkeys(_patterns(folders)))
     schemas = {"definitions": patterns, **{kind: [name] for name, kind in _FILES.items()}}
     settings = {f"./{FOLDER}/{kind}.json": files for kind, files in schemas.items()}
+    additions: tuple[dict[str, Any], ...] = (
+        {"yaml.schemas": settings},
+        {"recommendations": [_EXTENSION]},
+    )
     left = [
-        not _extend(session, root / ".vscode" / name, additions, changed)
-        for name, additions in (
-            ("settings.json", {"yaml.schemas": settings}),
-            ("extensions.json", {"recommendations": [_EXTENSION]}),
-        )
+        not _extend(session, root, name, added, changed)
+        for name, added in zip(_EDITOR_FILES, additions, strict=True)
     ]
     _tell(session, changed)
     return 1 if any(left) else 0
@@ -110,9 +113,10 @@ def _patterns(folders: tuple[str, ...]) -> Iterator[str]:
 
 
 def _extend(
-    session: Session, path: Path, additions: Mapping[str, Any], changed: list[bool]
+    session: Session, root: Path, name: str, additions: Mapping[str, Any], changed: list[bool]
 ) -> bool:
     """Adds to a file of settings; says what to add where that cannot be done safely."""
+    path = root / name
     try:
         # Newlines as they are: they are the file's own.
         old = path.read_bytes().decode("utf-8") if path.exists() else ""
@@ -126,18 +130,18 @@ def _extend(
         talk(f"{nearby(path)} is left as it is: {why}. Add this to it:")
         write(session, json.dumps(additions, indent=4) + "\n")
         return False
-    changed.append(_put(session, path, new))
+    changed.append(_put(session, root, name, new))
     return True
 
 
-def _put(session: Session, path: Path, text: str) -> bool:
-    """Writes a file unless it holds this text already; whether it did."""
-    data = text.encode("utf-8")
-    if path.is_file() and path.read_bytes() == data:
+def _put(session: Session, root: Path, name: str, text: str) -> bool:
+    """Writes a file of the project unless it holds this text already; whether it did."""
+    from kpilayer.load.files import write_inside
+
+    path = root / name
+    if path.is_file() and path.read_bytes() == text.encode("utf-8"):
         return False
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with replacing(path) as file:
-        file.write(data)
+    write_inside(root, name, text)
     write(session, f"{nearby(path)}\n")
     return True
 

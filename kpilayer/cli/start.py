@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 import re
 import shlex
 from collections.abc import Iterable, Mapping
@@ -131,7 +132,7 @@ def _init_from_data(session: Session, folder: Path, data: tuple[str, ...]) -> No
 
 
 def _refuse_existing(folder: Path, paths: Iterable[str]) -> None:
-    in_the_way = [path for path in paths if path != ".gitignore" and (folder / path).exists()]
+    in_the_way = [path for path in paths if path != ".gitignore" and os.path.lexists(folder / path)]
     if in_the_way or (folder.exists() and not folder.is_dir()):
         what = f"already has {listing(in_the_way)}" if in_the_way else "is a file"
         raise ConfigError(
@@ -145,12 +146,14 @@ def _refuse_existing(folder: Path, paths: Iterable[str]) -> None:
 
 def _write_new(session: Session, folder: Path, files: Mapping[str, str]) -> None:
     """Writes files of which none is there; an own .gitignore stays."""
+    from kpilayer.load.files import inside, write_inside
+
     _refuse_existing(folder, files)
-    for path, text in files.items():
-        if path == ".gitignore" and (folder / path).exists():
-            continue
-        (folder / path).parent.mkdir(parents=True, exist_ok=True)
-        (folder / path).write_text(text, encoding="utf-8", newline="\n")
+    new = [p for p in files if p != ".gitignore" or not os.path.lexists(folder / p)]
+    for path in new:
+        inside(folder, path)
+    for path in new:
+        write_inside(folder, path, files[path])
         write(session, f"{(folder / path).as_posix()}\n")
 
 

@@ -1,6 +1,6 @@
 """Data of YAML files to :class:`Definitions`. Every problem of every file is reported in one go.
 
-Files come here in the native form; ``legacy.py`` has translated all others.
+Files come here in the native form; ``dbt/forms.py`` has translated all others.
 """
 
 from __future__ import annotations
@@ -8,11 +8,12 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from pydantic import BaseModel
 
 from kpilayer.errors import Issue, Location, did_you_mean, listing
+from kpilayer.load.dbt.switches import ByFolder, is_semantic, truth
 from kpilayer.load.document import Document, YamlPath
 from kpilayer.load.known import FREE, IGNORED, NOT_YET, PLACES
 from kpilayer.load.question import render_items
@@ -27,6 +28,7 @@ from kpilayer.model.source import Source, SourceTable
 from kpilayer.model.time_spine import TimeSpine
 from kpilayer.model.usage import Exposure, Group, SavedQuery
 
+_T = TypeVar("_T", bound=BaseModel)
 _TAG: Final = re.compile(r"\{[{%].*?(?:[}%]\}|$)")
 #: Keys whose values take no part in meaning.
 _PROSE: Final = frozenset({"description", "label", "meta", "url"})
@@ -56,7 +58,7 @@ class Decoded:
     broken: set[Key] = field(default_factory=set)
     issues: list[Issue] = field(default_factory=list)
     all_read: bool = True
-    is_enabled: Callable[[Kind, str], bool] = lambda kind, path: True
+    is_enabled: ByFolder = lambda kind, path: True
     """Whether the project has definitions of a kind in a file, where they say nothing."""
 
 
@@ -132,6 +134,11 @@ def _decode_model(entry: _Entry, templates: Templates, found: Decoded) -> None:
         data = {k: v for k, v in data.items() if k != "time_spine"}
         data["columns"] = _without_grains(data.get("columns"))
     before = len(found.issues)
+    switch = data.get("semantic_model")
+    if isinstance(switch, dict) and "enabled" in switch:
+        said = {"semantic_model": {"enabled": switch["enabled"]}}
+        said = _rendered(entry, said, templates, found)
+        data = {**data, "semantic_model": {**switch, **said["semantic_model"]}}
     kept = _semantic(entry, data, found)
     if kept is None:
         return  # an ordinary dbt model: described, but not part of the semantic layer
@@ -141,8 +148,10 @@ def _decode_model(entry: _Entry, templates: Templates, found: Decoded) -> None:
     access = {k: kept.pop(k) for k in ("row_access",) if k in kept}
     kept = _rendered(entry, kept, templates, found) | access
     label = f"model `{data['name']}`" if entry.name else "a model"
-    model = typed(Model, kept, entry.page, entry.path, label, found.issues)
+    model = _typed(Model, kept, entry, label, found)
     _keep("model", found.models, model, entry, found, before)
+    if model is not None and not _is_there("model", model, entry, found):
+        return
     for metric in _entries(entry.page, (*entry.path, "metrics"), metrics, found):
         own = metric.data
         if model is not None and own.get("type", "simple") in ("simple", "sql"):
@@ -156,6 +165,8 @@ def _semantic(entry: _Entry, data: dict[str, Any], found: Decoded) -> dict[str, 
     switch = data.get("semantic_model")
     if switch is None and not _looks_semantic(data):
         return None
+    if not is_semantic(data, entry.page.path, found.is_enabled):
+        return None
     kept = {k: v for k, v in data.items() if k != "semantic_model"}
     kept["config"] = _own_config(entry.page, (*entry.path, "config"), kept.get("config"), found)
     if switch is None:
@@ -163,12 +174,8 @@ def _semantic(entry: _Entry, data: dict[str, Any], found: Decoded) -> dict[str, 
         message += "`semantic_model: true`"
         found.issues.append(Issue("missing-field", message, entry.page.at(entry.path)))
     elif isinstance(switch, dict):
-        if switch.get("enabled", True) is False:
-            return None
         return _switched(entry, switch, kept, found)
-    elif switch is False:
-        return None
-    elif switch is not True:
+    elif truth(switch) is not True:
         message = "`semantic_model` is true, false or a mapping with `enabled:`"
         place = entry.page.at((*entry.path, "semantic_model"))
         found.issues.append(Issue("bad-value", message, place))
@@ -184,6 +191,9 @@ def _switched(
             place = entry.page.at_key((*entry.path, "semantic_model", key))
             hint = did_you_mean(key, _SWITCH)
             found.issues.append(Issue("unknown-field", f"unknown field `{key}`", place, hint))
+    if truth(switch.get("enabled", True)) is None:
+        place = entry.page.at((*entry.path, "semantic_model", "enabled"))
+        found.issues.append(Issue("bad-value", "`enabled` takes true or false", place))
     if switch.get("name") is not None:
         kept = {"ref": kept.get("name"), **kept, "name": switch["name"]}
     config = switch.get("config")
@@ -265,7 +275,7 @@ def _decode_metric(entry: _Entry, templates: Templates, found: Decoded) -> None:
     kept = _rendered(entry, kept, templates, found)
     label = f"metric `{entry.name}`" if entry.name else "a metric"
     kept["type"] = kind
-    metric = typed(metric_type, kept, entry.page, entry.path, label, found.issues)
+    metric = _typed(metric_type, kept, entry, label, found)
     _keep("metric", found.metrics, metric, entry, found, before)
 
 
@@ -284,7 +294,7 @@ def _decode_saved_query(entry: _Entry, templates: Templates, found: Decoded) -> 
                 found.issues += issues
         data["query_params"] = params
     label = f"saved query `{entry.name}`" if entry.name else "a saved query"
-    query = typed(SavedQuery, data, entry.page, entry.path, label, found.issues)
+    query = _typed(SavedQuery, data, entry, label, found)
     _keep("saved_query", found.saved_queries, query, entry, found, before)
 
 
@@ -308,7 +318,7 @@ def _plain(
         name = kind.replace("_", " ")
         article = "an" if name[0] in "aeiou" else "a"
         label = f"{name} `{entry.name}`" if entry.name else f"{article} {name}"
-        value = typed(shape, data, entry.page, entry.path, label, found.issues)
+        value = _typed(shape, data, entry, label, found)
         _keep(kind, getattr(found, key), value, entry, found, before)
 
     return decode
@@ -338,6 +348,31 @@ _LISTS: Final[dict[str, Callable[[_Entry, Templates, Decoded], None]]] = {
 }
 
 
+def _typed(
+    shape: type[_T], data: dict[str, Any], entry: _Entry, label: str, found: Decoded
+) -> _T | None:
+    """The entry as a definition; its `enabled` may be a word of YAML 1.1, and nothing else."""
+    config, wrong = data.get("config"), False
+    if isinstance(config, dict) and "enabled" in config:
+        flag = truth(config["enabled"])
+        wrong = flag is None
+        data = {**data, "config": {**config, "enabled": flag is not False}}
+    value = typed(shape, data, entry.page, entry.path, label, found.issues)
+    if wrong:
+        place = entry.page.at((*entry.path, "config", "enabled"))
+        found.issues.append(Issue("bad-value", "`enabled` takes true or false", place))
+    return None if wrong else value
+
+
+def _is_there(kind: Kind, value: BaseModel, entry: _Entry, found: Decoded) -> bool:
+    """Whether a definition is switched on, by itself or by its folder."""
+    config = getattr(value, "config", None)
+    if not isinstance(config, Config):
+        return True
+    says = "enabled" in config.model_fields_set
+    return config.enabled if says else found.is_enabled(kind, entry.page.path)
+
+
 def _keep(
     kind: Kind, kept: list[Any], value: Any, entry: _Entry, found: Decoded, before: int
 ) -> None:
@@ -347,11 +382,8 @@ def _keep(
     if not name:
         found.broken.add(key)
         return
-    config = getattr(value, "config", None)
-    if isinstance(config, Config):
-        says = "enabled" in config.model_fields_set
-        if not (config.enabled if says else found.is_enabled(kind, entry.page.path)):
-            return
+    if value is not None and not _is_there(kind, value, entry, found):
+        return
     first = found.places.get(key)
     if first is not None and kind != "source":  # a source may be described in parts
         see = (("first defined here", first.text.at((*first.steps, "name"))),)

@@ -1,8 +1,13 @@
-"""A project's folder to its texts: which files there are, read as UTF-8, in one fixed order."""
+"""A project's folder to its texts: which files there are, read as UTF-8, in one fixed order.
+
+And the way back: nothing is written through a link that leads out of the project.
+"""
 
 from __future__ import annotations
 
 import os
+import shutil
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -39,7 +44,7 @@ class Folders:
     """Where to look: paths relative to ``root``, which lie in it or in one of ``inside``.
 
     ``apart`` are folders that are no part of the project wherever they lie; of those in
-    ``rendered_elsewhere``, SQL is not read.
+    ``rendered_elsewhere``, SQL is not read. ``places`` says where a folder is named.
     """
 
     root: Path
@@ -49,6 +54,7 @@ class Folders:
     inside: tuple[Path, ...] = ()
     apart: tuple[Path, ...] = ()
     rendered_elsewhere: tuple[Path, ...] = ()
+    places: Mapping[str, Location] = field(default_factory=dict)
 
 
 def find_root(start: Path) -> Path:
@@ -150,16 +156,17 @@ def _walk(folders: Folders, names: tuple[str, ...], issues: list[Issue]) -> list
     allowed = (root, *(f.resolve() for f in folders.inside))
     apart = {f.resolve() for f in folders.apart}
     for name in names:
+        place = folders.places.get(name, Location(PROJECT_FILE))
         try:
             folder = (root / name).resolve()
             stands = folder.exists() and not folder.is_dir()
         except _NO_PATH as error:
             message = f"`{name[:60]}` is not a folder: {_why(error)}"
-            issues.append(Issue("bad-value", message[:200], Location(PROJECT_FILE)))
+            issues.append(Issue("bad-value", message[:200], place))
             continue
         if not any(folder.is_relative_to(one) for one in allowed):
             message = f"folder `{name}` lies outside the project"
-            issues.append(Issue("bad-value", message, Location(PROJECT_FILE)))
+            issues.append(Issue("bad-value", message, place))
             continue
         if stands:
             issues.append(Issue("unreadable-file", f"`{name}` is not a folder", Location(name)))
@@ -204,3 +211,44 @@ def _outside(folders: Folders, shown: str) -> Issue | None:
         return None
     what = "is a link to a file outside the project"
     return Issue("unreadable-file", what, Location(shown), "copy the file into the project")
+
+
+# ------------------------------------------------------------------------------------------ writing
+
+
+def inside(root: Path, name: str) -> Path:
+    """Where a file or folder of the project lies once links are followed; it need not be there.
+
+    Raises:
+        ConfigError: `unreadable-file`, when a link leads out of the project.
+    """
+    try:
+        real = (root / name).resolve()
+        if real.is_relative_to(root.resolve()):
+            return real
+        what = f"a link leads out of the project, to `{real}`"
+    except _NO_PATH as error:
+        what = f"cannot be written: {_why(error)}"
+    hint = "kpilayer writes inside the project: take the link away"
+    raise ConfigError(Issue("unreadable-file", what, Location(name), hint))
+
+
+def write_inside(root: Path, name: str, text: str) -> None:
+    """Writes a file of the project, whole or not at all; a link inside the project stays one.
+
+    Raises:
+        ConfigError: as ``inside``.
+        OSError: it cannot be written; what was there is as it was.
+    """
+    real = inside(root, name)
+    real.parent.mkdir(parents=True, exist_ok=True)
+    beside = real.with_name(f".{real.name}.{os.getpid()}.part")
+    file = beside.open("x", encoding="utf-8", newline="\n")
+    try:
+        with file:
+            file.write(text)
+        if real.exists():
+            shutil.copymode(real, beside)
+        beside.replace(real)
+    finally:
+        beside.unlink(missing_ok=True)

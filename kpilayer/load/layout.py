@@ -9,8 +9,8 @@ Issues: ``no-project``, ``bad-manifest``, those of the two files.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any, Final
@@ -57,6 +57,8 @@ class Layout:
     issues: tuple[Issue, ...] = ()
     is_dialect_given: bool = True
     """Whether anything says in which dialect the definitions are written."""
+    places: Mapping[str, Location] = field(default_factory=dict)
+    """Where each folder to look into is named."""
 
     @property
     def variables(self) -> dict[str, Any]:
@@ -93,6 +95,7 @@ class Layout:
             inside=(dbt.folder,) if dbt else (),
             apart=apart,
             rendered_elsewhere=tuple(dbt.folder / p for p in dbt.model_paths) if dbt else (),
+            places=self.places,
         )
 
     def for_templates(self, docs: Mapping[str, str]) -> Dbt:
@@ -200,15 +203,22 @@ def _with_manifest(root: Path, document: Document, dbt: DbtProject | None) -> La
         problems.append(Issue("bad-value", message, document.at(("dialect",)), hint))
     if config is None or problems:
         raise ConfigError(problems)
+    layout = Layout(
+        root,
+        config,
+        dbt,
+        is_dialect_given="dialect" in data,
+        places=dict(_folder_places(root, document, config, dbt)),
+    )
     if config.dbt_manifest is None:
-        return Layout(root, config, dbt, is_dialect_given="dialect" in data)
+        return layout
     manifest, issues = read_manifest(
         root / config.dbt_manifest,
         config.dbt_manifest,
         config.dialect if "dialect" in data else None,
     )
     if manifest is None or "dialect" in data:
-        return Layout(root, config, dbt, manifest, tuple(issues), "dialect" in data)
+        return replace(layout, manifest=manifest, issues=tuple(issues))
     spoken = dialect_of(manifest.adapter_type)
     if spoken is None:
         message = f"the SQL dialect of the dbt adapter `{manifest.adapter_type}` is not known: "
@@ -217,7 +227,27 @@ def _with_manifest(root: Path, document: Document, dbt: DbtProject | None) -> La
         hint = "name one in kpilayer.yml: `dialect: ..`"
         issues.append(Issue("bad-manifest", message, place, hint, "warning"))
     config = config.model_copy(update={"dialect": spoken or DIALECT})
-    return Layout(root, config, dbt, manifest, tuple(issues))
+    return replace(
+        layout, config=config, manifest=manifest, issues=tuple(issues), is_dialect_given=True
+    )
+
+
+def _folder_places(
+    root: Path, document: Document, config: ProjectConfig, dbt: DbtProject | None
+) -> Iterator[tuple[str, Location]]:
+    """Each folder with the place that names it; of dbt_project.yml, only which file it is."""
+    data = document.data if isinstance(document.data, dict) else {}
+    for key, names in (
+        ("model-paths", config.model_paths),
+        ("metric-paths", config.metric_paths),
+        ("macro-paths", config.macro_paths),
+    ):
+        is_of_dbt = dbt is not None and key in data and not document.has((key,))
+        for number, name in enumerate(names):
+            if dbt is not None and is_of_dbt:
+                yield name, Location(shown_from(root, dbt.folder / DBT_FILE))
+            else:
+                yield name, document.at((key, number))
 
 
 def _macros_of(folder: Path, root: Path) -> Mapping[str, str]:

@@ -13,6 +13,7 @@ from jinja2.runtime import Undefined
 
 from kpilayer.address import filter_metric_text
 from kpilayer.errors import did_you_mean
+from kpilayer.load.profile_text import SECRET, SECRET_HINT
 
 _NAME: Final = re.compile(r"[A-Za-z0-9_]+")
 _RELATION: Final = re.compile(r"[A-Za-z0-9_$ .-]+")
@@ -234,6 +235,9 @@ def builtin_functions(
 
     def read_env(*args: object, **kwargs: object) -> object:
         name, fallback = _with_default("env_var", args, kwargs)
+        if name.startswith(SECRET):
+            what = f"`{name}` is a secret, which only profiles.yml may read"
+            raise Fault(what, "jinja-sandbox", SECRET_HINT, word=name)
         said = f"a definition reads the environment variable `{name}`"
         note("env-var-in-definition", said, name, None)
         if name in environ:

@@ -3,9 +3,9 @@
 Only ``env_var`` and ``var`` exist, and dbt's filters ``as_number``, ``as_bool``, ``as_native`` and
 ``as_text`` beside a few plain ones. Loops, assignments, calls of anything else and all arithmetic
 are refused, so that a profile is done in bounded time. No message holds a rendered value: it may
-be a password.
+be a password. dbt_project.yml is rendered by the same rules, except that it may name no secret.
 
-Issues: ``missing-env-var``, ``unknown-var``, ``bad-profile``.
+Issues: ``missing-env-var``, ``unknown-var``, ``bad-profile``, ``jinja-sandbox``.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import ast
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from pathlib import PurePath
 from typing import Any, Final
 
 import jinja2
@@ -31,6 +32,9 @@ _FAILURES: Final = (
     *(SyntaxError, TypeError, ValueError),
 )
 MAX_CHARACTERS: Final = 10_000  # of one template
+#: As in dbt, such a variable is for profiles.yml alone: no other file can carry it into SQL.
+SECRET: Final = "DBT_ENV_SECRET"
+SECRET_HINT: Final = "dbt keeps such variables to profiles.yml: give this one another name"
 _PLAIN_FILTERS: Final = ("trim", "lower", "upper", "default", "d")
 
 
@@ -86,6 +90,10 @@ class _Names:
     issues: list[Issue] = field(default_factory=list)
 
     def env_var(self, name: str, default: object = None) -> object:
+        if str(name).startswith(SECRET) and PurePath(self.location.path).name != "profiles.yml":
+            message = f"`{name}` is a secret, which only profiles.yml may read"
+            self.issues.append(Issue("jinja-sandbox", message, self.location, SECRET_HINT))
+            return ""
         value = self.environ.get(str(name), default)
         if value is None:
             message = f"the environment variable `{name}` is not set"

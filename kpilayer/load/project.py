@@ -48,7 +48,7 @@ def load_definitions(
     for path, text in sorted((texts.yaml | texts.templates).items()):
         documents += _documents(path, text, path in texts.templates, templates, found)
     documents += _artefacts(layout, texts, found)
-    for page in native_documents(documents, issues):
+    for page in native_documents(documents, issues, layout.is_enabled, layout.dbt, layout.manifest):
         decode_file(page, templates, found)
     queries = _sql_models(texts, templates, found)
     if layout.manifest is not None:

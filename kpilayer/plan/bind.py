@@ -15,12 +15,11 @@ from sqlglot import exp
 from kpilayer import address, expr, grain, not_yet
 from kpilayer.address import filter_metric
 from kpilayer.catalog import Catalog
-from kpilayer.columns import TimedColumn, resolve_name, resolver, time_column
+from kpilayer.columns import TimedColumn, own_grain, resolve_name, resolver, time_column
 from kpilayer.conditions import literal_problems
 from kpilayer.errors import Issue, Location, did_you_mean, listing
-from kpilayer.formula import Atom, Formula, atoms, formula
+from kpilayer.formula import Atom, Formula, atoms, default_grain, formula, grained
 from kpilayer.join_graph import JoinGraph, Reached, Unreached
-from kpilayer.model.semantic_model import Dimension
 from kpilayer.plan.query import Condition, Query
 
 #: What decides how names resolve: an atom's model and its time dimension.
@@ -83,11 +82,11 @@ class BoundQuery:
 def bind(query: Query, graph: JoinGraph) -> tuple[BoundQuery | None, list[Issue]]:
     """The question with every name resolved, or None; notices come with an answer too."""
     issues: list[Issue] = []
-    metrics = list(_metrics(query, graph.catalog, issues))
+    metrics = list(_metrics(query, graph, issues))
     homes = _homes(metrics)
-    unit = _default_grain(query, graph, metrics)
+    unit = _default_grain(graph, metrics)
     keys = [k for text in query.group_by if (k := _key(text, graph, homes, unit, issues))]
-    where = tuple(_conditions(query, graph, homes, issues))
+    where = tuple(_conditions(query, graph, homes, unit, issues))
     spans = tuple(_ranges(query, graph, homes, keys, issues))
     if not any(i.severity == "error" for i in issues):
         issues += _not_yet(graph, metrics, keys, where)
@@ -123,13 +122,14 @@ def _within(condition: Condition, word: str, offset: int | None = None) -> Locat
 # ------------------------------------------------------------------------------------------ metrics
 
 
-def _metrics(query: Query, catalog: Catalog, issues: list[Issue]) -> Iterator[tuple[str, Formula]]:
+def _metrics(query: Query, graph: JoinGraph, issues: list[Issue]) -> Iterator[tuple[str, Formula]]:
+    catalog = graph.catalog
     if not query.metrics:
         issues.append(Issue("no-metrics", "a query needs at least one metric"))
     for text in query.metrics:
         name = text.strip().lower()
         if name in catalog.metrics:
-            yield name, formula(catalog, name)
+            yield name, formula(graph, name)
             continue
         hint = did_you_mean(name, catalog.metrics) or _by_synonym(name, catalog)
         if hint is None and catalog.metrics:
@@ -155,28 +155,10 @@ def _homes(metrics: list[tuple[str, Formula]]) -> dict[Home, str]:
     return found
 
 
-def _default_grain(
-    query: Query, graph: JoinGraph, metrics: list[tuple[str, Formula]]
-) -> str | None:
+def _default_grain(graph: JoinGraph, metrics: list[tuple[str, Formula]]) -> str | None:
     """The grain of `metric_time` where a query names none: the largest of the metrics' own."""
-    grains: list[str] = []
-    for name, tree in metrics:
-        stated = graph.catalog.metrics[name].time_granularity
-        if stated is not None:
-            grains.append(stated)
-            continue
-        for atom in atoms(tree):
-            own = own_grain(graph, atom.model, atom.time)
-            grains += [grain.coarsest(["day", own])] if own else []
+    grains = [unit for name, _ in metrics if (unit := default_grain(graph, name)) is not None]
     return grain.coarsest(grains) if grains else None
-
-
-def own_grain(graph: JoinGraph, model: str, time: str | None) -> str | None:
-    """The declared grain of a metric's time dimension."""
-    reached = time_column(graph, model, time)
-    if isinstance(reached, Reached) and isinstance(reached.element, Dimension):
-        return reached.element.granularity
-    return None
 
 
 def _not_yet(
@@ -249,7 +231,11 @@ def _unreached(why: Unreached, place: Location, metric: str, count: int) -> Issu
 
 
 def _conditions(
-    query: Query, graph: JoinGraph, homes: dict[Home, str], issues: list[Issue]
+    query: Query,
+    graph: JoinGraph,
+    homes: dict[Home, str],
+    unit: str | None,
+    issues: list[Issue],
 ) -> Iterator[exp.Expr]:
     for condition in query.where:
         snippet = expr.parse(condition.sql, graph.catalog.dialect)
@@ -265,7 +251,7 @@ def _conditions(
             found: list[tuple[Home, TimedColumn]] = []
             place = _within(condition, name.name, name.offset)
             for home, metric in homes.items():
-                column = resolve_name(graph, *home, name.name)
+                column = resolve_name(graph, *home, name.name, unit)
                 if isinstance(column, Unreached):
                     sound = False
                     column = _bare(column, name.name, graph, home)
@@ -276,16 +262,18 @@ def _conditions(
                 sound = False
                 issues.append(issue)
         if sound:
-            issues += _literals(snippet, condition, graph, homes)
-            yield snippet.tree
+            text = grained(graph.catalog, condition.sql, unit)
+            tree = graph.catalog.snippet(text).tree
+            issues += _literals(tree, condition, graph, homes)
+            yield tree
 
 
 def _literals(
-    snippet: expr.Snippet, condition: Condition, graph: JoinGraph, homes: dict[Home, str]
+    tree: exp.Expr, condition: Condition, graph: JoinGraph, homes: dict[Home, str]
 ) -> Iterator[Issue]:
     """Dates in a condition that are none, and notices on those that are moved."""
     for home in homes:
-        for problem in literal_problems(snippet.tree, resolver(graph, *home)):
+        for problem in literal_problems(tree, resolver(graph, *home)):
             place = _within(condition, problem.word or "")
             yield Issue(problem.code, problem.message, place, problem.hint, problem.severity)
 

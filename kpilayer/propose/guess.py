@@ -7,6 +7,7 @@ in names decide only among what is true (which key) and what may be added up (no
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, Literal
@@ -295,9 +296,9 @@ def metrics_of(drafts: Sequence[Draft]) -> Iterator[tuple[Draft, Guess | None, s
     sums = [(d, g) for d in drafts for g in d.guesses if g.role == "sum"]
     for each in drafts:
         yield each, None, names.give(f"{each.name}_count", each.name)
-    shared = [g.name for _, g in sums]
+    shared = Counter(g.name for _, g in sums)
     for each, guess in sums:
-        own = guess.name if shared.count(guess.name) == 1 else f"{each.name}_{guess.name}"
+        own = guess.name if shared[guess.name] == 1 else f"{each.name}_{guess.name}"
         yield each, guess, names.give(own, each.name)
 
 

@@ -7,9 +7,10 @@ stand in quotes.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, Literal
+from itertools import islice
+from typing import Final, Literal
 
 from kpilayer.warehouse.connection import Column, Connection
 
@@ -23,6 +24,10 @@ _KINDS: Final[tuple[tuple[str, Kind], ...]] = (
     (r"DATE", "date"),
     (r"TIMESTAMP.*|DATETIME", "timestamp"),
 )
+#: Numbers asked for at a time. A scan of a wide file costs much, and so does a query of thousands.
+MOST_COUNTS: Final = 200
+#: Values that are told apart at a time, which an engine holds in memory.
+MOST_VALUES: Final = 20_000_000
 #: From coarse to fine; what is not whole at the last one is measured in microseconds.
 _UNITS: Final = ("day", "hour", "minute", "second", "millisecond")
 
@@ -68,30 +73,57 @@ class TableFacts:
 
 
 def measure(connection: Connection, table: Table) -> TableFacts:
-    """What a table holds; one query for its rows and one for each column.
+    """What a table holds; one query for its rows, and one for many columns at a time.
 
     Raises:
         WarehouseError: the table cannot be read.
     """
     columns = connection.describe(f"SELECT * FROM {table.sql}")
     rows = _numbers(connection, f"SELECT COUNT(*) FROM {table.sql}")[0]
-    return TableFacts(table, rows, tuple(_facts(connection, table, columns)))
+    facts: list[ColumnFacts] = []
+    for some in _batches(columns, rows):
+        counts = [count for column in some for count in _counts(column)]
+        numbers = iter(_numbers(connection, f"SELECT {', '.join(counts)} FROM {table.sql}"))
+        facts += [_facts(column, list(islice(numbers, len(_counts(column))))) for column in some]
+    return TableFacts(table, rows, tuple(facts))
 
 
-def _facts(connection: Connection, table: Table, columns: tuple[Column, ...]) -> Iterator[Any]:
+def _batches(columns: Sequence[Column], rows: int) -> Iterator[list[Column]]:
+    """Columns that are counted in one scan of a table: a scan of a wide file is slow."""
+    batch: list[Column] = []
+    counts = 0
     for column in columns:
-        name, kind = quoted(column.name), kind_of(column.type)
-        counts = [f"COUNT({name})", f"COUNT(DISTINCT {name})" if kind != "other" else "0"]
-        if kind == "timestamp":
-            counts += [f"COUNT(CASE WHEN {name} <> DATE_TRUNC('{u}', {name}) THEN 1 END)"
-                       for u in _UNITS]  # fmt: skip
-        found = _numbers(connection, f"SELECT {', '.join(counts)} FROM {table.sql}")
-        filled, distinct, *uneven = found
-        grain = "day" if kind == "date" else None
-        if kind == "timestamp":
-            whole = (unit for unit, rows in zip(_UNITS, uneven, strict=True) if rows == 0)
-            grain = next(whole, "microsecond")
-        yield ColumnFacts(column.name, column.type, kind, filled, distinct, grain)
+        more = len(_counts(column))
+        if batch and (counts + more > MOST_COUNTS or (len(batch) + 1) * rows > MOST_VALUES):
+            yield batch
+            batch, counts = [], 0
+        batch.append(column)
+        counts += more
+    if batch:
+        yield batch
+
+
+def _counts(column: Column) -> list[str]:
+    """What is counted of a column: rows with a value, values, and times that are finer than units.
+
+    What is no value to group by, a list for example, has no values to count.
+    """
+    name, kind = quoted(column.name), kind_of(column.type)
+    counts = [f"COUNT({name})", f"COUNT(DISTINCT {name})" if kind != "other" else "0"]
+    if kind == "timestamp":
+        counts += [f"COUNT(CASE WHEN {name} <> DATE_TRUNC('{u}', {name}) THEN 1 END)"
+                   for u in _UNITS]  # fmt: skip
+    return counts
+
+
+def _facts(column: Column, counted: list[int]) -> ColumnFacts:
+    kind = kind_of(column.type)
+    filled, distinct, *uneven = counted
+    grain = "day" if kind == "date" else None
+    if kind == "timestamp":
+        whole = (unit for unit, rows in zip(_UNITS, uneven, strict=True) if rows == 0)
+        grain = next(whole, "microsecond")
+    return ColumnFacts(column.name, column.type, kind, filled, distinct, grain)
 
 
 def contained(

@@ -23,7 +23,7 @@ _MOST: Final = 20
 class Selection:
     """What was selected, names in order; ``reads`` adds everything that it is computed from.
 
-    ``doubts`` are sentences on parts that match nothing.
+    ``doubts`` are sentences on parts that match nothing, and on what a state lacks.
     """
 
     metrics: tuple[str, ...]
@@ -243,8 +243,10 @@ class _Reader:
         return Issue(code, message, part.place, hint or "globs have stars: `*revenue*`")
 
     def doubts(self, parts: Union) -> Iterator[str]:
-        """A sentence for each part that matches nothing; there need not be changes."""
+        """A sentence for each part that matches nothing, and for what a state lacks."""
         by_state = any(part.method == "state" for together in parts for part in together)
+        if by_state and self.changes is not None:
+            yield from self.changes.before.doubts
         if by_state and self.changes is not None and self.kinds == ("model",):
             if not self.changes.knows_models:
                 yield f"`{self.changes.before.shown}` holds no semantic models to compare with"

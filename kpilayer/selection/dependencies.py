@@ -98,7 +98,7 @@ def _metric_reads(graph: JoinGraph, metric: Metric) -> Iterator[Key]:
     if metric.name not in catalog.metrics:
         return
     if home is not None or getattr(metric, "agg_time_dimension", None) is not None:
-        for atom in atoms(formula(catalog, metric.name)):
+        for atom in atoms(formula(graph, metric.name)):
             time = time_column(graph, atom.model, atom.time)
             if isinstance(time, Reached):
                 yield from _passed(time)
@@ -112,7 +112,7 @@ def _filter_reads(graph: JoinGraph, metric: str, texts: tuple[str, ...]) -> Iter
     """The models that conditions read where they hold for the rows of ``metric``."""
     if not texts:
         return
-    for atom in atoms(formula(graph.catalog, metric)):
+    for atom in atoms(formula(graph, metric)):
         for text in texts:
             for name in graph.catalog.snippet(text).names:
                 found = resolve_name(graph, atom.model, atom.time, name.name)

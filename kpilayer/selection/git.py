@@ -12,6 +12,7 @@ import subprocess
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Final
 
@@ -23,10 +24,18 @@ _SECONDS: Final = 120
 _POINTERS: Final = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_PREFIX", "GIT_COMMON_DIR")
 
 
+@dataclass(frozen=True, slots=True)
+class Extracted:
+    """A project's files at a commit; ``submodules`` are relative to ``folder``, and not in it."""
+
+    folder: Path
+    submodules: tuple[str, ...]
+
+
 @contextmanager
 def project_at(
     root: Path, ref: str, *, around: Path | None = None, generated: Iterable[str] = ()
-) -> Iterator[Path]:
+) -> Iterator[Extracted]:
     """A folder with the text files of the project in ``root`` as they are at ``ref``.
 
     ``around`` is a folder that it also reads, wherever that is in the repository. Of ``generated``
@@ -37,7 +46,8 @@ def project_at(
     """
     commit = _commit(root, ref)
     whole = Path(os.path.commonpath([root, around or root]))
-    blobs = dict(_listed(_git(whole, "ls-tree", "-r", "-z", commit)))
+    listing = _git(whole, "ls-tree", "-r", "-z", commit)
+    blobs = dict(_listed(listing))
     with tempfile.TemporaryDirectory(prefix="kpilayer-") as name:
         top = Path(name).resolve()
         for path, text in _contents(whole, blobs).items():
@@ -50,7 +60,8 @@ def project_at(
             if file.is_relative_to(top) and not file.exists() and (root / path).is_file():
                 file.parent.mkdir(parents=True, exist_ok=True)
                 shutil.copyfile(root / path, file)
-        yield folder
+        submodules = (os.path.relpath(top / path, folder) for path in _submodules(listing))
+        yield Extracted(folder, tuple(Path(path).as_posix() for path in submodules))
 
 
 def _commit(root: Path, ref: str) -> str:
@@ -62,6 +73,11 @@ def _commit(root: Path, ref: str) -> str:
         if found.returncode == 0:
             return found.stdout.decode().strip()
     known = _git(root, "for-each-ref", "--format=%(refname:short)").decode(errors="replace")
+    unborn = _run(root, "rev-parse", "--verify", "--quiet", "HEAD").returncode != 0
+    if unborn and (name == "HEAD" or not known):
+        message = "there is no commit yet to compare with"
+        other = "commit once, or compare with a folder: `--state DIR`"
+        raise ConfigError(Issue("bad-value", message, None, other))
     hint = did_you_mean(name, known.splitlines()) if name else "write `git:main`"
     shallow = "a shallow clone lacks older commits and other branches: `git fetch` it first"
     message = f"there is no git reference `{name}`" if name else "`git:` names no reference"
@@ -77,6 +93,14 @@ def _listed(listing: bytes) -> Iterator[tuple[str, str]]:
         is_inside = not path.startswith("/") and ".." not in parts and ".git" not in parts
         if about.startswith(b"100") and path.endswith(_OURS) and is_inside:
             yield path, about.split(b" ")[2].decode()
+
+
+def _submodules(listing: bytes) -> Iterator[str]:
+    """Where other repositories belong, of which this one knows only a commit."""
+    for entry in listing.split(b"\0"):
+        about, _, raw = entry.partition(b"\t")
+        if about.startswith(b"160000"):
+            yield os.fsdecode(raw)
 
 
 def _contents(root: Path, blobs: Mapping[str, str]) -> dict[str, bytes]:

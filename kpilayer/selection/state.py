@@ -29,12 +29,13 @@ class State:
     """Definitions at some time, by digests of what is written and of what it means.
 
     A digest of ``definitions`` is None where it was not written down; ``meaning`` is None where
-    there was none, as in a project with errors.
+    there was none, as in a project with errors. ``doubts`` are sentences on what it lacks.
     """
 
     shown: str
     definitions: Mapping[Key, str | None]
     meaning: Callable[[Key], str | None]
+    doubts: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -14,11 +14,11 @@ from kpilayer.errors import ConfigError, DefinitionError, Issue
 from kpilayer.identity import Identity
 from kpilayer.join_graph import JoinGraph
 from kpilayer.load.files import DBT_FILE, PROJECT_FILE
-from kpilayer.load.layout import read_layout
+from kpilayer.load.layout import Layout, read_layout
 from kpilayer.load.project import load_definitions
 from kpilayer.load.template import TargetInfo
 from kpilayer.model.config import ProjectConfig
-from kpilayer.selection.git import project_at
+from kpilayer.selection.git import Extracted, project_at
 from kpilayer.selection.state import State, manifest_in, read_manifest, state_of
 
 
@@ -43,11 +43,11 @@ class Version:
             dbt, manifest = self.config.dbt_project, self.config.dbt_manifest
             around = self.root if dbt is None else (self.root / dbt).resolve()
             generated = () if manifest is None else (manifest,)  # commits seldom hold it
-            with project_at(self.root, ref, around=around, generated=generated) as folder:
-                if not _is_project(folder):
+            with project_at(self.root, ref, around=around, generated=generated) as made:
+                if not _is_project(made.folder):
                     message = f"there is no {PROJECT_FILE} at `{where}`"
                     raise ConfigError(Issue("no-project", message))
-                return self._load(folder, where)
+                return self._load(made.folder, where, made)
         folder = Path(where)
         if _is_project(folder):
             return self._load(folder, where)
@@ -58,11 +58,15 @@ class Version:
             raise ConfigError(Issue("no-project", message, None, hint))
         return read_manifest(path, where)
 
-    def _load(self, folder: Path, shown: str) -> State:
+    def _load(self, folder: Path, shown: str, made: Extracted | None = None) -> State:
         try:
             layout = read_layout(folder, os.environ)
         except ConfigError as error:
             raise ConfigError(_of_state(error.issues, shown)) from error
+        doubts: tuple[str, ...] = ()
+        if made is not None:
+            layout = _with_packages(layout, self.root)
+            doubts = tuple(_left_out(layout, made, shown))
         variables = {**layout.variables, **self.variables}
         definitions, issues = load_definitions(layout, self.target, variables, os.environ)
         catalog, unresolved = resolve(definitions)
@@ -70,15 +74,34 @@ class Version:
         found = [*issues, *unresolved, *(i for rule in RULES for i in rule(Context(graph, None)))]
         errors = [issue for issue in found if issue.severity == "error"]
         if errors:
-            raise DefinitionError(_of_state(errors, shown))
-        return state_of(catalog, Identity(graph), shown)
+            raise DefinitionError(_of_state(errors, shown, doubts))
+        return replace(state_of(catalog, Identity(graph), shown), doubts=doubts)
 
 
 def _is_project(folder: Path) -> bool:
     return any((folder / name).is_file() for name in (PROJECT_FILE, DBT_FILE))
 
 
-def _of_state(issues: Sequence[Issue], shown: str) -> list[Issue]:
+def _with_packages(layout: Layout, root: Path) -> Layout:
+    """With the packages installed in ``root`` where a commit holds none, as few do."""
+    dbt = layout.dbt
+    if dbt is None or (dbt.folder / dbt.packages_path).exists():
+        return layout
+    installed = root / os.path.relpath(dbt.folder / dbt.packages_path, layout.root)
+    return replace(layout, dbt=replace(dbt, packages_path=str(installed.resolve())))
+
+
+def _left_out(layout: Layout, made: Extracted, shown: str) -> Iterator[str]:
+    """A sentence on each git submodule in which definitions or macros may be."""
+    config = layout.config
+    folders = [Path(p) for p in (*config.model_paths, *config.metric_paths, *config.macro_paths)]
+    for name in made.submodules:
+        path = Path(name)
+        if any(path.is_relative_to(f) or f.is_relative_to(path) for f in folders):
+            yield f"the git submodule `{name}` is left out of `{shown}`"
+
+
+def _of_state(issues: Sequence[Issue], shown: str, doubts: Sequence[str] = ()) -> list[Issue]:
     """Issues at places that cannot be taken for those of the project that is compared."""
     name = shown.removeprefix("git:")
     there = [
@@ -87,4 +110,5 @@ def _of_state(issues: Sequence[Issue], shown: str) -> list[Issue]:
         else issue
         for issue in issues
     ]
-    return [Issue("bad-value", f"the state `{shown}` does not compile"), *there]
+    message = f"the state `{shown}` does not compile"
+    return [Issue("bad-value", message, None, "; ".join(doubts) or None), *there]

@@ -44,6 +44,10 @@ class Target:
     schema: str | None
     settings: Mapping[str, object]
     path: Path | None
+    missing: tuple[Issue, ...] = ()
+    """Why there is nothing to connect to, where definitions can be compiled all the same."""
+    beside: tuple[tuple[str, str], ...] = ()
+    """The profile's other targets with their schemas, where these stand there in plain words."""
 
     def __post_init__(self) -> None:
         if not isinstance(self.settings, Settings):
@@ -62,6 +66,15 @@ class Target:
         return f"Target({shown}, path={str(self.path) if self.path else None!r})"
 
 
+class NoProfiles(ConfigError):
+    """A profile is named, and there is no profiles.yml."""
+
+
+def unconnected(error: ConfigError, profile: str, dialect: str) -> Target:
+    """A target that compiles and cannot be connected to, for a project without its profiles.yml."""
+    return Target(profile, "", dialect, dialect, None, {}, None, tuple(error.issues))
+
+
 def find_target(
     *,
     project_dir: Path,
@@ -78,6 +91,7 @@ def find_target(
     Only the chosen output is rendered, so that another one's environment need not be set.
 
     Raises:
+        NoProfiles: no profiles.yml was found.
         ConfigError: ``bad-profile``, ``missing-env-var``, ``unknown-var``, ``unreadable-file``,
             ``yaml-syntax``, ``duplicate-key``; every problem of the chosen output at once.
     """
@@ -128,7 +142,7 @@ def _find_file(
             return path
     places = ", ".join(f"`{folder}`" for folder in searched)
     message = f"the profile `{wanted}` is named, but there is no profiles.yml in {places}"
-    raise _failure(message, hint="write one, or pass `--profiles-dir DIR`")
+    raise NoProfiles(Issue("bad-profile", message, None, "write one, or pass `--profiles-dir DIR`"))
 
 
 def _read(path: Path, project_dir: Path) -> Document:
@@ -237,7 +251,19 @@ class _Reading:
         if schema is None and kind in ("duckdb", "motherduck"):
             schema = "main"
         dialect = DIALECTS.get(kind, kind)
-        return Target(profile, name, kind, dialect, schema, values, self.path)
+        beside = tuple(self._beside(profile, name))
+        return Target(profile, name, kind, dialect, schema, values, self.path, beside=beside)
+
+    def _beside(self, profile: str, name: str) -> Iterator[tuple[str, str]]:
+        outputs = self._mapping((profile, "outputs"), "`outputs`", "targets by name")
+        for other, body in outputs.items():
+            if other == name or not isinstance(body, dict):
+                continue
+            schema = body.get("schema", body.get("dataset"))
+            if schema is None and body.get("type") in ("duckdb", "motherduck"):
+                schema = "main"
+            if isinstance(schema, str) and not profile_text.has_jinja(schema):
+                yield str(other), schema
 
     def _rendered(self, value: object, place: YamlPath) -> object:
         match value:

@@ -191,3 +191,42 @@ def test_demo_shows_command_sql_and_table_of_each_question(tmp_path: Path) -> No
     assert (folder / ".kpilayer" / "acme.duckdb").is_file()
     again = run("demo", str(folder), "--scale", "0.02")
     assert again.stdout == result.stdout
+
+
+@pytest.mark.parametrize("place", ["target", "target/kpilayer"])
+def test_compile_writes_nothing_through_a_link_out_of_the_project(
+    place: str, shop: Path, tmp_path: Path
+) -> None:
+    outside = tmp_path / "outside"
+    (outside / "kpilayer").mkdir(parents=True)
+    (outside / "kpilayer" / "mine.txt").write_text("mine")
+    (shop / place).parent.mkdir(exist_ok=True)
+    (shop / place).symlink_to(outside)
+    result = run("compile", exit_code=2)
+    assert "error[unreadable-file]: a link leads out of the project" in result.stderr
+    assert [f.name for f in sorted(outside.rglob("*"))] == ["kpilayer", "mine.txt"]
+
+
+@pytest.mark.parametrize("is_there", [True, False])
+def test_lock_neither_reads_nor_writes_through_a_link_out_of_the_project(
+    is_there: bool, shop: Path, tmp_path: Path
+) -> None:
+    outside = tmp_path / "private.yml"
+    if is_there:
+        outside.write_text("password: [hunter22\n")
+    (shop / "kpilayer.lock").symlink_to(outside)
+    for command in ("lock", "check"):
+        result = run(command, exit_code=2 if command == "lock" else 1)
+        assert "kpilayer.lock:1:1: error[unreadable-file]: a link leads out" in result.output
+        assert "hunter22" not in result.output
+    assert not is_there or outside.read_text() == "password: [hunter22\n"
+    assert outside.exists() == is_there
+
+
+def test_lock_is_written_through_a_link_that_stays_in_the_project(shop: Path) -> None:
+    (shop / "locks").mkdir()
+    (shop / "kpilayer.lock").symlink_to("locks/shop.lock")
+    run("lock")
+    assert (shop / "kpilayer.lock").is_symlink()
+    assert (shop / "locks" / "shop.lock").read_text().startswith("# Written by `kpilayer lock`")
+    assert [f.name for f in (shop / "locks").iterdir()] == ["shop.lock"]

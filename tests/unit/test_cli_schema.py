@@ -301,3 +301,41 @@ def test_nothing_is_lost_and_everything_added(
     for key in before.keys() - additions.keys():
         assert found[key] == before[key]
     assert merged(made, additions) == made
+
+
+@pytest.mark.parametrize(
+    "name", [".vscode", ".vscode/settings.json", ".vscode/extensions.json", ".kpilayer"]
+)
+@pytest.mark.parametrize("is_there", [True, False])
+def test_nothing_is_written_through_a_link_out_of_the_project(
+    name: str, is_there: bool, project: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    outside = tmp_path_factory.mktemp("home") / "other"
+    if is_there:
+        outside.write_text("{}") if name.endswith("json") else outside.mkdir()
+    before = sorted(outside.parent.rglob("*"))
+    (project / name).parent.mkdir(exist_ok=True)
+    (project / name).symlink_to(outside)
+    result = run("--install", exit_code=2)
+    assert "error[unreadable-file]: a link leads out of the project, to `" in result.stderr
+    assert sorted(outside.parent.rglob("*")) == before
+    assert not outside.is_file() or outside.read_text() == "{}"
+    assert not list((project / ".kpilayer").glob("schema/*"))  # nor what is safe by itself
+
+
+def test_a_link_that_stays_in_the_project_is_written_through(project: Path) -> None:
+    (project / "shared").mkdir()
+    (project / ".vscode").symlink_to("shared")
+    run("--install")
+    assert (project / ".vscode").is_symlink()
+    assert (project / "shared" / "settings.json").is_file()
+
+
+def test_a_project_that_is_itself_behind_a_link_is_written(
+    project: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    way = tmp_path_factory.mktemp("ways") / "project"
+    way.symlink_to(project)
+    monkeypatch.chdir(way)
+    run("--install")
+    assert (project / ".kpilayer/schema/lock.json").is_file()

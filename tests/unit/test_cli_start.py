@@ -178,3 +178,13 @@ def test_interrupted_build_leaves_the_old_database(tmp_path: Path) -> None:
         project_files.build_database(tmp_path, 0.01, interrupt)
     assert list(database.parent.iterdir()) == [database]
     assert database.read_bytes() == b"old"
+
+
+def test_init_does_not_write_into_a_folder_behind_a_link(tmp_path: Path) -> None:
+    (tmp_path / "shop").mkdir()
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "shop" / "models").symlink_to(tmp_path / "elsewhere")
+    result = run("init", str(tmp_path / "shop"), exit_code=2)
+    assert "a link leads out of the project" in result.stderr
+    assert not list((tmp_path / "elsewhere").iterdir())
+    assert not (tmp_path / "shop" / "kpilayer.yml").exists()

@@ -14,7 +14,9 @@ from kpilayer.load.dbt.manifest import (
     dialect_of,
     read_catalog,
     read_manifest,
+    with_ref_names,
 )
+from kpilayer.load.dbt.relation import short_name
 
 SCHEMA = "https://schemas.getdbt.com/dbt/manifest/v{}.json"
 
@@ -269,3 +271,50 @@ def test_what_is_no_catalog_is_refused(tmp_path: Path, text: str) -> None:
     found, (issue,) = read_catalog(path, "target/catalog.json")
     assert not found
     assert "dbt docs generate" in str(issue)
+
+
+# ------------------------------------------------------------------------------- names of relations
+
+
+def orders_of_two_packages(tmp_path: Path) -> DbtManifest:
+    place = '"dev"."finance"."orders"'
+    ids = {"package_name": "finance", "unique_id": "model.finance.orders", "relation_name": place}
+    only = {"package_name": "finance", "unique_id": "model.finance.fees"}
+    return read(tmp_path, manifest(node("orders"), node("orders", **ids), node("fees", **only)))
+
+
+def test_a_relation_is_named_with_its_package_only_where_the_bare_name_leads_elsewhere(
+    tmp_path: Path,
+) -> None:
+    assert orders_of_two_packages(tmp_path).named == {
+        '"dev"."marts"."orders"': "orders",
+        '"dev"."finance"."orders"': "finance.orders",
+        '"dev"."marts"."fees"': "fees",
+    }
+
+
+@pytest.mark.parametrize(
+    ("name", "short"),
+    [
+        ("shop.orders", "orders"),
+        ("finance.orders", "finance.orders"),
+        ("finance.fees", "fees"),
+        ("orders", "orders"),
+        ("orders.v2", "orders.v2"),
+        ("other.orders", "other.orders"),
+    ],
+)
+def test_a_package_stays_in_a_name_where_it_makes_a_difference(
+    tmp_path: Path, name: str, short: str
+) -> None:
+    assert short_name(name, None, orders_of_two_packages(tmp_path)) == short
+
+
+@pytest.mark.parametrize("as_mapping", [True, False])
+def test_semantic_models_of_both_artefacts_stand_on_names_for_ref(as_mapping: bool) -> None:
+    place = {"alias": "fct", "relation_name": "a.fct"}
+    model = {"name": "m", "node_relation": place}
+    data = {"semantic_models": {"semantic_model.shop.m": model} if as_mapping else [model]}
+    renamed = {"name": "m", "node_relation": {**place, "alias": "orders.v1"}}
+    expected = {"semantic_model.shop.m": renamed} if as_mapping else [renamed]
+    assert with_ref_names(data, {"a.fct": "orders.v1"}) == {"semantic_models": expected}

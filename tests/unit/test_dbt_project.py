@@ -650,10 +650,55 @@ def test_yaml_and_dbts_json_of_it_have_one_fingerprint(tmp_path: Path) -> None:
             "target/semantic_manifest.json": json.dumps(semantic),
         },
     )
-    yaml, of_json = Project.load(tmp_path), Project.load(tmp_path / "target/semantic_manifest.json")
-    assert found(yaml) == found(of_json) == []
-    assert yaml.metrics[0].fingerprint == of_json.metrics[0].fingerprint
-    assert yaml.compile("revenue") == of_json.compile("revenue")
+    whole = json.loads(manifest(orders=relation))
+    models = {"semantic_model.shop.orders": semantic["semantic_models"][0]}
+    whole |= {"semantic_models": models, "metrics": {}}
+    (tmp_path / "target/manifest.json").write_text(json.dumps(whole))
+    yaml = Project.load(tmp_path)
+    for name in ("semantic_manifest.json", "manifest.json"):
+        of_json = Project.load(tmp_path / "target" / name)
+        assert found(yaml) == found(of_json) == []
+        assert yaml.metrics[0].fingerprint == of_json.metrics[0].fingerprint
+        assert yaml.compile("revenue") == of_json.compile("revenue")
+
+
+TWO_ORDERS = """
+    semantic_models:
+      - name: sales
+        model: ref('PACKAGE', 'orders')
+        entities: [{name: order, type: primary, expr: order_id}]
+        measures: [{name: revenue, agg: sum, expr: amount, create_metric: true}]
+    """
+
+
+def test_a_model_of_a_package_is_not_the_projects_own_of_that_name(tmp_path: Path) -> None:
+    whole = json.loads(manifest(orders="own.orders"))
+    node = whole["nodes"]["model.shop.orders"]
+    ids = {"package_name": "finance", "unique_id": "model.finance.orders"}
+    whole["nodes"]["model.finance.orders"] = {**node, **ids, "relation_name": "theirs.orders"}
+    files = {"target/manifest.json": json.dumps(whole)}
+    shop(tmp_path, **files, **{"models/marts/orders.yml": TWO_ORDERS.replace("PACKAGE", "finance")})
+    assert found(Project.load(tmp_path)) == []
+    assert "FROM theirs.orders" in sql_of(tmp_path)
+    shop(tmp_path, **files, **{"models/marts/orders.yml": TWO_ORDERS.replace("PACKAGE", "shop")})
+    assert "FROM own.orders" in sql_of(tmp_path)
+
+
+def test_the_projects_own_name_in_a_ref_changes_no_fingerprint(tmp_path: Path) -> None:
+    def loaded(text: str) -> Project:
+        return Project.load(shop(tmp_path, **{"models/marts/orders.yml": text}))
+
+    own, bare = TWO_ORDERS.replace("PACKAGE", "shop"), TWO_ORDERS.replace("'PACKAGE', ", "")
+    assert loaded(own).metrics[0].fingerprint == loaded(bare).metrics[0].fingerprint
+
+
+def test_without_a_manifest_a_model_of_a_package_is_looked_for_with_a_warning(
+    tmp_path: Path,
+) -> None:
+    text = TWO_ORDERS.replace("PACKAGE", "finance")
+    shop(tmp_path, **{"models/marts/orders.yml": text})
+    assert "FROM main.orders" in sql_of(tmp_path)
+    assert any(w.startswith("no-manifest") for w in warnings(tmp_path))
 
 
 def test_without_a_manifest_a_version_is_looked_for_under_dbts_default_name(tmp_path: Path) -> None:
@@ -669,3 +714,74 @@ def test_without_a_manifest_a_version_is_looked_for_under_dbts_default_name(tmp_
 def test_macros_of_dbt_itself_are_not_there_and_said_not_to_be() -> None:
     hint = fails(templates({}), "{{ dbt.date_trunc('day', 'x') }}").hint
     assert hint is not None and "macros of dbt itself are not available" in hint
+
+
+TWO_TARGETS = """
+    shop:
+      target: dev
+      outputs:
+        dev: {type: duckdb, path: ":memory:", schema: dev}
+        prod: {type: duckdb, path: ":memory:", schema: prod}
+"""
+
+
+def test_a_manifest_of_another_target_is_told_with_every_answer(tmp_path: Path) -> None:
+    files = {
+        "dbt_project.yml": DBT,
+        "profiles.yml": TWO_TARGETS,
+        "models/orders.yml": MODELS,
+        "target/manifest.json": manifest(orders='"shop"."dev"."orders"'),
+    }
+    write(tmp_path, files)
+    assert "bad-manifest" not in {i.code for i in Project.load(tmp_path).prepare("revenue").notices}
+    (notice, *_) = Project.load(tmp_path, target="prod").prepare("revenue").notices
+    assert notice.message == (
+        "the manifest was made for target `dev` (schema `dev`): rows are read there, "
+        "and not from `prod` (schema `prod`)"
+    )
+    assert notice.hint == "run `dbt parse --target prod`"
+
+
+def test_a_dbt_project_without_profiles_can_be_checked_and_compiled_but_not_queried(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    for name in ("KPILAYER_PROFILES_DIR", "DBT_PROFILES_DIR"):
+        monkeypatch.delenv(name, raising=False)
+    write(tmp_path, {"dbt_project.yml": DBT, "models/orders.yml": MODELS})
+    project = Project.load(tmp_path)
+    assert "bad-profile" in {i.code for i in project.check() if i.severity == "warning"}
+    assert "FROM orders" in project.compile("revenue")
+    with pytest.raises(ConfigError, match="there is no profiles"):
+        project.query("revenue")
+    with pytest.raises(ConfigError, match="there is no profiles"):
+        Project.load(tmp_path, target="prod")
+
+
+def test_a_secret_of_the_environment_is_no_value_of_the_project_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DBT_ENV_SECRET_FOLDER", "hunter22")
+    text = "name: shop\nmodel-paths: [\"{{ env_var('DBT_ENV_SECRET_FOLDER') }}\"]\n"
+    with pytest.raises(ConfigError) as caught:
+        Project.load(shop(tmp_path, **{"dbt_project.yml": text}))
+    (issue,) = caught.value.issues
+    assert (issue.code, issue.location and issue.location.path) == (
+        "jinja-sandbox",
+        "dbt_project.yml",
+    )
+    assert "hunter22" not in str(issue)
+
+
+def test_a_folder_outside_the_project_is_told_in_the_file_that_names_it(tmp_path: Path) -> None:
+    text = DBT + "model-paths: [/etc, ../..]\n"
+    root = shop(tmp_path / "shop", **{"dbt_project.yml": text})
+    outside = [i for i in Project.load(root).check() if "outside the project" in i.message]
+    assert [str(i.location) for i in outside] == ["dbt_project.yml:1:1"] * 2
+    (root / "kpilayer.yml").write_text("name: shop\nmetric-paths: [metrics, /usr]\n")
+    outside = [i for i in Project.load(root).check() if "outside the project" in i.message]
+    assert sorted(str(i.location) for i in outside) == [
+        "dbt_project.yml:1:1",
+        "dbt_project.yml:1:1",
+        "kpilayer.yml:2:25",
+    ]

@@ -6,6 +6,8 @@ of reading SQL would void them. Where an example's meaning was changed on purpos
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 
 from kpilayer import Project
@@ -24,3 +26,56 @@ PINNED = {
 def test_fingerprints_of_the_example_stay(metric: str) -> None:
     found = {m.name: m.fingerprint for m in Project.load(ROOT).metrics}
     assert found[metric] == PINNED[metric]
+
+
+SHOP = """
+models:
+  - name: orders
+    semantic_model: true
+    agg_time_dimension: day_on
+    columns:
+      - {name: id, entity: {type: primary, name: order}}
+      - {name: customer_id, entity: {type: foreign, name: customer}}
+      - {name: day_on, granularity: day, dimension: {type: time, is_partition: true}}
+    metrics:
+      - {name: revenue, agg: sum, expr: amount, filter: "{{ Dimension('customer__tier') }} = 'a'"}
+  - name: customers
+    semantic_model: true
+    columns:
+      - {name: id, entity: {type: primary, name: customer}}
+      - {name: day_on, granularity: day, dimension: {type: time}}
+      - {name: tier, dimension: categorical}
+"""
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("dimension: {type: time}}", "dimension: {type: time, is_partition: true}}"),
+        ("is_partition: true}}\n    metrics", "timezone: CET}}\n    metrics"),
+        ("    agg_time", "    active: {from: a, to: b}\n    agg_time"),
+        ("    agg_time", "    row_access: {filter: \"tier = '{{ role.tier }}'\"}\n    agg_time"),
+    ],
+    ids=["partitions", "zone", "interval", "row access"],
+)
+def test_whatever_will_change_a_number_changes_the_fingerprint(
+    define: Callable[..., Project], old: str, new: str
+) -> None:
+    assert SHOP.count(old) == 1
+    before, after = (define(text).metrics[0].fingerprint for text in (SHOP, SHOP.replace(old, new)))
+    assert before != after
+
+
+def test_one_alias_in_two_schemas_is_two_tables(define: Callable[..., Project]) -> None:
+    def document(name: str, schema: str) -> str:
+        return f"""
+semantic_model:
+  name: {name}
+  node_relation: {{schema_name: {schema}, alias: orders}}
+  primary_entity: {name}_row
+  measures: [{{name: {name}_amount, agg: sum, expr: amount, create_metric: true}}]
+"""
+
+    both = define(f"{document('web', 'web')}---{document('shop', 'shop')}")
+    first, second = both.metrics
+    assert first.fingerprint != second.fingerprint

@@ -179,3 +179,10 @@ def test_a_catalog_that_is_of_no_use_changes_nothing(dbt: Path, text: str | None
         (dbt / "target/catalog.json").write_text(text)
     run("-C", dbt, "lock", "--from-dbt", exit_code=2)
     assert not (dbt / "kpilayer.lock").exists()
+
+
+def test_init_does_not_write_through_a_link_to_nowhere(dbt: Path, tmp_path: Path) -> None:
+    (dbt / "kpilayer.yml").symlink_to(tmp_path / "elsewhere.yml")
+    result = run("init", "--from-dbt", dbt, exit_code=2)
+    assert "already has `kpilayer.yml`" in result.stderr
+    assert not (tmp_path / "elsewhere.yml").exists()

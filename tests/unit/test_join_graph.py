@@ -155,3 +155,96 @@ def test_circles_of_joins_end(graph: JoinGraph) -> None:
     lengths = [len(path) for path in graph.paths("order_lines")]
     assert max(lengths) <= 5
     assert len(lengths) < 50
+
+
+def dense(size: int) -> str:
+    """Models of which each has a key of every other one."""
+    lines = ["models:"]
+    for own in range(size):
+        lines += [f"  - name: m{own}", "    semantic_model: true", "    columns:"]
+        lines += [f"      - {{name: k{own}, entity: {{type: primary, name: e{own}}}}}"]
+        lines += [
+            f"      - {{name: f{other}, entity: {{type: foreign, name: e{other}}}}}"
+            for other in range(size)
+            if other != own
+        ]
+        lines += [f"      - {{name: x{own}, dimension: categorical}}", "    metrics:"]
+        lines += [f"      - {{name: me{own}, agg: count}}"]
+    return "\n".join(lines)
+
+
+@pytest.fixture
+def dense_graph(define: Callable[..., Project]) -> JoinGraph:
+    return JoinGraph(define(dense(14)).catalog)
+
+
+def test_a_name_is_found_without_trying_every_path(dense_graph: JoinGraph) -> None:
+    assert reached(dense_graph, "m0", "e3__x3") == (["m3"], "m3.x3")
+    in_full = "e1__e2__e4__e5__e3__x3"
+    assert reached(dense_graph, "m0", in_full) == (["m1", "m2", "m4", "m5", "m3"], "m3.x3")
+    assert not dense_graph._paths, "paths were listed for a name"
+    assert refused(dense_graph, "m0", "e3__nothing").code == "unknown-dimension"
+
+
+def test_lists_show_the_shortest_paths_where_there_are_very_many(dense_graph: JoinGraph) -> None:
+    addresses = {r.address for r in dense_graph.groupable("m0")}
+    assert {r for r in addresses if r.endswith("x3")} == {"e3__x3"}
+    assert {f"e{n}__x{n}" for n in range(14)} <= addresses
+    assert len(dense_graph.paths("m0")) == 13
+
+
+def test_what_too_many_paths_may_lead_to_asks_for_the_path(
+    define: Callable[..., Project],
+) -> None:
+    # Five floors of ten models; each has the keys of all models of the next floor: 10^4 paths.
+    lines = ["models:"]
+    for floor in range(5):
+        for n in range(10):
+            lines += [f"  - name: m{floor}_{n}", "    semantic_model: true", "    columns:"]
+            lines += [f"      - {{name: kk, entity: {{type: primary, name: e{floor}_{n}}}}}"]
+            ups = range(10 if floor < 4 else 0)
+            key = "      - {{name: f{0}, entity: {{type: foreign, name: e{1}_{0}}}}}"
+            lines += [key.format(up, floor + 1) for up in ups]
+            lines += ["      - {name: xx, dimension: categorical}"]
+    lines += ["  - name: top", "    semantic_model: true", "    columns:"]
+    lines += ["      - {name: kk, entity: {type: primary, name: top}}"]
+    lines += [f"      - {{name: f{n}, entity: {{type: foreign, name: e0_{n}}}}}" for n in range(10)]
+    graph = JoinGraph(define("\n".join(lines)).catalog)
+    issue = refused(graph, "top", "e4_7__xx")
+    assert (issue.code, issue.hint) == ("too-large", "name its path in full")
+    in_full = "e0_1__e1_2__e2_3__e3_4__e4_7__xx"
+    assert reached(graph, "top", in_full)[1] == "m4_7.xx"
+    assert "e0_0__e1_0__e2_0__e3_0__e4_7__xx" in {r.address for r in graph.groupable("top")}
+
+
+VIRTUAL = """
+models:
+  - name: orders
+    semantic_model: true
+    columns:
+      - {name: order_id, entity: {type: primary, name: order}}
+      - {name: customer_id, entity: {type: foreign, name: customer}}
+    metrics:
+      - {name: orders, agg: count}
+  - name: visits
+    semantic_model: true
+    columns:
+      - {name: visit_id, entity: {type: primary, name: visit}}
+  - name: customers
+    semantic_model: true
+    primary_entity: customer
+    columns:
+      - {name: segment, dimension: categorical}
+"""
+
+
+def test_a_primary_entity_without_a_column_is_said_to_have_none(
+    define: Callable[..., Project],
+) -> None:
+    graph = JoinGraph(define(VIRTUAL).catalog)
+    issue = refused(graph, "orders", "customer__segment")
+    assert issue.code == "no-join-path"
+    assert "`customers` has `customer` only as its `primary_entity`" in issue.message
+    assert issue.hint == "declare the entity `customer` of `customers` with its column"
+    other = refused(graph, "visits", "customer__segment")
+    assert other.hint == f"{issue.hint}, and give `visits` a foreign entity `customer`"

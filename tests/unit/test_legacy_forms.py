@@ -131,7 +131,8 @@ def test_entities_and_dimensions_become_derived_semantics() -> None:
     [
         ("ref('fct_orders')", {"ref": "fct_orders"}),
         ('ref("fct_orders")', {"ref": "fct_orders"}),
-        ("ref('shop', 'fct_orders')", {"ref": "fct_orders"}),
+        ("ref('Finance', 'fct_orders')", {"ref": "finance.fct_orders"}),
+        ("ref('finance', 'orders', v=2)", {"ref": "finance.orders.v2"}),
         ("ref('fct_orders', v=2)", {"ref": "fct_orders.v2"}),
         ("ref('fct_orders', version='2')", {"ref": "fct_orders.v2"}),
         ("{{ ref('fct_orders') }}", {"ref": "fct_orders"}),
@@ -376,6 +377,24 @@ def test_filling_and_joining_come_from_the_input() -> None:
         "fill_nulls_with": 0,
         "join_to_timespine": True,
     }
+
+
+def test_a_measure_beside_aggregation_params_adds_its_filter_and_flags() -> None:
+    text = """metrics:
+  - name: it
+    type: simple
+    filter: b
+    type_params:
+      metric_aggregation_params: {semantic_model: orders, agg: sum}
+      expr: amount
+      measure: {name: revenue, filter: a, fill_nulls_with: 0, join_to_timespine: true}
+    """
+    it = metrics(text)["it"]
+    assert (it["model"], it["agg"], it["expr"]) == ("orders", "sum", "amount")
+    assert (it["filter"], it["fill_nulls_with"], it["join_to_timespine"]) == (["a", "b"], 0, True)
+    # MetricFlow has copied the filter of the measure to the metric.
+    assert metrics(text.replace("filter: b", "filter: [a, b]"))["it"]["filter"] == ["a", "b"]
+    assert metrics(text.replace("filter: b", "label: b"))["it"]["filter"] == ["a"]
 
 
 def test_a_metric_without_measures_says_all_itself() -> None:

@@ -43,6 +43,22 @@ def problems(*texts: str) -> list[str]:
 
 
 @pytest.mark.parametrize(
+    "params", ["expr: a, metrics: [{name: a}]", "numerator: a, denominator: b"]
+)
+@pytest.mark.parametrize("flag", ["fill_nulls_with: 0", "join_to_timespine: yes"])
+def test_flags_of_simple_metrics_are_an_error_on_others(params: str, flag: str) -> None:
+    kind = "derived" if "expr" in params else "ratio"
+    text = f"metrics: [{{name: it, type: {kind}, type_params: {{{params}, {flag}}}}}]"
+    name = flag.partition(":")[0]
+    assert problems(text) == [f"error bad-value: `{name}` belongs to simple metrics"]
+
+
+def test_a_flag_that_is_off_says_nothing_on_other_metrics() -> None:
+    params = "numerator: a, denominator: b, join_to_timespine: no"
+    assert problems(f"metrics: [{{name: it, type: ratio, type_params: {{{params}}}}}]") == []
+
+
+@pytest.mark.parametrize(
     ("text", "said"),
     [
         ("semantic_models: 5", "`semantic_models` is a list of semantic models"),

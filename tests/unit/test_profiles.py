@@ -318,3 +318,16 @@ def test_connection_strings_lose_their_passwords() -> None:
     assert "hunter" not in repr(Target("p", "d", "postgres", "postgres", None, settings, None))
     assert scrub('no "hunter22" here', {"password": "hunter22"}) == 'no "***" here'
     assert scrub("a bad a", {"password": "a"}) == "*** bad ***"
+
+
+def test_a_secret_variable_is_for_profiles_alone() -> None:
+    from kpilayer.errors import Location
+
+    secret = {"DBT_ENV_SECRET_TOKEN": "hunter22"}
+    text = "{{ env_var('DBT_ENV_SECRET_TOKEN') }}"
+    asked = {"variables": {}, "environ": secret}
+    assert render(text, Location("/home/me/profiles.yml"), **asked) == ("hunter22", ())
+    value, issues = render(text, Location("dbt_project.yml"), **asked)
+    assert value is None
+    assert [issue.code for issue in issues] == ["jinja-sandbox"]
+    assert "hunter22" not in str(issues[0])

@@ -699,3 +699,57 @@ def test_a_dbt_project_around_the_folder_is_read_at_the_commit_too(repository: P
     (dbt / "target").mkdir()
     project = Project.load(dbt / "layer")
     assert states(project, "git:main") == [[], MODIFIED, MEANING]
+
+
+def test_packages_that_no_commit_holds_are_those_of_the_checkout(repository: Path) -> None:
+    files = {
+        "dbt_project.yml": "name: shop\n",
+        "kpilayer.yml": "name: shop\n",
+        "metrics/sales.yml": METRICS.replace("expr: amount", "expr: \"{{ money.net('amount') }}\""),
+    }
+    write(repository, files)
+    git(repository, "add", ".")
+    git(repository, "commit", "-m", "Use a macro of a package")
+    package = repository / "dbt_packages" / "money"
+    (package / "macros").mkdir(parents=True)
+    (package / "dbt_project.yml").write_text("name: money\n")
+    (package / "macros" / "net.sql").write_text(
+        "{% macro net(column) %}{{ column }} / 1.19{% endmacro %}"
+    )
+    project = Project.load(repository)
+    assert states(project, "git:main") == [[], [], []]
+    assert sorted(f.name for f in package.rglob("*")) == ["dbt_project.yml", "macros", "net.sql"]
+
+
+def test_a_submodule_that_is_left_out_is_named(repository: Path, tmp_path: Path) -> None:
+    other = tmp_path / "shared"
+    other.mkdir()
+    git(other, "init")
+    more = "metrics: [{name: shared_orders, model: orders, agg: count}]\n"
+    (other / "more.yml").write_text(more)
+    git(other, "add", ".")
+    git(other, "commit", "-m", "Share")
+    allowed = ("-c", "protocol.file.allow=always")
+    for place in ("metrics/shared", "tools"):
+        git(repository, *allowed, "submodule", "add", str(other), place)
+    git(repository, "commit", "-a", "-m", "Use what is shared")
+    project = Project.load(repository)
+    chosen = project.select("state:new", state="git:HEAD")
+    assert chosen.metrics == ("shared_orders",)
+    assert chosen.doubts == ("the git submodule `metrics/shared` is left out of `git:HEAD`",)
+    plain = METRICS + "  - {name: twice, type: derived, expr: 2 * shared_orders, "
+    write(repository, {"metrics/sales.yml": plain + "input_metrics: [shared_orders]}\n"})
+    git(repository, "commit", "-a", "-m", "Read what is shared")
+    text = said(Project.load(repository), "state:new", state="git:HEAD")
+    assert "does not compile\n  = help: the git submodule `metrics/shared` is left out" in text
+
+
+@pytest.mark.parametrize("ref", ["HEAD", "main"])
+def test_a_repository_without_commits_is_told_so(tmp_path: Path, ref: str) -> None:
+    if shutil.which("git") is None:
+        pytest.skip("git is not installed: apt install git")
+    root = write(tmp_path / "new")
+    git(root, "init")
+    text = said(Project.load(root), "state:new", state=f"git:{ref}")
+    assert "there is no commit yet to compare with" in text
+    assert "shallow" not in text

@@ -38,13 +38,17 @@ MACROS = {
 }
 
 
-def make(macros: dict[str, str] | None = None, quote: str = '"') -> Templates:
+def make(
+    macros: dict[str, str] | None = None,
+    quote: str = '"',
+    environ: dict[str, str] | None = None,
+) -> Templates:
     return Templates(
         macros=MACROS if macros is None else macros,
         variables={"currency": "USD", "tiers": [1, 2], "none": None},
         target=TargetInfo("dev", "main", "duckdb"),
         quote=quote,
-        environ={"REGION": "EU"},
+        environ=environ or {"REGION": "EU"},
     )
 
 
@@ -573,3 +577,11 @@ def test_any_expression_gives_text_or_issues(text: str) -> None:
 @given(st.text())
 def test_any_text_gives_text_or_issues(text: str) -> None:
     check_any("{{ " + text + " }}")
+
+
+def test_a_secret_variable_is_refused_by_name() -> None:
+    text = "{{ env_var('DBT_ENV_SECRET_TOKEN', 'none') }}"
+    secret = {"DBT_ENV_SECRET_TOKEN": "hunter22"}
+    issue = fails(text, make(environ=secret))
+    assert (issue.code, str(issue.location)) == ("jinja-sandbox", "m.yml:1:13")
+    assert issue.message == ("`DBT_ENV_SECRET_TOKEN` is a secret, which only profiles.yml may read")

@@ -671,3 +671,98 @@ models:
 metrics:
   - {name: order_count, model: orders, agg: count}
 """
+
+
+MONTHS = """
+models:
+  - name: sales
+    semantic_model: true
+    agg_time_dimension: sold_at
+    columns:
+      - {name: id, entity: {type: primary, name: sale}}
+      - {name: sold_at, granularity: second, dimension: time}
+    metrics:
+      - {name: sold, agg: sum, expr: amount}
+      - {name: sold_by_month, agg: sum, expr: amount, time_granularity: month}
+      - {name: later, agg: sum, expr: amount, time_granularity: month,
+         filter: "{{ TimeDimension('metric_time') }} > '2026-02-01'"}
+      - {name: later_days, agg: sum, expr: amount,
+         filter: "{{ TimeDimension('metric_time') }} > '2026-02-01'"}
+metrics:
+  - {name: doubled, type: derived, expr: sold * 2, input_metrics: [sold], time_granularity: month,
+     filter: "{{ Dimension('metric_time') }} > '2026-02-01'"}
+"""
+SALES = """SELECT * FROM (VALUES (1, TIMESTAMP '2026-02-01 09:00:00', 1),
+    (2, TIMESTAMP '2026-02-02 09:00:00', 10), (3, TIMESTAMP '2026-03-01 00:00:00', 100))
+    AS t(id, sold_at, amount)"""
+
+
+@pytest.mark.parametrize(
+    ("asked", "number"),
+    [
+        ({"metrics": "later"}, 100),  # months after February
+        ({"metrics": "later_days"}, 110),  # days after the first: a day at least, as in a group-by
+        ({"metrics": "doubled"}, 200),
+        ({"metrics": "sold", "where": "{{ TimeDimension('metric_time') }} > '2026-02-01'"}, 110),
+        (
+            {
+                "metrics": "sold_by_month",
+                "where": "{{ TimeDimension('metric_time') }} > '2026-02-01'",
+            },
+            100,
+        ),
+    ],
+)
+def test_a_bare_metric_time_in_a_filter_has_the_grain_that_it_has_in_a_group_by(
+    define: Define, asked: dict[str, str], number: int
+) -> None:
+    project = define(MONTHS, tables={"sales": SALES})
+    assert project.query(**asked).rows() == [(number,)]
+
+
+def test_of_several_metrics_the_largest_default_grain_holds_for_a_condition(
+    define: Define,
+) -> None:
+    project = define(MONTHS, tables={"sales": SALES})
+    where = "{{ TimeDimension('metric_time') }} > '2026-02-01'"
+    assert project.query(["sold", "sold_by_month"], where=where).rows() == [(100, 100)]
+
+
+def test_the_default_grain_takes_part_in_the_meaning_of_a_filter_that_uses_it(
+    define: Define,
+) -> None:
+    prints = {m.name: m.fingerprint for m in define(MONTHS).metrics}
+    assert prints["later"] != prints["later_days"]
+    assert prints["sold"] == prints["sold_by_month"]
+
+
+def test_a_default_grain_cannot_be_finer_than_the_time(define: Define) -> None:
+    text = MONTHS.replace("granularity: second", "granularity: year")
+    found = define(text).check()
+    assert {i.code for i in found if i.severity == "error"} == {"grain-too-fine"}
+
+
+def test_ref_in_a_sql_model_is_never_a_semantic_model(define: Define) -> None:
+    definitions = """
+        models:
+          - {name: orders, ref: fct, semantic_model: true, primary_entity: order}
+          - {name: big, semantic_model: true, primary_entity: big}
+        metrics:
+          - {name: amount, model: big, agg: sum}
+          - {name: clean, model: orders, agg: sum, expr: amount}
+    """
+    project = define(
+        definitions,
+        files={
+            "models/big.sql": "SELECT * FROM {{ ref('orders') }} WHERE amount > 1",
+            "models/fct.sql": "SELECT * FROM {{ ref('orders') }} WHERE amount < 100",
+        },
+        tables={"orders": "SELECT * FROM (VALUES (1), (10), (100)) AS t(amount)"},
+    )
+    assert project.query(["amount", "clean"]).rows() == [(110, 11)]
+
+
+def test_a_zone_to_show_a_time_in_is_refused_not_ignored(define: Define) -> None:
+    text = MONTHS.replace("dimension: time}", "dimension: {type: time, report_timezone: CET}}")
+    with pytest.raises(QueryError, match="report_timezone"):
+        define(text).compile("sold", "metric_time__day")

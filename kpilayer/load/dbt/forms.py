@@ -10,8 +10,9 @@ Issues: those of ``metric``, ``model`` and ``time_spines``.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import cache, partial
 from typing import Any, Final
 
 from kpilayer.errors import Issue
@@ -22,11 +23,15 @@ from kpilayer.load.dbt.artefacts import (
     is_semantic_manifest,
     is_too_deep,
 )
+from kpilayer.load.dbt.manifest import DbtManifest
 from kpilayer.load.dbt.measure import Measure, model_measures
 from kpilayer.load.dbt.measures import Measures, collected, create_metrics
 from kpilayer.load.dbt.metric import kind_of, metric
 from kpilayer.load.dbt.model import semantic_model
+from kpilayer.load.dbt.project import DbtProject
 from kpilayer.load.dbt.reading import Parts, Reading
+from kpilayer.load.dbt.relation import short_name
+from kpilayer.load.dbt.switches import ByFolder, is_on, is_semantic
 from kpilayer.load.dbt.time_spines import time_spine, time_spines
 from kpilayer.load.document import Document
 from kpilayer.load.moved import Built, Moved, Part, moved_document
@@ -56,22 +61,34 @@ class _Page:
         return self.lists.setdefault(key, [])
 
 
-def native_documents(documents: Sequence[Document], issues: list[Issue]) -> list[Document | Moved]:
+def native_documents(
+    documents: Sequence[Document],
+    issues: list[Issue],
+    is_enabled: ByFolder = lambda kind, path: True,
+    dbt: DbtProject | None = None,
+    manifest: DbtManifest | None = None,
+) -> list[Document | Moved]:
     """All documents of a project in the native form; what is wrong is added to ``issues``.
 
-    A document that is native already is returned itself.
+    A document that is native already is returned itself. Definitions that are switched off, by
+    themselves or by their folder (``is_enabled``), are left out and make nothing.
 
     >>> from kpilayer.load.reader import read_yaml
     >>> document, _ = read_yaml("m.yml", "semantic_model: {name: orders, model: ref('fct')}")
     >>> native_documents([document], [])[0].data
     {'models': [{'name': 'orders', 'semantic_model': True, 'ref': 'fct'}]}
     """
-    pages = {n: _page(d, issues) for n, d in enumerate(documents) if not _is_native(d.data)}
+    short = partial(short_name, dbt=dbt, manifest=manifest)
+    pages = {n: _page(d, issues, short) for n, d in enumerate(documents) if not _is_native(d.data)}
     if not pages:
         return list(documents)
-    measures = _models(list(pages.values()))
+    is_enabled = cache(is_enabled)
+    measures = _models(list(pages.values()), is_enabled)
     reading = Reading(issues)
-    known = collected(measures, reading, dict(_metric_names(documents)))
+    known = collected(measures, reading, dict(_metric_names(documents, is_enabled)))
+    for page in pages.values():
+        for metrics in (page.listed("metrics"), *page.nested):
+            metrics[:] = [m for m in metrics if _is_there(m, is_enabled)]
     for over_measures in (False, True):
         for page in pages.values():
             for metrics in (page.listed("metrics"), *page.nested):
@@ -80,7 +97,9 @@ def native_documents(documents: Sequence[Document], issues: list[Issue]) -> list
             create_metrics(known, reading)
     by_document = {id(page.document): page for page in pages.values()}
     for measure, created in known.created:
-        by_document[id(measure.part.document)].listed("metrics").append(created)
+        page = by_document[id(measure.part.document)]
+        is_off = not is_enabled("metric", page.document.path)
+        page.listed("metrics").append(_switched_on(created) if is_off else created)
     return [_finished(pages[n]) if n in pages else d for n, d in enumerate(documents)]
 
 
@@ -104,13 +123,33 @@ def _mappings(value: object) -> Iterator[dict[str, Any]]:
         yield from (entry for entry in value if isinstance(entry, dict))
 
 
-def _page(document: Document, issues: list[Issue]) -> _Page:
+def _is_there(entry: Part | Built, is_enabled: ByFolder) -> bool:
+    """Whether a metric is switched on, or nothing that could say so."""
+    if isinstance(entry, Built) or not isinstance(entry.value, dict):
+        return True
+    return is_on(entry.value, "metric", entry.document.path, is_enabled)
+
+
+def _switched_on(created: Built) -> Built:
+    """A metric made of a measure: in dbt it is there with its model, whatever its folder says."""
+    assert isinstance(created.parts, dict), "a metric is a mapping"
+    config = created.parts.get("config")
+    inner: Parts = {"enabled": created.home.made(True, "config")}
+    if isinstance(config, Built) and isinstance(config.parts, dict):
+        inner |= config.parts
+    elif isinstance(config, Part) and isinstance(config.value, dict):
+        inner |= {key: config.part(key) for key in config.value}
+    home = config.home if isinstance(config, Built) else config or created.home
+    return created._replace(parts={**created.parts, "config": Built(home, inner)})
+
+
+def _page(document: Document, issues: list[Issue], short: Callable[[str], str]) -> _Page:
     data = document.data
     assert isinstance(data, dict), "what is no mapping counts as native"
     root = Part(data, document, ())
     if is_semantic_manifest(data) or is_manifest(data):
         return _artefact(root, issues)
-    page = _Page(document, Reading(issues))
+    page = _Page(document, Reading(issues, short=short))
     for key, value in data.items():
         part = root.part(key)
         if key == "mf_config_schema" or (key in _LEGACY_KEYS and value is None):
@@ -155,19 +194,23 @@ def _artefact(root: Part, issues: list[Issue]) -> _Page:
     return page
 
 
-def _models(pages: Sequence[_Page]) -> list[Measure]:
+def _models(pages: Sequence[_Page], is_enabled: ByFolder) -> list[Measure]:
     """All measures; the pages get their native models."""
     measures: list[Measure] = []
     for page in pages:
-        models = page.listed("models")
+        models, path = page.listed("models"), page.document.path
         for index, entry in enumerate(models):
             if isinstance(entry, Part) and isinstance(entry.value, dict) and _is_mixed(entry.value):
+                if not is_semantic(entry.value, path, is_enabled):
+                    continue  # decoding leaves it out
                 if "measures" in entry.value:
                     measures += model_measures(entry, page.reading)
                 models[index] = _mixed(entry, page)
         for part in page.semantic_models:
             if not isinstance(part.value, dict):
                 page.reading.report("bad-value", "a semantic model is a mapping", part)
+                continue
+            if not is_on(part.value, "model", path, is_enabled):
                 continue
             built, found = semantic_model(part, page.reading)
             measures += found
@@ -191,19 +234,24 @@ def _with_metrics(model: Built, page: _Page) -> Built:
     return model._replace(parts={**model.parts, "metrics": Built(own, entries)})  # type: ignore[dict-item]
 
 
-def _metric_names(documents: Sequence[Document]) -> Iterator[tuple[str, str]]:
-    """Every metric that somebody wrote, with its type."""
+def _metric_names(documents: Sequence[Document], is_enabled: ByFolder) -> Iterator[tuple[str, str]]:
+    """Every metric that somebody wrote and that is switched on, with its type."""
     for document in documents:
         data = document.data
         if not isinstance(data, dict):
             continue
-        given = data.get("metrics")
+        given, path = data.get("metrics"), document.path
         lists = [given, [data.get("metric")], list(given.values()) if type(given) is dict else ()]
-        for key in ("models", "semantic_models"):
-            lists += [m.get("metrics") for m in _mappings(data.get(key))]
+        for model in _mappings(data.get("models")):
+            if is_semantic(model, path, is_enabled):
+                lists.append(model.get("metrics"))
+        for model in _mappings(data.get("semantic_models")):
+            if is_on(model, "model", path, is_enabled):
+                lists.append(model.get("metrics"))
         for metrics in lists:
             for entry in _mappings(metrics):
-                if isinstance(entry.get("name"), str):
+                is_there = is_on(entry, "metric", path, is_enabled)
+                if is_there and isinstance(entry.get("name"), str):
                     yield entry["name"].lower(), kind_of(entry)
 
 

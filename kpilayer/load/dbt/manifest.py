@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
@@ -62,7 +62,8 @@ class DbtManifest:
     sources: Mapping[tuple[str, str], str]
     unbuilt: Mapping[str, str]
     named: Mapping[str, str]
-    """The name for `ref` of each relation, as dbt writes it; the bare one of the latest version."""
+    """The name for `ref` of each relation, as dbt writes it: without a version for the latest one,
+    and without its package unless `ref` would then lead elsewhere."""
 
 
 def dialect_of(adapter: str) -> str | None:
@@ -157,8 +158,12 @@ def _manifest(
                 unbuilt[name] = "is ephemeral: dbt makes no table of it"
             else:
                 refs[name] = place
+    for node in nodes:
         if node.get("relation_name"):
-            named[str(node["relation_name"])] = _names(node, packages=False)[-1]
+            *_, name = _names(node, packages=False)
+            whole = f"{str(node.get('package_name') or '').lower()}.{name}"
+            is_short = refs.get(name) == refs.get(whole, refs.get(name))
+            named[str(node["relation_name"])] = name if is_short else whole
     for node in _disabled(data):
         for name in _names(node):
             unbuilt.setdefault(name, "is disabled in dbt")
@@ -221,15 +226,38 @@ def _parts(text: str) -> Iterator[tuple[str, bool]]:
 # -------------------------------------------------------------------- artefacts as a project's file
 
 
-def with_ref_names(data: Any, named: Mapping[str, str]) -> Any:
-    """A semantic manifest whose semantic models stand on names for `ref`, not on aliases.
+def made_for(
+    manifest: DbtManifest, schema: str, others: Sequence[tuple[str, str]]
+) -> tuple[str, str] | None:
+    """Another target, with its schema, in which dbt builds by this manifest; None where in this.
 
-    dbt writes the table's alias there, which YAML does not name: one definition would be two.
+    By default dbt builds in the target's schema, or in `<schema>_<custom schema>`. What a project
+    builds elsewhere by a rule of its own says nothing.
+    """
+    found = ([part for part, _ in _parts(text)] for text in manifest.refs.values())
+    there = {parts[-2].lower() for parts in found if len(parts) > 1}
+
+    def builds_in(name: str) -> bool:
+        return any(s == name.lower() or s.startswith(f"{name.lower()}_") for s in there)
+
+    if not schema or builds_in(schema):
+        return None
+    return next(((name, other) for name, other in others if builds_in(other)), None)
+
+
+def with_ref_names(data: Any, named: Mapping[str, str]) -> Any:
+    """An artefact of dbt whose semantic models stand on names for `ref`, not on aliases.
+
+    dbt writes the table's alias there, which YAML does not name: one definition would be two. The
+    semantic manifest has a list of semantic models, the manifest a mapping by unique id.
     """
     models = data.get("semantic_models") if isinstance(data, dict) else None
-    if not isinstance(models, list):
-        return data
-    return {**data, "semantic_models": [_renamed(model, named) for model in models]}
+    if isinstance(models, list):
+        return {**data, "semantic_models": [_renamed(model, named) for model in models]}
+    if isinstance(models, dict):
+        renamed = {key: _renamed(model, named) for key, model in models.items()}
+        return {**data, "semantic_models": renamed}
+    return data
 
 
 def _renamed(model: Any, named: Mapping[str, str]) -> Any:

@@ -12,8 +12,18 @@ from typing import Any, Final
 
 from kpilayer.errors import Issue, did_you_mean, listing
 from kpilayer.load.dbt.measure import aggregation
-from kpilayer.load.dbt.measures import Measures, input_of, measure_used
-from kpilayer.load.dbt.reading import Fields, Parts, Reading, config, joined, lowered, window
+from kpilayer.load.dbt.measures import INPUT_MEASURE, Measures, input_of, measure_used
+from kpilayer.load.dbt.reading import (
+    Fields,
+    Parts,
+    Reading,
+    conditions,
+    config,
+    joined,
+    lowered,
+    window,
+)
+from kpilayer.load.dbt.switches import truth
 from kpilayer.load.known import IGNORED, NOT_YET
 from kpilayer.load.moved import Built, Part
 from kpilayer.load.typed import keys_of
@@ -50,6 +60,8 @@ USED: Final[dict[str, frozenset[str]]] = {
     "conversion": frozenset({"conversion_type_params"}),
 }
 _ALWAYS: Final = frozenset({"is_private", "input_measures"})
+#: What would change the numbers of a simple metric, and of no other.
+_OF_SIMPLE: Final = frozenset({"fill_nulls_with", "join_to_timespine"})
 #: Keys that say with `type_params` what they would say without it.
 _STRUCTURE: Final = frozenset(
     {"agg", "agg_time_dimension", "base_metric", "calculation", "constant_properties"}
@@ -104,7 +116,7 @@ def metric(part: Part, measures: Measures, reading: Reading) -> Built:
         label = f"metric `{name}`" if name else "a metric"
         parts |= _OF_TYPE[word](_Entry(part, found, params, label), measures, reading)
         if "is_private" in params and reading.flag(params["is_private"]):
-            parts["hidden"] = params["is_private"]
+            parts["hidden"] = params["is_private"].made(True)
     return Built(part, parts, reading.errors > before)
 
 
@@ -121,7 +133,10 @@ class _Entry:
 def _unused(params: Fields, kind: str, reading: Reading) -> None:
     for key in params.keys() - USED[kind] - _ALWAYS:
         value = params[key]
-        if value.value not in ([], {}, False, ""):
+        if key in _OF_SIMPLE and (key == "fill_nulls_with" or reading.flag(value)):
+            hint = "set it on the simple metrics that go in"
+            reading.report("bad-value", f"`{key}` belongs to simple metrics", value, hint)
+        elif truth(value.value) is not False and value.value not in ([], {}, ""):
             message = f"a {kind} metric does not use `{key}`"
             place = value.at_key()
             reading.issues.append(Issue("unknown-field", message, place, severity="warning"))
@@ -154,17 +169,21 @@ def _simple(entry: _Entry, measures: Measures, reading: Reading) -> Parts:
     both = joined(entry.part, given.filter, found.get("filter"))
     if both is not None:
         parts["filter"] = both
-    settings = found.get("config")
-    enabled = settings is None or not isinstance(settings.value, dict)
-    if both is None and "time_granularity" not in found:
-        if enabled or (settings is not None and settings.value.get("enabled") is not False):
-            if isinstance(name := found["name"].value if "name" in found else None, str):
-                measures.same.setdefault(given.key, name.lower())
+    name = found["name"].value if "name" in found else None
+    if both is None and "time_granularity" not in found and _is_sure(found.get("config")):
+        if isinstance(name, str):
+            measures.same.setdefault(given.key, name.lower())
     return parts
 
 
+def _is_sure(config: Part | None) -> bool:
+    """Whether a metric is there, whatever its Jinja may say; those that are not never come here."""
+    given = config.value if config is not None else None
+    return not isinstance(given, dict) or truth(given.get("enabled", True)) is True
+
+
 def _aggregated(entry: _Entry, reading: Reading) -> Parts:
-    """A simple metric that says itself what a measure would say."""
+    """A simple metric that says itself what a measure would say; one beside adds to its use."""
     params = entry.params
     part = params["metric_aggregation_params"]
     what = "`metric_aggregation_params`"
@@ -174,10 +193,20 @@ def _aggregated(entry: _Entry, reading: Reading) -> Parts:
     if "expr" in params:
         found["expr"] = params["expr"]
     parts = {"model": found["semantic_model"], **aggregation(found, reading, part, entry.label)}
-    if "fill_nulls_with" in params:
-        parts["fill_nulls_with"] = params["fill_nulls_with"]
-    if "join_to_timespine" in params and reading.flag(params["join_to_timespine"]):
-        parts["join_to_timespine"] = params["join_to_timespine"]
+    given = params.get("measure")
+    use: Fields = {}
+    if given is not None and not isinstance(given.value, str):
+        use = reading.fields(given, INPUT_MEASURE, "`measure`") or {}
+    for said in (params, use):
+        if "fill_nulls_with" in said:
+            parts["fill_nulls_with"] = said["fill_nulls_with"]
+        if reading.flag(said.get("join_to_timespine")):
+            parts["join_to_timespine"] = said["join_to_timespine"].made(True)
+    own = conditions(entry.found.get("filter"))
+    # MetricFlow writes the filter of the measure in both places.
+    more = [c for c in conditions(use.get("filter")) if c.value not in [o.value for o in own]]
+    if more:
+        parts["filter"] = Built(use["filter"], [*more, *own])
     return parts
 
 

@@ -82,13 +82,9 @@ def semantic_model(part: Part, reading: Reading) -> tuple[Built, list[Measure]]:
         elif key not in MODEL and key != "group":
             parts.setdefault(key, value)
     broken = reading.errors > before
-    enabled = _is_enabled(found)
     measures = measures_of(
         found.get("measures"), found.get("name", part), name or "", reading, meta
     )
-    if not enabled:
-        for measure in measures:
-            measure.creates_metric = False
     return Built(part, parts, broken), measures
 
 
@@ -138,10 +134,3 @@ def _element(part: Part, found: Fields, meta: object) -> Part | Built:
 def _meta(found: Fields) -> object:
     given = found.get("config")
     return given.value.get("meta") if given is not None and isinstance(given.value, dict) else None
-
-
-def _is_enabled(found: Fields) -> bool:
-    given = found.get("config")
-    if given is None or not isinstance(given.value, dict):
-        return True
-    return given.value.get("enabled") is not False

@@ -16,6 +16,7 @@ from typing import Any, Final
 
 from kpilayer.errors import ConfigError, Issue
 from kpilayer.load import profile_text
+from kpilayer.load.dbt.switches import truth
 from kpilayer.load.document import Document
 from kpilayer.load.files import DBT_FILE, read_text, shown_from
 from kpilayer.load.reader import read_yaml
@@ -150,8 +151,17 @@ class _Reading:
             if isinstance(value, dict):
                 found[key] = self.switched(value, *steps, key)
             elif key in ("enabled", "+enabled"):
-                text = self.rendered(value, *steps, key) if isinstance(value, str) else value
-                found[key] = {"true": True, "false": False}.get(str(text).strip().lower())
+                found[key] = self.flag(value, *steps, key)
+        return found
+
+    def flag(self, value: object, *steps: str) -> bool | None:
+        """True, false, a word or Jinja for these; None where it is absent or wrong."""
+        before = len(self.issues)
+        given = self.rendered(value, *steps).strip() if isinstance(value, str) else value
+        found = truth(given)
+        if found is None and given is not None and len(self.issues) == before:
+            message = f"`{steps[-1]}` takes true or false"
+            self.issues.append(Issue("bad-value", message, self.document.at(steps)))
         return found
 
     def own_variables(self, name: str) -> dict[str, Any]:

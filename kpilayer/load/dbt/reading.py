@@ -8,11 +8,12 @@ Issues: ``unknown-field``, ``missing-field``, ``bad-value``.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any, Final
 
 from kpilayer.errors import Issue, did_you_mean, listing
+from kpilayer.load.dbt.switches import truth
 from kpilayer.load.moved import Built, Part
 
 Fields = dict[str, Part]
@@ -29,10 +30,14 @@ BOOKKEEPING: Final = frozenset(
 
 @dataclass(slots=True)
 class Reading:
-    """What has been found so far. ``artefact``: the text was written by dbt, not by people."""
+    """What has been found so far. ``artefact``: the text was written by dbt, not by people.
+
+    ``short`` gives the name of a dbt model without its package, where that says the same.
+    """
 
     issues: list[Issue]
     artefact: bool = False
+    short: Callable[[str], str] = str
     errors: int = field(default=0, init=False)
 
     def report(self, code: str, message: str, part: Part, hint: str | None = None) -> None:
@@ -90,10 +95,11 @@ class Reading:
         return [Part(v, part.document, (*part.path, n)) for n, v in enumerate(part.value)]
 
     def flag(self, part: Part | None) -> bool:
-        """A value that is true or false; false where it is absent."""
-        if part is not None and not isinstance(part.value, bool):
+        """A value that is true or false, in the words of YAML 1.1; false where it is absent."""
+        found = truth(part.value) if part is not None else False
+        if part is not None and found is None:
             self.report("bad-value", f"`{part.path[-1]}` takes true or false", part)
-        return part is not None and part.value is True
+        return found is True
 
     def name(self, part: Part | None) -> str | None:
         """A name in lower case."""

@@ -8,6 +8,8 @@ from __future__ import annotations
 import re
 from typing import Final
 
+from kpilayer.load.dbt.manifest import DbtManifest
+from kpilayer.load.dbt.project import DbtProject
 from kpilayer.load.dbt.reading import Fields, Parts, Reading
 from kpilayer.load.moved import Part
 
@@ -106,8 +108,23 @@ def source_parts(found: Fields, reading: Reading, part: Part, name: str | None) 
     first, second = names[0] or names[1], names[2] or names[3]
     if function == "source":
         return {"relation": model if "{{" in text else model.made(f"{{{{ {text.strip()} }}}}")}
-    wanted = (second or first).lower() + (f".v{version}" if version else "")
+    # The first of two names is the package.
+    wanted = f"{first}.{second}" if second else first
+    wanted = reading.short((wanted + (f".v{version}" if version else "")).lower())
     return {"ref": model.made(wanted)} if wanted != name else {}
+
+
+def short_name(name: str, dbt: DbtProject | None, manifest: DbtManifest | None) -> str:
+    """The name of a dbt model for `ref` without its package, where that is the same model.
+
+    >>> short_name("finance.orders", None, None)
+    'finance.orders'
+    """
+    package, _, rest = name.partition(".")
+    if dbt is not None and package == dbt.name.lower() and rest:
+        return rest
+    refs = manifest.refs if manifest is not None else {}
+    return rest if name in refs and refs.get(rest) == refs[name] else name
 
 
 def node_relation(part: Part, reading: Reading) -> Parts:
