@@ -73,6 +73,9 @@ class JoinGraph:
     _holders: dict[str, dict[str, tuple[str, ...]]] = field(default_factory=dict, compare=False)
     _paths: dict[str, tuple[tuple[Step, ...], ...]] = field(default_factory=dict, compare=False)
     _names: dict[str, dict[str, tuple[Reached, ...]]] = field(default_factory=dict, compare=False)
+    _reached: dict[tuple[str, Address], Reached | Unreached] = field(
+        default_factory=dict, compare=False
+    )
 
     def homes(self, entity: str) -> tuple[tuple[Model, Entity], ...]:
         """The models in which an entity is unique: one row per value, or per value and time."""
@@ -178,6 +181,12 @@ class JoinGraph:
 
     def reach(self, model: str, address: Address) -> Reached | Unreached:
         """The one column that an address means for a model, or why there is none."""
+        key = (model, address)
+        if key not in self._reached:
+            self._reached[key] = self._reach(model, address)
+        return self._reached[key]
+
+    def _reach(self, model: str, address: Address) -> Reached | Unreached:
         found = self._nearest(model, address)
         if isinstance(found, Unreached):
             return found
