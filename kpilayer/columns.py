@@ -75,6 +75,21 @@ def resolve_name(
     return TimedColumn(asked, reached, wanted, None)
 
 
+def resolve_property(
+    graph: JoinGraph, model: str, time: str | None, purpose: str, name: str
+) -> TimedColumn | Unreached:
+    """What a name of a rule means: ``entity`` and ``per`` are group-by names.
+
+    The date that a balance is taken ``over`` and properties that must stay ``constant`` may be the
+    model's own dimensions, without an entity, as in dbt.
+    """
+    own = graph.catalog.models[model].dimension(name) if purpose in ("over", "constant") else None
+    if own is None:
+        return resolve_name(graph, model, time, name)
+    reached = Reached((), model, own, ())
+    return TimedColumn(address.parse(name), reached, own.granularity, None)
+
+
 def resolver(graph: JoinGraph, model: str, time: str | None) -> Callable[[str], TimedColumn]:
     """``resolve_name`` for names that were checked to resolve."""
 

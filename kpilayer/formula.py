@@ -272,13 +272,13 @@ def rules(tree: Formula) -> tuple[str, ...]:
     return tuple(dict.fromkeys((*own, *(r for _, inner in tree.inputs for r in rules(inner)))))
 
 
-def names(tree: Formula) -> Iterator[tuple[tuple[str, str | None], str]]:
-    """The dimensions and entities that a formula's rules name, each for a model and its time."""
+def names(tree: Formula) -> Iterator[tuple[tuple[str, str | None], str, str]]:
+    """What a formula's rules name: for a model and its time, for which purpose, the name."""
     if isinstance(tree, Atom):
         return
-    for _, role, name in tree.names if isinstance(tree, Shaped) else ():
+    for purpose, role, name in tree.names if isinstance(tree, Shaped) else ():
         below = (a for r, inner in tree.inputs if role in ("", r) for a in atoms(inner))
         for home in dict.fromkeys((a.model, a.time) for a in below):
-            yield home, name
+            yield home, purpose, name
     for _, inner in tree.inputs:
         yield from names(inner)

@@ -19,9 +19,9 @@ from kpilayer import expr
 from kpilayer.address import filter_metric
 from kpilayer.canonical import canonical
 from kpilayer.catalog import REF, SOURCE_META, Catalog
-from kpilayer.columns import TimedColumn, resolve_name, time_column
+from kpilayer.columns import TimedColumn, resolve_property, time_column
 from kpilayer.formula import Atom, Compute, Formula, Shaped, atoms, formula
-from kpilayer.join_graph import JoinGraph, Reached, Step, Unreached
+from kpilayer.join_graph import JoinGraph, Reached, Step
 from kpilayer.model.semantic_model import Dimension
 from kpilayer.relation import Relation
 
@@ -122,7 +122,7 @@ class Identity:
         for purpose, role, name in tree.names:
             below = [a for r, inner in tree.inputs if role in ("", r) for a in atoms(inner)]
             homes = dict.fromkeys((a.model, a.time) for a in below)
-            found = [self._name_form(home, name) for home in homes]
+            found = [self._name_form(home, name, purpose) for home in homes]
             names.append([purpose, role, *dict.fromkeys(found)])
         inputs = {role: self._formula(inner) for role, inner in tree.inputs}
         settings = dict(tree.settings)
@@ -132,17 +132,12 @@ class Identity:
             )
         return {"rule": tree.rule, **settings, "names": names, "inputs": inputs}
 
-    def _name_form(self, home: tuple[str, str | None], name: str) -> str:
+    def _name_form(self, home: tuple[str, str | None], name: str, purpose: str = "") -> str:
         wanted = filter_metric(name)
         if wanted is not None:
             per = [self._name_form(home, n) for n in wanted.per]
             return _digest([self.metric_form(wanted.name), per, wanted.within_query_time])
-        model = self.catalog.models[home[0]]
-        own = model.dimension(name)
-        found: TimedColumn | Reached | Unreached
-        if own is not None:  # a model's own dimension may be named without its entity here
-            return _digest(self.column_form(Reached((), model.name, own, ())))
-        found = resolve_name(self.graph, *home, name)
+        found = resolve_property(self.graph, *home, purpose, name)
         if not isinstance(found, TimedColumn):
             return name  # a conformed name, or one that a check reports
         form = {"column": self.column_form(found.reached), "grain": found.grain, "part": found.part}

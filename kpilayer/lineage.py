@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import Literal
 
 from kpilayer.address import filter_metric
-from kpilayer.columns import TimedColumn, resolve_name, time_column
+from kpilayer.columns import TimedColumn, resolve_name, resolve_property, time_column
 from kpilayer.formula import Atom, atoms, formula, names
-from kpilayer.join_graph import JoinGraph, Reached
+from kpilayer.join_graph import JoinGraph, Reached, Unreached
 
 Role = Literal["value", "filter", "time", "join", "group"]
 
@@ -27,7 +27,11 @@ def lineage(graph: JoinGraph, metric: str) -> tuple[Used, ...]:
     """Every column below a metric, sorted; the same column once per role."""
     tree = formula(graph, metric)
     found = {u for atom in atoms(tree) for u in _of_atom(graph, atom)}
-    found |= {u for home, name in names(tree) for u in _named(graph, home, name, "group")}
+    found |= {
+        u
+        for home, purpose, name in names(tree)
+        for u in _found(graph, resolve_property(graph, *home, purpose, name), "group")
+    }
     return tuple(sorted(found))
 
 
@@ -49,11 +53,12 @@ def _named(graph: JoinGraph, home: tuple[str, str | None], name: str, role: Role
         for entity in metric.per:
             yield from _named(graph, home, entity, role)
         return
-    own = graph.catalog.models[home[0]].dimension(name)
-    found = Reached((), home[0], own, ()) if own else resolve_name(graph, *home, name)
-    reached = found.reached if isinstance(found, TimedColumn) else found
-    if isinstance(reached, Reached):
-        yield from _reached(graph, reached, role)
+    yield from _found(graph, resolve_name(graph, *home, name), role)
+
+
+def _found(graph: JoinGraph, found: TimedColumn | Unreached, role: Role) -> Iterator[Used]:
+    if isinstance(found, TimedColumn):
+        yield from _reached(graph, found.reached, role)
 
 
 def _reached(graph: JoinGraph, reached: Reached, role: Role) -> Iterator[Used]:

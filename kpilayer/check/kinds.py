@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from kpilayer.check.context import Context
 from kpilayer.check.names import may_be_broken
-from kpilayer.columns import TimedColumn, resolve_name
+from kpilayer.columns import TimedColumn, resolve_property
 from kpilayer.errors import Issue, did_you_mean, listing
 from kpilayer.formula import atoms, formula
 from kpilayer.join_graph import Unreached
@@ -82,9 +82,8 @@ def _resolves(
     context: Context, metric: Metric, steps: Steps, name: str, used: str
 ) -> Iterator[Issue]:
     for atom in atoms(formula(context.graph, used)):
-        if context.catalog.models[atom.model].dimension(name):
-            continue  # a model's own dimension may be named without its entity here
-        found = resolve_name(context.graph, atom.model, atom.time, name)
+        purpose = "constant" if steps[0] == "constant_properties" else ""
+        found = resolve_property(context.graph, atom.model, atom.time, purpose, name)
         place = context.catalog.definitions.at("metric", metric.name, *steps)
         if isinstance(found, Unreached):
             if not may_be_broken(context, found):

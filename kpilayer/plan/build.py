@@ -3,33 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
 
 from sqlglot import exp
 
 from kpilayer import expr
 from kpilayer.catalog import Catalog
-from kpilayer.columns import resolver, time_column
-from kpilayer.conditions import all_of, any_of, between, bind_condition, moment, timed
+from kpilayer.conditions import all_of, any_of, timed
 from kpilayer.formula import Atom, Compute, Formula
-from kpilayer.join_graph import JoinGraph, Reached, Step
-from kpilayer.plan.bind import BoundQuery, Home, Range
-from kpilayer.plan.naming import branch_names, measure_names, scan_alias, subquery_name
+from kpilayer.join_graph import JoinGraph
+from kpilayer.plan.bind import BoundQuery, Home
+from kpilayer.plan.naming import branch_names, measure_names, subquery_name
 from kpilayer.plan.nodes import (
     Aggregate,
     Column,
     Combine,
-    Filter,
-    Join,
     Measure,
     Plan,
     Project,
-    Scan,
     Sort,
-    Source,
     Subquery,
     scans,
 )
+from kpilayer.plan.rows import Reader, bound_to, filtered, groupable, in_range, joined
 from kpilayer.relation import Relation
 
 
@@ -56,44 +51,6 @@ def build(query: BoundQuery, graph: JoinGraph) -> Plan:
 # ----------------------------------------------------------------------------- one scan, one branch
 
 
-@dataclass(slots=True)
-class _Reader:
-    """Collects the joins that the columns of one scan need."""
-
-    model: str
-    graph: JoinGraph
-    paths: dict[tuple[Step, ...], None] = field(default_factory=dict)
-
-    def value(self, reached: Reached) -> exp.Expr:
-        """The SQL of a column, qualified by the alias of its scan."""
-        for length in range(1, len(reached.path) + 1):
-            self.paths.setdefault(reached.path[:length])
-        return self.at(reached.element.sql, reached.path)
-
-    def at(self, text: str, path: tuple[Step, ...]) -> exp.Expr:
-        """A snippet over the model at the end of a path; NULL where the path leads to no row.
-
-        A constant or `COALESCE(country, '?')` belongs to a row: it is no value of a missing one.
-        """
-        value = self.sql(text, path)
-        if not path or expr.is_null_of_nulls(value):
-            return value
-        step = path[-1]
-        key = self.sql(step.key.sql, path)
-        found: exp.Expr = exp.Not(this=exp.Is(this=key, expression=exp.Null()))
-        if not expr.is_null_of_nulls(key):
-            found = exp.EQ(this=self.at(step.entity.sql, path[:-1]), expression=key)
-        return exp.Case(ifs=[exp.If(this=found, true=value)])
-
-    def sql(self, text: str, path: tuple[Step, ...]) -> exp.Expr:
-        """A snippet over the model at the end of a path."""
-        return qualified(self.graph.catalog.snippet(text).tree, self.alias(path))
-
-    def alias(self, path: tuple[Step, ...]) -> str:
-        """The name of the scan at the end of a path."""
-        return scan_alias(self.graph, self.model, path)
-
-
 def _branch(
     name: str,
     home: Home,
@@ -103,15 +60,15 @@ def _branch(
     graph: JoinGraph,
 ) -> Aggregate:
     model = home[0]
-    reader = _Reader(model, graph)
+    reader = Reader(model, graph)
     first = (together[0].model, together[0].time)
     keys = tuple(
-        Column(key.name, _groupable(timed(key.column(first), lambda c: reader.value(c.reached))))
+        Column(key.name, groupable(timed(key.column(first), lambda c: reader.value(c.reached))))
         for key in query.keys
     )
-    common = [_bound(tree, first, reader) for tree in query.where]
+    common = [bound_to(tree, first, reader) for tree in query.where]
     if first in (spans := dict(query.ranges)):
-        common += _in_range(spans[first], first, reader)
+        common += in_range(spans[first], first, reader)
     own = [tuple(_own_conditions(atom, reader)) for atom in together]
     shared = [c for c in own[0] if all(c in conditions for conditions in own[1:])]
     rests = [all_of([c for c in conditions if c not in shared]) for conditions in own]
@@ -132,7 +89,7 @@ def _branch(
         )
         for atom, value, rest in zip(together, values, rests, strict=True)
     )
-    return Aggregate(name, _filtered(_joined(reader), held), keys, measures)
+    return Aggregate(name, filtered(joined(reader), held), keys, measures)
 
 
 def _needs_rows(atom: Atom, is_filtered: bool, is_grouped: bool) -> bool:
@@ -146,64 +103,10 @@ def _needs_rows(atom: Atom, is_filtered: bool, is_grouped: bool) -> bool:
     return atom.agg in ("count_distinct", "approx_count_distinct") and is_filtered and is_grouped
 
 
-def _groupable(tree: exp.Expr) -> exp.Expr:
-    """A constant as a key must not read as the position of a column."""
-    if tree.find(exp.Column) is not None:
-        return tree
-    return exp.Case(ifs=[exp.If(this=exp.true(), true=tree)])
-
-
-def _bound(tree: exp.Expr, home: Home, reader: _Reader) -> exp.Expr:
-    resolve = resolver(reader.graph, *home)
-    return bind_condition(tree, resolve, lambda column: reader.value(column.reached))
-
-
-def _own_conditions(atom: Atom, reader: _Reader) -> Iterator[exp.Expr]:
+def _own_conditions(atom: Atom, reader: Reader) -> Iterator[exp.Expr]:
     for text in atom.conditions:
         tree = reader.graph.catalog.snippet(text).tree
-        yield from expr.conjuncts(_bound(tree, (atom.model, atom.time), reader))
-
-
-def _in_range(span: Range, home: Home, reader: _Reader) -> list[exp.Expr]:
-    reached = time_column(reader.graph, *home)
-    assert isinstance(reached, Reached), "checked when the query was bound"
-    value = reader.value(reached)
-    lower = moment(span.lower, True) if span.lower else None
-    upper = moment(span.upper, True) if span.upper else None
-    if span.upper_is_inclusive and upper is not None:
-        parts = [between(value, lower, None), exp.LTE(this=value.copy(), expression=upper)]
-        return [p for p in parts if p is not None]
-    condition = between(value, lower, upper)
-    return list(expr.conjuncts(condition)) if condition is not None else []
-
-
-def _joined(reader: _Reader) -> Source:
-    catalog = reader.graph.catalog
-    source: Source = Scan(catalog.relation(reader.model), reader.alias(()))
-    for path in sorted(reader.paths, key=lambda p: (len(p), reader.alias(p))):
-        step = path[-1]
-        source = Join(
-            source,
-            Scan(catalog.relation(step.right), reader.alias(path)),
-            left_key=reader.at(step.entity.sql, path[:-1]),
-            right_key=reader.sql(step.key.sql, path),
-            right_key_is_unique=step.key.is_unique,
-        )
-    return source
-
-
-def _filtered(source: Source, conditions: list[exp.Expr]) -> Source:
-    unique = list(dict.fromkeys(c for whole in conditions for c in expr.conjuncts(whole)))
-    condition = all_of(unique)
-    return Filter(source, condition) if condition is not None else source
-
-
-def qualified(tree: exp.Expr, table: str) -> exp.Expr:
-    """A copy of a snippet whose columns carry the alias of their scan."""
-    copy = tree.unnest().copy()
-    for column in expr.columns(copy):
-        column.set("table", exp.to_identifier(table, quoted=False))
-    return copy
+        yield from expr.conjuncts(bound_to(tree, (atom.model, atom.time), reader))
 
 
 # ---------------------------------------------------------------------------------- results, inputs
