@@ -19,6 +19,7 @@ from kpilayer.errors import Issue, Location
 from kpilayer.model.definitions import Definitions, SqlModel
 from kpilayer.model.metric import Metric, SimpleMetric, SqlMetric
 from kpilayer.model.semantic_model import Model
+from kpilayer.model.time_spine import TimeSpine
 from kpilayer.references import circles, metric_issues, metrics_read, model_issues
 from kpilayer.relation import Relation, split_relation
 
@@ -61,6 +62,14 @@ class Catalog:
         if definition.path:
             return Relation("file", path=definition.path)
         return self._ref(definition.ref or model)
+
+    def spine_relation(self, spine: TimeSpine) -> Relation:
+        """Where the rows of a time spine are."""
+        if spine.relation:
+            return Relation("table", parts=tuple(split_relation(spine.relation, self.dialect)))
+        return (
+            Relation("file", path=spine.path) if spine.path else self._ref(spine.ref or spine.name)
+        )
 
     def _ref(self, name: str) -> Relation:
         """Where `ref` leads: a SQL model, where dbt's manifest says, or the target's schema."""

@@ -220,6 +220,31 @@ CODES: Final[dict[str, Code]] = {
         "Nothing says when its rows happened.",
         "Give the metric or its model an `agg_time_dimension`, or query without time.",
     ),
+    "needs-time": Code(
+        "A metric about time is asked for without the time, or by a part of it.",
+        "A running total or an earlier value is one at a time; without it there is none.",
+        "Group by `metric_time`, at any grain.",
+    ),
+    "uneven-offset": Code(
+        "Weeks are compared with those a month, quarter or year earlier.",
+        "Months are not made of whole weeks: no week lies exactly a month before another.",
+        "Ask by day or by month, or define the offset in weeks: `52 weeks`.",
+    ),
+    "no-rows-to-move": Code(
+        "A rule about time stands on a metric that has no rows of its own at that time.",
+        "A running total of running totals, say, has no meaning that all would agree on.",
+        "Use the metric below it, or ask at the grain of the offset or finer.",
+    ),
+    "mixed-condition": Code(
+        "One condition is about the time shown and about rows of another time.",
+        "An earlier value is shown at a later time: what holds for one does not for the other.",
+        "Write two conditions, each about one of them.",
+    ),
+    "no-grouped-metric": Code(
+        "A group-by that no metric of the question keeps.",
+        "An input with fewer group-bys repeats on the others; something else must say which are.",
+        "Ask for a metric beside it that is grouped by it.",
+    ),
     "bad-time-range": Code(
         "`start` or `end` is not a date or time, or the range is empty.",
         "The rows it would select are unclear.",

@@ -31,6 +31,7 @@ MAX_PROBLEMS: Final = 100  # told of one snippet
 
 TRUNC: Final = "KPI_TRUNC"
 PART: Final = "KPI_PART"
+MOVE: Final = "KPI_MOVE"
 
 #: Every dialect that sqlglot reads and writes.
 DIALECTS: Final = tuple(d.value for d in Dialects if d.value)
@@ -525,6 +526,25 @@ def trunc(grain: str, tree: exp.Expr) -> exp.Expr:
 def part(name: str, tree: exp.Expr) -> exp.Expr:
     """The semantic function that gives a date part as an integer."""
     return exp.Anonymous(this=PART, expressions=[exp.Literal.string(name), tree])
+
+
+#: Units whose length is always the same.
+FIXED_UNITS: Final = frozenset(
+    {"microsecond", "millisecond", "second", "minute", "hour", "day", "week"}
+)
+#: Units that every dialect can add, and how many of them a length has.
+_MOVES: Final = {"week": ("day", 7), "quarter": ("month", 3), "year": ("month", 12)}
+
+
+def move(tree: exp.Expr, count: int, unit: str) -> exp.Expr:
+    """The semantic function that gives a time so many units later, or earlier where negative.
+
+    A day that the month does not have becomes its last one.
+    """
+    unit, times = _MOVES.get(unit, (unit, 1))
+    number: exp.Expr = exp.Literal.number(abs(count) * times)
+    number = exp.Neg(this=number) if count < 0 else number
+    return exp.Anonymous(this=MOVE, expressions=[exp.Literal.string(unit), number, tree])
 
 
 def replace_names(tree: exp.Expr, replacement: Callable[[str], exp.Expr]) -> exp.Expr:

@@ -5,15 +5,15 @@ Both the plan and the fingerprint start here, so a number and its identity canno
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Final
 
-from kpilayer import expr, grain
+from kpilayer import address, expr, grain
 from kpilayer.address import METRIC_TIME
 from kpilayer.catalog import Catalog
-from kpilayer.columns import own_grain
-from kpilayer.join_graph import JoinGraph
+from kpilayer.columns import TimedColumn, own_grain, resolve_name, time_column
+from kpilayer.join_graph import JoinGraph, Reached
 from kpilayer.model.metric import (
     ConversionMetric,
     CumulativeMetric,
@@ -27,13 +27,17 @@ from kpilayer.model.metric import (
 )
 from kpilayer.model.metric_parts import InputMetric
 
+#: What decides how names resolve: an atom's model and its time dimension.
+Home = tuple[str, str | None]
+
 
 @dataclass(frozen=True, slots=True)
 class Atom:
     """An aggregation over the rows of one model that pass all ``conditions``.
 
-    Atoms with equal meaning are equal: ``metric``, the simple metric that the atom stands for, and
-    ``label``, a name for its column, take no part.
+    ``reaches`` are the names in ``value`` that mean dimensions of other models. Atoms with equal
+    meaning are equal: ``metric``, the simple metric that the atom stands for, and ``label``, a name
+    for its column, take no part.
     """
 
     model: str
@@ -45,6 +49,7 @@ class Atom:
     conditions: tuple[str, ...]
     metric: str = field(compare=False)
     label: str = field(compare=False)
+    reaches: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,13 +65,15 @@ class Shaped:
     """Inputs under a rule about time, groups or missing rows, such as ``cumulative``.
 
     ``settings`` are the rule's own, as text; ``names`` are those of dimensions and entities, each
-    of the input with the role that stands before it (``""``: of all of them).
+    of the input with the role that stands before it (``""``: of all of them). ``conditions`` hold
+    for the time at which a value is shown, not for the rows that it is made of.
     """
 
     rule: str
     settings: tuple[tuple[str, str], ...]
     names: tuple[tuple[str, str, str], ...]  # what for, role, name
     inputs: tuple[tuple[str, Formula], ...]
+    conditions: tuple[str, ...] = ()
 
 
 Formula = Atom | Compute | Shaped
@@ -75,56 +82,48 @@ _LAYERS: Final = ("active", "semi_additive", "spined", "filled")
 
 
 def formula(
-    graph: JoinGraph, name: str, conditions: tuple[str, ...] = (), label: str | None = None
+    graph: JoinGraph,
+    name: str,
+    conditions: tuple[str, ...] = (),
+    label: str | None = None,
+    time: str | None = None,
 ) -> Formula:
     """A metric's formula, its own filter and ``conditions`` pushed down to every atom.
+
+    ``time`` is the time dimension that a variant gives to all of its rows.
 
     Raises:
         KeyError: the catalog has no usable metric of this name.
     """
-    catalog = graph.catalog
-    metric = catalog.metrics[name]
-    held = tuple(dict.fromkeys((*_grained(graph, name, metric.filter), *conditions)))
+    metric = graph.catalog.metrics[name]
+    own = _grained(graph, name, metric.filter, time)
+    held = tuple(dict.fromkeys((*own, *conditions)))
     label = label or name
 
-    def read(used: InputMetric, *, outer: tuple[str, ...] = held, alias: bool = True) -> Formula:
-        own = tuple(dict.fromkeys((*_grained(graph, used.name, used.filter), *outer)))
-        inner = formula(graph, used.name, own, used.alias if alias else label)
-        return _moved(used, inner)
+    def read(used: InputMetric, outer: tuple[str, ...] = held, alias: bool = True) -> Formula:
+        return _input(graph, used, outer, used.alias if alias else label, time)
 
     match metric:
-        case SimpleMetric(input_metric=used) if used is not None:
-            inner = _retimed(read(used, alias=False), metric.agg_time_dimension)
-            return _layered(inner, dict(_own_layers(metric)))
         case SimpleMetric():
-            assert metric.model is not None and metric.agg is not None, "checked when decoded"
-            approximate = (metric.percentile_type or "").startswith("approx_")
-            atom = Atom(
-                metric.model,
-                "approx_percentile" if approximate else metric.agg,
-                metric.value,
-                metric.percentile or (0.5 if approximate else None),
-                (metric.percentile_type or "").endswith("discrete"),
-                catalog.time_dimension(metric),
-                held,
-                name,
-                label,
-            )
-            return _layered(atom, dict(_own_layers(metric)))
+            if metric.input_metric is not None:
+                time = time or metric.agg_time_dimension
+                inner = _input(graph, metric.input_metric, held, label, time)
+            else:
+                inner = _atom(graph, metric, held, label, time)
+            return _layered(inner, dict(_own_layers(metric)), conditions)
         case SqlMetric():
-            time = catalog.time_dimension(metric)
-            rows = Atom(metric.model, "count", "1", None, False, time, held, name, label)
-            return Shaped("sql", (("sql", metric.sql),), (), (("rows", rows),))
+            return _aggregates(graph, metric, held, label, time)
         case RatioMetric():
             sides = ("numerator", metric.numerator), ("denominator", metric.denominator)
-            inputs = tuple((role, read(i)) for role, i in sides)
-            return Compute("numerator / denominator", inputs)
+            return Compute("numerator / denominator", tuple((role, read(i)) for role, i in sides))
         case DerivedMetric():
             return Compute(metric.expr, tuple((i.known_as, read(i)) for i in metric.input_metrics))
         case CumulativeMetric():
             settings = _settings(metric, ("window", "grain_to_date", "rows"))
             settings += (("period_agg", metric.period_agg or "first"),)
-            return Shaped("cumulative", settings, (), (("input", read(metric.input_metric)),))
+            shown, rest = _of_time(graph, metric.input_metric.name, held, time)
+            shape = Shaped("cumulative", settings, (), (), shown)
+            return _around(shape, read(metric.input_metric, rest))
         case ConversionMetric():
             return _conversion(metric, read)
         case NestedMetric():
@@ -138,9 +137,60 @@ def formula(
         case FunnelMetric():
             settings = _settings(metric, ("window", "calculation"))
             first, *later = metric.steps
-            steps = (read(first), *(read(step, outer=()) for step in later))
+            steps = (read(first), *(read(step, ()) for step in later))
             numbered = tuple((str(number), step) for number, step in enumerate(steps, 1))
             return Shaped("funnel", settings, (("entity", "", metric.entity),), numbered)
+
+
+def _atom(
+    graph: JoinGraph, metric: SimpleMetric, held: tuple[str, ...], label: str, time: str | None
+) -> Atom:
+    assert metric.model is not None and metric.agg is not None, "checked when decoded"
+    approximate = (metric.percentile_type or "").startswith("approx_")
+    return Atom(
+        metric.model,
+        "approx_percentile" if approximate else metric.agg,
+        metric.value,
+        metric.percentile or (0.5 if approximate else None),
+        (metric.percentile_type or "").endswith("discrete"),
+        time or graph.catalog.time_dimension(metric),
+        held,
+        metric.name,
+        label,
+    )
+
+
+def _aggregates(
+    graph: JoinGraph, metric: SqlMetric, held: tuple[str, ...], label: str, time: str | None
+) -> Shaped:
+    time = time or graph.catalog.time_dimension(metric)
+    rows = Atom(metric.model, "count", "1", None, False, time, held, metric.name, label)
+    return Shaped("sql", (("sql", metric.sql),), (), (("rows", rows),))
+
+
+def _input(
+    graph: JoinGraph,
+    used: InputMetric,
+    outer: tuple[str, ...],
+    label: str | None,
+    time: str | None,
+) -> Formula:
+    """An input as it is used: filtered, earlier in time, or by fewer of the query's group-bys.
+
+    Conditions on the time of an earlier value hold for the time at which it is shown.
+    """
+    held = tuple(dict.fromkeys((*_grained(graph, used.name, used.filter, time), *outer)))
+    offset = _settings(used, ("offset_window", "offset_to_grain"))
+    shown: tuple[str, ...] = ()
+    if offset:
+        shown, held = _of_time(graph, used.name, held, time)
+    inner = formula(graph, used.name, held, label, time)
+    if offset:
+        inner = _around(Shaped("offset", offset, (), (), shown), inner, through=True)
+    if used.group_by is not None:
+        groups = " ".join(g.lower() for g in used.group_by)
+        inner = Shaped("regrouped", (("group_by", groups),), (), (("", inner),))
+    return inner
 
 
 def _conversion(metric: ConversionMetric, read: Callable[..., Formula]) -> Shaped:
@@ -154,26 +204,25 @@ def _conversion(metric: ConversionMetric, read: Callable[..., Formula]) -> Shape
         *(("constant", "base", c.base_property) for c in same),
         *(("constant", "conversion", c.conversion_property) for c in same),
     )
-    base, conversion = read(metric.base_metric), read(metric.conversion_metric, outer=())
+    base, conversion = read(metric.base_metric), read(metric.conversion_metric, ())
     return Shaped("conversion", settings, names, (("base", base), ("conversion", conversion)))
 
 
-def default_grain(graph: JoinGraph, name: str) -> str | None:
+def default_grain(graph: JoinGraph, name: str, time: str | None = None) -> str | None:
     """The grain of a bare `metric_time` for a metric, None where it has no time.
 
-    Its own `time_granularity`, else the largest of its rows' times, a day at least (reference B).
+    Its own `time_granularity`, else the largest of its rows' times, a day at least (reference B);
+    under a ``time`` that a variant gives to its rows, at least that one's.
     """
     stated = graph.catalog.metrics[name].time_granularity
-    if stated is not None:
+    if stated is not None and time is None:
         return stated
-    found = [own_grain(graph, *home) for home in _homes(graph.catalog, name)]
+    found = [own_grain(graph, *home) for home in homes(graph.catalog, name, time)]
     grains = [grain.coarsest(["day", own]) for own in found if own is not None]
-    return grain.coarsest(grains) if grains else None
+    return grain.coarsest([*grains, *([stated] if stated else [])]) if grains else stated
 
 
-def _homes(
-    catalog: Catalog, name: str, time: str | None = None
-) -> Iterator[tuple[str, str | None]]:
+def homes(catalog: Catalog, name: str, time: str | None = None) -> Iterator[Home]:
     """The models below a metric, each with its time."""
     metric = catalog.metrics[name]
     if isinstance(metric, SimpleMetric | SqlMetric) and metric.model is not None:
@@ -181,14 +230,41 @@ def _homes(
         return
     time = time or (metric.agg_time_dimension if isinstance(metric, SimpleMetric) else None)
     for used in metric.inputs:
-        yield from _homes(catalog, used.name, time)
+        yield from homes(catalog, used.name, time)
 
 
-def _grained(graph: JoinGraph, name: str, conditions: tuple[str, ...]) -> tuple[str, ...]:
+def is_of_time(graph: JoinGraph, text: str, of: Iterable[Home]) -> bool | None:
+    """Whether a condition is about the time of a metric's rows alone; None where also about it."""
+    named = [n.name for n in graph.catalog.snippet(text).names]
+    told = {_is_time(graph, home, name) for home in of for name in named}
+    return None if len(told) > 1 else told == {True}
+
+
+def _is_time(graph: JoinGraph, home: Home, name: str) -> bool:
+    if address.parse(name).is_metric_time:
+        return True
+    found, own = resolve_name(graph, *home, name), time_column(graph, *home)
+    if not isinstance(found, TimedColumn) or not isinstance(own, Reached):
+        return False
+    return (found.reached.path, found.reached.element) == (own.path, own.element)
+
+
+def _of_time(
+    graph: JoinGraph, name: str, conditions: tuple[str, ...], time: str | None
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Conditions that name the time of a metric, and the others."""
+    of = tuple(homes(graph.catalog, name, time))
+    shown = tuple(c for c in conditions if is_of_time(graph, c, of) is not False)
+    return shown, tuple(c for c in conditions if c not in shown)
+
+
+def _grained(
+    graph: JoinGraph, name: str, conditions: tuple[str, ...], time: str | None = None
+) -> tuple[str, ...]:
     """Conditions on a metric in which a bare `metric_time` says its grain."""
     if not any(METRIC_TIME in text.lower() for text in conditions):
         return conditions
-    unit = default_grain(graph, name)
+    unit = default_grain(graph, name, time)
     return tuple(grained(graph.catalog, text, unit) for text in conditions)
 
 
@@ -207,16 +283,25 @@ def _settings(metric: object, keys: tuple[str, ...]) -> tuple[tuple[str, str], .
     return tuple((key, str(value)) for key, value in values if value is not None)
 
 
-def _moved(used: InputMetric, inner: Formula) -> Formula:
-    """An input as it is used: earlier in time, or by fewer of the query's group-bys."""
-    if used.offset_window is not None:
-        inner = Shaped("offset", (("window", used.offset_window),), (), (("", inner),))
-    if used.offset_to_grain is not None:
-        inner = Shaped("offset", (("to_grain", used.offset_to_grain),), (), (("", inner),))
-    if used.group_by is not None:
-        groups = " ".join(g.lower() for g in used.group_by)
-        inner = Shaped("regrouped", (("group_by", groups),), (), (("", inner),))
-    return inner
+def _around(shape: Shaped, inner: Formula, *, through: bool = False) -> Formula:
+    """A rule about time around the aggregations of a formula.
+
+    What fills gaps in the result stays outside. A value ``through`` arithmetic or group-bys is the
+    same whether its inputs are moved or it is; one that accumulates rows is not.
+    """
+    outside = isinstance(inner, Shaped) and inner.rule in ("spined", "filled")
+    if through:
+        outside = outside or isinstance(inner, Compute) or inner_rule(inner) == "regrouped"
+    if outside:
+        assert not isinstance(inner, Atom), "an atom has no inputs"
+        moved = tuple((n, _around(shape, i, through=through)) for n, i in inner.inputs)
+        return replace(inner, inputs=moved)
+    return replace(shape, inputs=(("input", inner),))
+
+
+def inner_rule(tree: Formula) -> str | None:
+    """The rule of a formula, if it stands under one."""
+    return tree.rule if isinstance(tree, Shaped) else None
 
 
 def _own_layers(metric: SimpleMetric) -> Iterator[tuple[str, Shaped]]:
@@ -235,8 +320,11 @@ def _own_layers(metric: SimpleMetric) -> Iterator[tuple[str, Shaped]]:
         yield "filled", Shaped("filled", (("value", str(metric.fill_nulls_with)),), (), ())
 
 
-def _layered(inner: Formula, layers: dict[str, Shaped]) -> Formula:
-    """The layers around a formula; one that it already has is replaced."""
+def _layered(inner: Formula, layers: dict[str, Shaped], conditions: tuple[str, ...]) -> Formula:
+    """The layers around a formula; one that it already has is replaced.
+
+    ``conditions`` from outside hold for the rows of a spine, too.
+    """
     known: dict[str, Shaped] = {}
     while isinstance(inner, Shaped) and inner.rule in _LAYERS:
         known[inner.rule] = inner
@@ -244,17 +332,9 @@ def _layered(inner: Formula, layers: dict[str, Shaped]) -> Formula:
     known |= layers
     for rule in _LAYERS:
         if rule in known:
-            inner = replace(known[rule], inputs=(("", inner),))
+            held = conditions if rule == "spined" else ()
+            inner = replace(known[rule], inputs=(("", inner),), conditions=held)
     return inner
-
-
-def _retimed(inner: Formula, time: str | None) -> Formula:
-    """The formula on another time dimension, where a variant names one."""
-    if time is None:
-        return inner
-    if isinstance(inner, Atom):
-        return replace(inner, time=time)
-    return replace(inner, inputs=tuple((n, _retimed(f, time)) for n, f in inner.inputs))
 
 
 def atoms(tree: Formula) -> tuple[Atom, ...]:
@@ -272,7 +352,7 @@ def rules(tree: Formula) -> tuple[str, ...]:
     return tuple(dict.fromkeys((*own, *(r for _, inner in tree.inputs for r in rules(inner)))))
 
 
-def names(tree: Formula) -> Iterator[tuple[tuple[str, str | None], str, str]]:
+def names(tree: Formula) -> Iterator[tuple[Home, str, str]]:
     """What a formula's rules name: for a model and its time, for which purpose, the name."""
     if isinstance(tree, Atom):
         return

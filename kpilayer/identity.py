@@ -130,7 +130,9 @@ class Identity:
             settings["sql"] = canonical(
                 expr.parse_aggregates(settings["sql"], self.catalog.dialect), self.catalog.dialect
             )
-        return {"rule": tree.rule, **settings, "names": names, "inputs": inputs}
+        form = {"rule": tree.rule, **settings, "names": names, "inputs": inputs}
+        shown = {c for a in atoms(tree) for t in tree.conditions for c in self._conditions(a, t)}
+        return {**form, "shown": sorted(shown)} if shown else form
 
     def _name_form(self, home: tuple[str, str | None], name: str, purpose: str = "") -> str:
         wanted = filter_metric(name)

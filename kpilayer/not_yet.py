@@ -17,22 +17,15 @@ from kpilayer.model.semantic_model import Dimension, Model
 #: What a rule of a formula is called.
 RULES: Final[dict[str, str]] = {
     "sql": "aggregate expressions (`sql`)",
-    "cumulative": "cumulative metrics",
     "conversion": "conversion metrics",
-    "nested": "nested metrics",
-    "regrouped": "inputs with fewer group-bys (`group_by`, `share`)",
-    "offset": "offsets in time",
     "funnel": "funnels",
-    "semi_additive": "`non_additive_dimension`",
-    "spined": "`join_to_timespine`",
-    "filled": "`fill_nulls_with`",
     "active": "`as_of`",
 }
 
 
 def in_formula(tree: Formula) -> Iterator[str]:
     """What a metric's formula holds that cannot be computed."""
-    yield from (RULES[rule] for rule in rules(tree))
+    yield from (RULES[rule] for rule in rules(tree) if rule in RULES)
     yield from dict.fromkeys(r for atom in atoms(tree) for r in _of_atom(atom))
 
 

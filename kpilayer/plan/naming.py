@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
 from kpilayer.catalog import Catalog
-from kpilayer.formula import Atom, Compute, Formula
+from kpilayer.formula import Atom, Compute, Formula, Shaped, atoms
 from kpilayer.join_graph import JoinGraph, Step
-from kpilayer.plan.bind import BoundQuery, Home
 
 #: Longer names would be cut by PostgreSQL (63 bytes); some room is left for a suffix.
 _LONGEST: Final = 50
@@ -25,27 +24,18 @@ def scan_alias(graph: JoinGraph, model: str, path: tuple[Step, ...]) -> str:
     return alias
 
 
-def branch_names(homes: list[Home], query: BoundQuery, catalog: Catalog) -> list[str]:
-    """`invoices_by_month`, `invoices_total`: a name for each branch, apart from all tables'."""
-    keys = [_short(key.name) for key in query.keys]
-    ending = f"by_{'_'.join(keys)}" if keys else "total"
-    tables = catalog.table_names.union(
+def taken_names(catalog: Catalog) -> set[str]:
+    """Names that no group of a statement can have: those of tables and SQL models."""
+    return set(catalog.table_names).union(
         name for query in catalog.queries for name in (query, subquery_name(catalog, query))
     )
-    taken = {"combined"}
-    found: list[str] = []
-    several = {model for model, _ in homes if sum(m == model for m, _ in homes) > 1}
-    for model, time in homes:
-        name = f"{model}_{ending}"
-        if len(name) > _LONGEST:
-            name = f"{model}_by_group"
-        if model in several and time is not None:
-            name = f"{name}_on_{time.replace('__', '_')}"
-        while name in taken or name in tables:
-            name = f"{name}_"
-        taken.add(name)
-        found.append(name)
-    return found
+
+
+def branch_name(stem: str, keys: Sequence[str]) -> str:
+    """`invoices_by_month`, `invoices_total`: what a group is called."""
+    short = [_short(key) for key in keys]
+    name = f"{stem}_by_{'_'.join(short)}" if short else f"{stem}_total"
+    return name if len(name) <= _LONGEST else f"{stem}_by_group"
 
 
 def _short(key: str) -> str:
@@ -60,36 +50,51 @@ def subquery_name(catalog: Catalog, query: str) -> str:
     return name
 
 
-def measure_names(query: BoundQuery) -> dict[Atom, str]:
-    """A column's name for each atom: its metric's where that is free, else what sets it apart."""
-    taken = {key.name for key in query.keys}
-    found: dict[Atom, str] = {}
-    asked = {name for name, _ in query.metrics}
-    # A metric that is an atom itself gives its column the name of the result.
-    for name, tree in query.metrics:
-        if isinstance(tree, Atom) and tree not in found:
+def column_names(keys: Sequence[str], trees: Sequence[tuple[str, Formula]]) -> dict[Formula, str]:
+    """A column's name for each leaf of formulas, each formula called as it is.
+
+    A formula that is a leaf gives its column its own name; another leaf has its metric's where that
+    is free, else what sets it apart.
+    """
+    taken = set(keys)
+    found: dict[Formula, str] = {}
+    asked = {name for name, _ in trees}
+    for name, tree in trees:
+        if is_leaf(tree) and tree not in found:
             found[tree] = name
             taken.add(name)
-    for name, tree in query.metrics:
-        for atom, names in _suggestions(tree, name):
-            if atom in found:
+    for name, tree in trees:
+        for leaf, names in _suggestions(tree, name):
+            if leaf in found:
                 continue
             free = (n for n in names if n not in taken and n not in asked)
-            chosen = next(free, None) or _free(f"{names[-1]}_{atom.agg}", {*taken, *asked})
-            found[atom] = chosen
+            chosen = next(free, None) or _free(f"{names[-1]}_{_kind(leaf)}", {*taken, *asked})
+            found[leaf] = chosen
             taken.add(chosen)
     return found
 
 
-def _suggestions(tree: Formula, path: str) -> Iterator[tuple[Atom, list[str]]]:
-    """Names for each atom of a formula, the plainest first."""
-    if isinstance(tree, Atom):
-        yield tree, list(dict.fromkeys((tree.label, f"{path}_{tree.metric}")))
+def is_leaf(tree: Formula) -> bool:
+    """Whether a branch of a plan computes a formula, and not arithmetic over branches."""
+    return not isinstance(tree, Compute) and not (
+        isinstance(tree, Shaped) and tree.rule == "filled"
+    )
+
+
+def _kind(leaf: Formula) -> str:
+    return leaf.agg if isinstance(leaf, Atom) else leaf.rule if isinstance(leaf, Shaped) else ""
+
+
+def _suggestions(tree: Formula, path: str) -> Iterator[tuple[Formula, list[str]]]:
+    """Names for each leaf of a formula, the plainest first."""
+    if is_leaf(tree):
+        first = atoms(tree)[0]
+        yield tree, list(dict.fromkeys((first.label, f"{path}_{first.metric}")))
         return
-    assert isinstance(tree, Compute), "a formula is an atom or a computation"
+    assert not isinstance(tree, Atom), "an atom is a leaf"
     for name, inner in tree.inputs:
-        for atom, names in _suggestions(inner, path):
-            yield atom, _unique((*names, f"{path}_{name}"))
+        for leaf, names in _suggestions(inner, path):
+            yield leaf, _unique((*names, f"{path}_{name}" if name else names[-1]))
 
 
 def _unique(names: Iterable[str]) -> list[str]:

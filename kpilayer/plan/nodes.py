@@ -2,7 +2,9 @@
 
 Frozen values that compare with ``==``. Their constructors refuse what would give a wrong number, so
 a bad plan cannot be built. Expressions are sqlglot trees in which every column is qualified by the
-alias of a scan (below an Aggregate) or by the name of a node (above one); trees are never changed.
+alias of a scan or read below it (in a source), or by the name of a group (above one); trees are
+never changed. A *group* has a name and columns: it is a CTE of the statement. A *source* gives
+rows to one.
 """
 
 from __future__ import annotations
@@ -17,11 +19,35 @@ from kpilayer.relation import Relation
 
 
 @dataclass(frozen=True, slots=True)
+class Column:
+    """A named expression."""
+
+    name: str
+    value: exp.Expr
+
+
+# -------------------------------------------------------------------------------------- sources
+
+
+@dataclass(frozen=True, slots=True)
 class Scan:
     """The rows of a relation, known as ``alias``."""
 
     relation: Relation
     alias: str
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """The rows of a group, known by its name or as ``known_as``."""
+
+    group: Group
+    known_as: str | None = None
+
+    @property
+    def alias(self) -> str:
+        """The name that its columns carry."""
+        return self.known_as or self.group.name
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +66,29 @@ class Join:
 
 
 @dataclass(frozen=True, slots=True)
+class Match:
+    """Rows of ``left`` beside those of a group for which ``on`` is true.
+
+    Rows repeat on purpose: a row counts for every period whose window holds it. Without ``on``, the
+    group has one row. ``keeps_left``: rows of ``left`` without a match stay, with NULLs.
+    """
+
+    left: Source
+    right: Read
+    on: exp.Expr | None
+    keeps_left: bool = False
+
+    def __post_init__(self) -> None:
+        assert self.right.alias not in aliases(self.left), f"`{self.right.alias}` is joined twice"
+        if self.on is None:
+            assert not keys_of(self.right.group), f"`{self.right.alias}` may have many rows"
+            return
+        known = (*aliases(self.left), self.right.alias)
+        for column in columns(self.on):
+            assert column.table in known, f"column `{column.sql()}` comes from no scan below"
+
+
+@dataclass(frozen=True, slots=True)
 class Filter:
     """The rows of ``input`` for which ``condition`` is true."""
 
@@ -50,15 +99,10 @@ class Filter:
         _only_from(self.condition, self.input)
 
 
-Source = Scan | Join | Filter
+Source = Scan | Read | Join | Match | Filter
 
 
-@dataclass(frozen=True, slots=True)
-class Column:
-    """A named expression."""
-
-    name: str
-    value: exp.Expr
+# --------------------------------------------------------------------------------------- groups
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,30 +137,77 @@ class Aggregate:
             _only_from(measure.value, self.input)
             if measure.condition is not None:
                 _only_from(measure.condition, self.input)
-        names = columns_of(self)
-        assert len(set(names)) == len(names), f"`{self.name}` has two columns of one name"
+        _once(self)
 
 
 @dataclass(frozen=True, slots=True)
 class Combine:
-    """One row per group that any branch has; NULL keys are equal, missing values are NULL."""
+    """One row per group that any branch has; NULL keys are equal, missing values are NULL.
+
+    ``stacked`` names the rows of all branches under each other.
+    """
 
     name: str
-    branches: tuple[Aggregate, ...]
+    branches: tuple[Group, ...]
+    stacked: str = "stacked"
 
     def __post_init__(self) -> None:
-        first = [k.name for k in self.branches[0].keys]
+        first = keys_of(self.branches[0])
         for branch in self.branches[1:]:
-            assert [k.name for k in branch.keys] == first, "branches have different keys"
+            assert keys_of(branch) == first, "branches have different keys"
         names = columns_of(self)
         assert len(set(names)) == len(names), "branches share a column's name"
+
+
+@dataclass(frozen=True, slots=True)
+class Derived:
+    """The rows of ``input`` with these columns, computed or as they are; windows are allowed.
+
+    ``keys`` name those columns that tell its rows apart, none where they may repeat.
+    """
+
+    name: str
+    input: Source
+    columns: tuple[Column, ...]
+    keys: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        for column in self.columns:
+            _only_from(column.value, self.input)
+        _once(self)
+
+
+@dataclass(frozen=True, slots=True)
+class Spine:
+    """Every period of ``grain`` from the one of ``first`` to the one of ``last``, as ``column``.
+
+    Both are dates: literals, or columns of ``bounds``, a group of one row; NULL makes it empty.
+    """
+
+    name: str
+    column: str
+    grain: str
+    first: exp.Expr
+    last: exp.Expr
+    bounds: Aggregate | None = None
+
+    def __post_init__(self) -> None:
+        known = {self.bounds.name} if self.bounds else set()
+        for column in (*columns(self.first), *columns(self.last)):
+            assert column.table in known, f"column `{column.sql()}` is no bound"
+
+
+Group = Aggregate | Combine | Derived | Spine
+
+
+# --------------------------------------------------------------------------------------- result
 
 
 @dataclass(frozen=True, slots=True)
 class Project:
     """The rows of ``input`` with these columns."""
 
-    input: Aggregate | Combine
+    input: Group
     columns: tuple[Column, ...]
 
 
@@ -151,46 +242,134 @@ class Plan:
     subqueries: tuple[Subquery, ...] = ()
 
 
-Node = Scan | Join | Filter | Aggregate | Combine | Project | Sort
+Node = Source | Group | Project | Sort
+
+
+# ---------------------------------------------------------------------------------------- looks
 
 
 def aliases(source: Source) -> tuple[str, ...]:
-    """The aliases of the scans below a source."""
+    """The aliases of the scans and reads below a source."""
     match source:
-        case Scan():
+        case Scan() | Read():
             return (source.alias,)
-        case Join():
+        case Join() | Match():
             return (*aliases(source.left), source.right.alias)
         case Filter():
             return aliases(source.input)
 
 
-def columns_of(node: Aggregate | Combine) -> tuple[str, ...]:
-    """The names of a node's columns, keys first."""
-    if isinstance(node, Aggregate):
-        return (*(k.name for k in node.keys), *(m.name for m in node.measures))
-    keys = tuple(k.name for k in node.branches[0].keys)
-    return (*keys, *(m.name for b in node.branches for m in b.measures))
+def keys_of(group: Group) -> tuple[str, ...]:
+    """The names of the columns that tell a group's rows apart."""
+    match group:
+        case Aggregate():
+            return tuple(k.name for k in group.keys)
+        case Combine():
+            return keys_of(group.branches[0])
+        case Derived():
+            return group.keys
+        case Spine():
+            return (group.column,)
 
 
-def branches(node: Aggregate | Combine) -> tuple[Aggregate, ...]:
-    """The aggregates that a node is made of."""
-    return (node,) if isinstance(node, Aggregate) else node.branches
+def values_of(group: Group) -> tuple[str, ...]:
+    """The names of a group's other columns."""
+    match group:
+        case Aggregate():
+            return tuple(m.name for m in group.measures)
+        case Combine():
+            return tuple(v for branch in group.branches for v in values_of(branch))
+        case Derived():
+            return tuple(c.name for c in group.columns if c.name not in group.keys)
+        case Spine():
+            return ()
 
 
-def scans(source: Source) -> Iterator[Scan]:
-    """The scans below a source."""
-    match source:
+def columns_of(group: Group) -> tuple[str, ...]:
+    """The names of a group's columns, keys first."""
+    return (*keys_of(group), *values_of(group))
+
+
+def owner(group: Combine, column: str) -> Group:
+    """The branch that a value of a combination comes from."""
+    return next(b for b in group.branches if column in values_of(b))
+
+
+def agg_of(group: Group, column: str) -> str | None:
+    """The aggregation that a column is, where it is one."""
+    match group:
+        case Aggregate():
+            return next((m.agg for m in group.measures if m.name == column), None)
+        case Combine():
+            return agg_of(owner(group, column), column) if column not in keys_of(group) else None
+        case Derived():
+            value = next(c.value for c in group.columns if c.name == column)
+            below = {r.alias: r.group for r in walk(group.input) if isinstance(r, Read)}
+            read = below.get(value.table) if isinstance(value, exp.Column) else None
+            return agg_of(read, value.name) if read is not None else None
+        case Spine():
+            return None
+
+
+def inputs(node: Node) -> tuple[Node, ...]:
+    """The nodes that a node stands on."""
+    match node:
         case Scan():
-            yield source
-        case Join():
-            yield from scans(source.left)
-            yield source.right
-        case Filter():
-            yield from scans(source.input)
+            return ()
+        case Read():
+            return (node.group,)
+        case Join() | Match():
+            return (node.left, node.right)
+        case Combine():
+            return node.branches
+        case Spine():
+            return (node.bounds,) if node.bounds else ()
+        case Filter() | Aggregate() | Derived() | Project() | Sort():
+            return (node.input,)
+
+
+def walk(node: Node) -> Iterator[Node]:
+    """A node and all below it, each before its inputs; what two nodes share comes twice."""
+    yield node
+    for inner in inputs(node):
+        yield from walk(inner)
+
+
+def groups_below(group: Group) -> tuple[Group, ...]:
+    """The groups that a group reads itself, in order."""
+    found: list[Group] = []
+    pending: list[Node] = list(inputs(group))
+    while pending:
+        node = pending.pop(0)
+        if isinstance(node, (Aggregate, Combine, Derived, Spine)):
+            found.append(node)
+        else:
+            pending = [*inputs(node), *pending]
+    return tuple(found)
 
 
 def _only_from(tree: exp.Expr, source: Source) -> None:
-    known = aliases(source)
+    known = dict(_tables(source))
     for column in columns(tree):
         assert column.table in known, f"column `{column.sql()}` comes from no scan below"
+        names = known[column.table]
+        assert names is None or column.name in names, f"`{column.sql()}` is no column"
+
+
+def _tables(source: Source) -> Iterator[tuple[str, tuple[str, ...] | None]]:
+    """Each alias below a source, with its columns where they are known."""
+    match source:
+        case Scan():
+            yield source.alias, None
+        case Read():
+            yield source.alias, columns_of(source.group)
+        case Join() | Match():
+            yield from _tables(source.left)
+            yield from _tables(source.right)
+        case Filter():
+            yield from _tables(source.input)
+
+
+def _once(group: Aggregate | Derived) -> None:
+    names = columns_of(group)
+    assert len(set(names)) == len(names), f"`{group.name}` has two columns of one name"

@@ -12,7 +12,20 @@ from sqlglot import exp
 
 from kpilayer.conditions import all_of
 from kpilayer.expr import columns, conjuncts
-from kpilayer.plan.nodes import Aggregate, Combine, Filter, Join, Plan, Scan, Source
+from kpilayer.plan.nodes import (
+    Aggregate,
+    Combine,
+    Derived,
+    Filter,
+    Group,
+    Join,
+    Match,
+    Plan,
+    Read,
+    Scan,
+    Source,
+    Spine,
+)
 
 Pass = Callable[[Plan], Plan]
 
@@ -67,19 +80,56 @@ def rewrite(plan: Plan) -> Plan:
 
 
 def _on_aggregates(plan: Plan, change: Callable[[Aggregate], Aggregate]) -> Plan:
+    """The plan with every aggregate changed, from the inside out; what is shared stays shared."""
+    known: dict[int, Group] = {}  # by identity: comparing whole trees would take long
+
+    def group(node: Group) -> Group:
+        if id(node) not in known:
+            known[id(node)] = rebuilt(node)
+        return known[id(node)]
+
+    def rebuilt(node: Group) -> Group:
+        match node:
+            case Aggregate():
+                return change(_reading(node, source(node.input)))
+            case Combine():
+                branches = tuple(group(b) for b in node.branches)
+                is_same = all(map(operator.is_, branches, node.branches))
+                return node if is_same else replace(node, branches=branches)
+            case Derived():
+                below = source(node.input)
+                return node if below is node.input else replace(node, input=below)
+            case Spine():
+                if node.bounds is None:
+                    return node
+                bounds = group(node.bounds)
+                assert isinstance(bounds, Aggregate), "an aggregate stays one"
+                return node if bounds is node.bounds else replace(node, bounds=bounds)
+
+    def source(node: Source) -> Source:
+        match node:
+            case Scan():
+                return node
+            case Read():
+                below = group(node.group)
+                return node if below is node.group else replace(node, group=below)
+            case Filter():
+                inner = source(node.input)
+                return node if inner is node.input else replace(node, input=inner)
+            case Join():
+                left = source(node.left)
+                return node if left is node.left else replace(node, left=left)
+            case Match():
+                left, right = source(node.left), source(node.right)
+                assert isinstance(right, Read), "a read stays one"
+                is_same = left is node.left and right is node.right
+                return node if is_same else replace(node, left=left, right=right)
+
     project = plan.root.input
-    top = project.input
-    match top:
-        case Aggregate():
-            changed: Aggregate | Combine = change(top)
-            is_same = changed is top
-        case Combine():
-            branches = tuple(change(b) for b in top.branches)
-            is_same = all(map(operator.is_, branches, top.branches))
-            changed = top if is_same else replace(top, branches=branches)
-    if is_same:
+    top = group(project.input)
+    if top is project.input:
         return plan
-    return replace(plan, root=replace(plan.root, input=replace(project, input=changed)))
+    return replace(plan, root=replace(plan.root, input=replace(project, input=top)))
 
 
 def _on_sources(plan: Plan, change: Callable[[Source], Source]) -> Plan:
@@ -93,7 +143,7 @@ def _reading(aggregate: Aggregate, source: Source) -> Aggregate:
 
 def _without(source: Source, used: set[str]) -> Source:
     match source:
-        case Scan():
+        case Scan() | Read() | Match():
             return source
         case Filter():
             inner = {c.table for c in columns(source.condition)}

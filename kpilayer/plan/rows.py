@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from sqlglot import exp
@@ -9,10 +10,13 @@ from sqlglot import exp
 from kpilayer import expr
 from kpilayer.columns import resolver, time_column
 from kpilayer.conditions import all_of, between, bind_condition, moment
+from kpilayer.formula import Atom, Home
 from kpilayer.join_graph import JoinGraph, Reached, Step
-from kpilayer.plan.bind import Home, Range
 from kpilayer.plan.naming import scan_alias
 from kpilayer.plan.nodes import Filter, Join, Scan, Source
+from kpilayer.plan.ranges import Range
+
+Change = Callable[[exp.Expr], exp.Expr]
 
 
 @dataclass(slots=True)
@@ -28,6 +32,20 @@ class Reader:
         for length in range(1, len(reached.path) + 1):
             self.paths.setdefault(reached.path[:length])
         return self.at(reached.element.sql, reached.path)
+
+    def value_of(self, atom: Atom) -> exp.Expr:
+        """The value of an atom's row; names of other models in it are joined."""
+        if not atom.reaches:
+            return self.sql(atom.value, ())
+        resolve = resolver(self.graph, atom.model, atom.time)
+        tree = self.graph.catalog.snippet(atom.value).tree
+
+        def column(name: str) -> exp.Expr:
+            if name not in atom.reaches:
+                return exp.column(exp.to_identifier(name, quoted=True), table=self.alias(()))
+            return self.value(resolve(name).reached)
+
+        return expr.replace_names(tree, column)
 
     def at(self, text: str, path: tuple[Step, ...]) -> exp.Expr:
         """A snippet over the model at the end of a path; NULL where the path leads to no row.
@@ -60,17 +78,30 @@ def groupable(tree: exp.Expr) -> exp.Expr:
     return exp.Case(ifs=[exp.If(this=exp.true(), true=tree)])
 
 
-def bound_to(tree: exp.Expr, home: Home, reader: Reader) -> exp.Expr:
-    """A condition over the columns of a scan."""
+def bound_to(
+    tree: exp.Expr, home: Home, reader: Reader, change: Change = lambda value: value
+) -> exp.Expr:
+    """A condition over the columns of a scan, each column changed."""
     resolve = resolver(reader.graph, *home)
-    return bind_condition(tree, resolve, lambda column: reader.value(column.reached))
+    return bind_condition(tree, resolve, lambda column: change(reader.value(column.reached)))
 
 
-def in_range(span: Range, home: Home, reader: Reader) -> list[exp.Expr]:
-    """The conditions that a range of time is, on the raw time column."""
+def in_range(
+    span: Range, home: Home, reader: Reader, change: Change = lambda value: value
+) -> list[exp.Expr]:
+    """The conditions that a range of time is, on the raw time column, changed."""
+    return within(span, change(time_of(reader, home)))
+
+
+def time_of(reader: Reader, home: Home) -> exp.Expr:
+    """The raw time column of an atom's rows."""
     reached = time_column(reader.graph, *home)
     assert isinstance(reached, Reached), "checked when the query was bound"
-    value = reader.value(reached)
+    return reader.value(reached)
+
+
+def within(span: Range, value: exp.Expr) -> list[exp.Expr]:
+    """The conditions that a range of time is on a value."""
     lower = moment(span.lower, True) if span.lower else None
     upper = moment(span.upper, True) if span.upper else None
     if span.upper_is_inclusive and upper is not None:

@@ -7,14 +7,19 @@ from collections.abc import Iterator
 from kpilayer.plan.nodes import (
     Aggregate,
     Combine,
+    Derived,
     Filter,
     Join,
+    Match,
     Measure,
     Node,
     Plan,
     Project,
+    Read,
     Scan,
     Sort,
+    Spine,
+    inputs,
 )
 
 
@@ -34,6 +39,19 @@ def _lines(node: Node, depth: int) -> Iterator[str]:
 
 def _line(node: Node) -> str:
     match node:
+        case Read():
+            return f"Read {node.group.name}"
+        case Match():
+            kind = "every row, matched" if node.keeps_left else "matches"
+            on = "any" if node.on is None else node.on.sql()
+            return f"Match {node.right.alias}, {kind} on {on}"
+        case Derived():
+            columns = ", ".join(f"{c.name} = {c.value.sql()}" for c in node.columns)
+            return f"Derived {node.name}: {columns}"
+        case Spine():
+            return (
+                f"Spine {node.name}: each {node.grain} from {node.first.sql()} to {node.last.sql()}"
+            )
         case Scan():
             return f"Scan {node.relation.key} as {node.alias}"
         case Join():
@@ -60,12 +78,4 @@ def _measure(measure: Measure) -> str:
 
 
 def _inputs(node: Node) -> tuple[Node, ...]:
-    match node:
-        case Scan():
-            return ()
-        case Join():
-            return (node.left,)
-        case Combine():
-            return node.branches
-        case _:
-            return (node.input,)
+    return (node.left,) if isinstance(node, Join) else inputs(node)

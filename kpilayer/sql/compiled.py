@@ -10,8 +10,9 @@ from types import MappingProxyType
 from kpilayer.errors import Issue, QueryError, did_you_mean
 from kpilayer.expr import DIALECTS
 from kpilayer.identity import Identity, fingerprint
-from kpilayer.plan.bind import BoundQuery, Key, bind
+from kpilayer.plan.bind import BoundQuery, bind
 from kpilayer.plan.build import build
+from kpilayer.plan.keys import Key
 from kpilayer.plan.nodes import Plan
 from kpilayer.plan.passes import rewrite
 from kpilayer.plan.query import Query

@@ -21,6 +21,8 @@ from kpilayer.grain import is_date
 TYPE: Final = exp.DataType.Type
 
 Spell = Callable[[str, exp.Expr], exp.Expr]
+#: First and last time and unit to the rows of every time from one to the other.
+SpellSeries = Callable[[exp.Expr, exp.Expr, str], exp.Expr]
 #: Value and measure's percentile to the aggregate.
 SpellAgg = Callable[[exp.Expr], exp.Expr]
 SpellPercentile = Callable[[exp.Expr, float, bool], exp.Expr]
@@ -54,6 +56,7 @@ class Capabilities:
     is_verified: bool
     trunc: Spell
     part: Spell
+    series: SpellSeries
     aggregates: Mapping[str, SpellAgg] = field(default_factory=dict)
     words: Mapping[type[exp.Expr], SpellAgg] = field(default_factory=dict)
     percentile: SpellPercentile | None = None
@@ -64,7 +67,9 @@ class Capabilities:
 
 def capabilities(dialect: str) -> Capabilities:
     """What is known of a dialect; for one that no test executes, sqlglot's own spelling."""
-    return _VERIFIED.get(dialect) or Capabilities(dialect, False, _portable_trunc, _portable_part)
+    return _VERIFIED.get(dialect) or Capabilities(
+        dialect, False, _portable_trunc, _portable_part, _series_of_rows
+    )
 
 
 # --------------------------------------------------------------------------------- shared spellings
@@ -91,6 +96,8 @@ AGGREGATES: Final[Mapping[str, SpellAgg]] = MappingProxyType(
         "sum": lambda value: exp.Sum(this=value),
         "min": lambda value: exp.Min(this=value),
         "max": lambda value: exp.Max(this=value),
+        # Of counts: their sum, still a whole number and not a wider type.
+        "total_count": lambda value: exp.cast(exp.Sum(this=value), TYPE.BIGINT, copy=False),
         "average": lambda value: exp.Avg(this=value),
         "count": lambda value: exp.Count(this=value),
         "sum_boolean": lambda value: exp.Count(this=value),
@@ -135,6 +142,33 @@ def _portable_trunc(grain: str, value: exp.Expr) -> exp.Expr:
 def _portable_part(part: str, value: exp.Expr) -> exp.Expr:
     unit = {"dow": "DAYOFWEEKISO", "doy": "DAYOFYEAR"}.get(part, part.upper())
     return exp.Extract(this=exp.var(unit), expression=value)
+
+
+def moved(unit: str, count: exp.Expr, value: exp.Expr) -> exp.Expr:
+    """A time so many units later, or earlier where the count is negative."""
+    kind = exp.Sub if isinstance(count, exp.Neg) else exp.Add
+    number = count.this if isinstance(count, exp.Neg) else count
+    by = exp.Interval(this=exp.Literal.string(number.name), unit=exp.var(unit.upper()))
+    plain = exp.Paren(this=value) if isinstance(value, (exp.Binary, exp.Unary)) else value
+    return kind(this=plain, expression=by)
+
+
+_STEPS: Final = {"week": ("7", "DAY"), "quarter": ("3", "MONTH")}
+
+
+def _series(first: exp.Expr, last: exp.Expr, unit: str) -> exp.Expr:
+    count, word = _STEPS.get(unit, ("1", unit.upper()))
+    step = exp.Interval(this=exp.Literal.string(count), unit=exp.var(word))
+    ends = (exp.cast(end, TYPE.TIMESTAMP, copy=False) for end in (first, last))
+    return call("GENERATE_SERIES", *ends, step)
+
+
+def _series_of_rows(first: exp.Expr, last: exp.Expr, unit: str) -> exp.Expr:
+    return _series(first, last, unit)
+
+
+def _unnested_series(first: exp.Expr, last: exp.Expr, unit: str) -> exp.Expr:
+    return call("UNNEST", _series(first, last, unit))
 
 
 # ----------------------------------------------------------------------------------------- dialects
@@ -230,6 +264,7 @@ _DUCKDB: Final = Capabilities(
     True,
     trunc=_date_trunc,
     part=_extract,
+    series=_unnested_series,
     aggregates=MappingProxyType({}),
     ordered=_nulls_last_in_words,
     file_readers=MappingProxyType(
@@ -249,6 +284,7 @@ _POSTGRES: Final = Capabilities(
     True,
     trunc=_date_trunc,
     part=_extract,
+    series=_series_of_rows,
     aggregates=MappingProxyType(
         {
             # NUMERIC averages carry 16 digits or more; every engine gives a double (Q11).

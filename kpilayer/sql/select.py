@@ -10,7 +10,6 @@ import posixpath
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
-from typing import Final
 
 from sqlglot import ErrorLevel, exp
 from sqlglot.dialects.dialect import Dialect
@@ -19,24 +18,44 @@ from sqlglot.errors import UnsupportedError
 from kpilayer import expr
 from kpilayer.catalog import REF
 from kpilayer.errors import Issue, QueryError, listing
+from kpilayer.grain import is_date
 from kpilayer.plan.nodes import (
     Aggregate,
+    Column,
     Combine,
+    Derived,
     Filter,
+    Group,
     Join,
+    Match,
     Measure,
     Plan,
     Project,
+    Read,
     Scan,
     Sort,
     Source,
+    Spine,
     Subquery,
+    agg_of,
+    columns_of,
+    groups_below,
+    keys_of,
+    owner,
+    values_of,
 )
 from kpilayer.relation import Relation
-from kpilayer.sql.dialects import AGGREGATES, VERIFIED, Capabilities, call, capabilities, percentile
+from kpilayer.sql.dialects import (
+    AGGREGATES,
+    TYPE,
+    VERIFIED,
+    Capabilities,
+    call,
+    capabilities,
+    moved,
+    percentile,
+)
 from kpilayer.sql.names import check_lengths, exactly, keep_apart, quoted
-
-_STACKED: Final = "stacked"
 
 
 def generate(plan: Plan, dialect: str, schema: str, folder: str = "") -> exp.Select:
@@ -105,7 +124,7 @@ class _Generator:
         models = [(subquery.name, self.subquery(subquery)) for subquery in plan.subqueries]
         return quoted(_with(select, [*models, *ctes]))
 
-    # -------------------------------------------------------------------------- result and branches
+    # ---------------------------------------------------------------------------- result and groups
 
     def sort(self, node: Sort) -> tuple[exp.Select, list[tuple[str, exp.Query]]]:
         select, ctes = self.project(node.input)
@@ -115,36 +134,56 @@ class _Generator:
         return (select if node.limit is None else select.limit(node.limit, copy=False)), ctes
 
     def project(self, node: Project) -> tuple[exp.Select, list[tuple[str, exp.Query]]]:
-        """Columns over branches; where nothing is computed, the branch itself is the result."""
-        ctes: list[tuple[str, exp.Query]] = []
+        """Columns over a group; where nothing is computed, the group itself is the result."""
+        ctes: dict[str, exp.Query] = {}
         top = node.input
-        as_is = all(_is_column(c.value, c.name) for c in node.columns)
-        if isinstance(top, Aggregate):
-            if as_is:
-                return self.aggregate(top, [c.name for c in node.columns]), ctes
-            ctes.append((top.name, self.aggregate(top)))
-            return _select(self._computed(node), _table(top.name)), ctes
-        ctes += [(branch.name, self.aggregate(branch)) for branch in top.branches]
-        if not top.branches[0].keys:
-            return self._side_by_side(node, top), ctes
-        ctes.append((_STACKED, self.stacked(top)))
-        if as_is:
-            return self.combined(top, [c.name for c in node.columns]), ctes
-        ctes.append((top.name, self.combined(top)))
-        return _select(self._computed(node), _table(top.name)), ctes
+        if isinstance(top, Combine) and not keys_of(top):
+            for branch in top.branches:
+                self.define(branch, ctes)
+            return self._side_by_side(node.columns, top), list(ctes.items())
+        if all(_is_column(c.value, c.name) for c in node.columns) and not isinstance(top, Spine):
+            self.define_inputs(top, ctes)
+            return self.group(top, [c.name for c in node.columns]), list(ctes.items())
+        self.define(top, ctes)
+        return _select(self._computed(node.columns), _table(top.name)), list(ctes.items())
 
-    def _computed(self, node: Project) -> list[exp.Expr]:
+    def define(self, group: Group, ctes: dict[str, exp.Query]) -> None:
+        """Makes a group a CTE, after all that it stands on; each once."""
+        if group.name not in ctes:
+            self.define_inputs(group, ctes)
+            ctes[group.name] = self.group(group)
+
+    def define_inputs(self, group: Group, ctes: dict[str, exp.Query]) -> None:
+        for below in groups_below(group):
+            self.define(below, ctes)
+        if isinstance(group, Combine) and keys_of(group):
+            ctes[group.stacked] = self.stacked(group)
+
+    def group(self, group: Group, wanted: list[str] | None = None) -> exp.Select:
+        match group:
+            case Aggregate():
+                return self.aggregate(group, wanted)
+            case Combine() if not keys_of(group):
+                own = tuple(Column(n, exp.column(n, table=group.name)) for n in columns_of(group))
+                return self._side_by_side(own, group)
+            case Combine():
+                return self.combined(group, wanted)
+            case Derived():
+                return self.derived(group, wanted)
+            case Spine():
+                return self.spine(group)
+
+    def _computed(self, columns: tuple[Column, ...]) -> list[exp.Expr]:
         return [
             c.value.copy() if _is_column(c.value, c.name) else _named(self.spelled(c.value), c.name)
-            for c in node.columns
+            for c in columns
         ]
 
-    def _side_by_side(self, node: Project, top: Combine) -> exp.Select:
+    def _side_by_side(self, wanted: tuple[Column, ...], top: Combine) -> exp.Select:
         """Branches of one row each: their columns stand beside each other."""
-        owner = {m.name: branch.name for branch in top.branches for m in branch.measures}
-        columns = self._computed(node)
+        columns = self._computed(wanted)
         for column in (c for value in columns for c in value.find_all(exp.Column)):
-            column.set("table", exp.to_identifier(owner[column.name]))
+            column.set("table", exp.to_identifier(owner(top, column.name).name))
         first, *rest = (_table(branch.name) for branch in top.branches)
         select = _select(columns, first)
         for table in rest:
@@ -152,7 +191,7 @@ class _Generator:
         return select
 
     def stacked(self, node: Combine) -> exp.Query:
-        """All branches' rows under each other, NULL where a branch has no such measure."""
+        """All branches' rows under each other, NULL where a branch has no such value."""
         arms = [self._arm(node, index) for index in range(len(node.branches))]
         tree: exp.Query = arms[0]
         for arm in arms[1:]:
@@ -161,41 +200,58 @@ class _Generator:
 
     def _arm(self, node: Combine, index: int) -> exp.Select:
         here = node.branches[index]
-        columns: list[exp.Expr] = [exp.column(k.name, table=here.name) for k in here.keys]
+        columns: list[exp.Expr] = [exp.column(k, table=here.name) for k in keys_of(here)]
         for position, branch in enumerate(node.branches):
-            for measure in branch.measures:
+            for name in values_of(branch):
                 if branch is here:
-                    columns.append(exp.column(measure.name, table=here.name))
+                    columns.append(exp.column(name, table=here.name))
                     continue
                 # Types settle pairwise, from the first arm on: it must say the type of what the
                 # second arm does not have either (untyped NULLs would become text or integers).
                 typed = index == 0 and position > 1
-                missing = self._typed_null(branch, measure) if typed else exp.null()
-                columns.append(_named(missing, measure.name))
+                missing = self._typed_null(branch, name) if typed else exp.null()
+                columns.append(_named(missing, name))
         return _select(columns, _table(here.name))
 
-    def _typed_null(self, branch: Aggregate, measure: Measure) -> exp.Expr:
-        """A NULL of a measure's type, without knowing the type: the value of no rows."""
+    def _typed_null(self, branch: Group, column: str) -> exp.Expr:
+        """A NULL of a column's type, without knowing the type: the value of no rows."""
         none = exp.EQ(this=exp.Literal.number(1), expression=exp.Literal.number(0))
-        value = self._only_value(measure, branch.name)
+        value = self._only_value(branch, column, branch.name)
         select = _select([value], _table(branch.name))
         select.set("where", exp.Where(this=none))
         return exp.Subquery(this=select)
 
-    def _only_value(self, measure: Measure, table: str) -> exp.Expr:
+    def _only_value(self, group: Group, column: str, table: str) -> exp.Expr:
         """The one value that is not NULL; PostgreSQL has no MAX of booleans."""
-        kind = "any_value" if measure.agg == "any_value" else "max"
+        kind = "any_value" if agg_of(group, column) == "any_value" else "max"
         spell = self.dialect.aggregates.get(kind) or AGGREGATES[kind]
-        return spell(exp.column(measure.name, table=table))
+        return spell(exp.column(column, table=table))
 
     def combined(self, node: Combine, wanted: list[str] | None = None) -> exp.Select:
         """One row per group. MAX picks the one value that is there; SUM would widen its type."""
-        keys = [k.name for k in node.branches[0].keys]
-        columns: dict[str, exp.Expr] = {k: exp.column(k, table=_STACKED) for k in keys}
-        for measure in (m for b in node.branches for m in b.measures):
-            columns[measure.name] = _named(self._only_value(measure, _STACKED), measure.name)
-        select = _select([columns[name] for name in wanted or columns], _table(_STACKED))
+        keys = keys_of(node)
+        columns: dict[str, exp.Expr] = {k: exp.column(k, table=node.stacked) for k in keys}
+        for name in values_of(node):
+            columns[name] = _named(self._only_value(node, name, node.stacked), name)
+        select = _select([columns[name] for name in wanted or columns], _table(node.stacked))
         select.set("group", exp.Group(expressions=[columns[k].copy() for k in keys]))
+        return select
+
+    def derived(self, node: Derived, wanted: list[str] | None = None) -> exp.Select:
+        kept = [c for c in node.columns if wanted is None or c.name in wanted]
+        order = {name: place for place, name in enumerate(wanted or [c.name for c in kept])}
+        kept.sort(key=lambda c: order[c.name])
+        select = exp.Select(expressions=self._computed(tuple(kept)))
+        self.read(select, node.input)
+        return select
+
+    def spine(self, node: Spine) -> exp.Select:
+        """Every period, counted up from the first; the ends are first instants of periods."""
+        times = self.dialect.series(self.spelled(node.first), self.spelled(node.last), node.grain)
+        value = exp.cast(times, TYPE.DATE, copy=False) if is_date(node.grain) else times
+        select = exp.Select(expressions=[_named(value, node.column)])
+        if node.bounds is not None:
+            select.set("from_", exp.From(this=_table(node.bounds.name)))
         return select
 
     def aggregate(self, node: Aggregate, wanted: list[str] | None = None) -> exp.Select:
@@ -218,6 +274,12 @@ class _Generator:
         match node:
             case Scan():
                 select.set("from_", exp.From(this=self.table(node.relation, node.alias)))
+            case Read():
+                select.set("from_", exp.From(this=_table(node.group.name, node.known_as)))
+            case Match():
+                self.read(select, node.left)
+                right = _table(node.right.group.name, node.right.known_as)
+                select.append("joins", self._match(node, right))
             case Join():
                 self.read(select, node.left)
                 condition = exp.EQ(
@@ -228,6 +290,12 @@ class _Generator:
             case Filter():
                 self.read(select, node.input)
                 select.set("where", exp.Where(this=self.spelled(node.condition)))
+
+    def _match(self, node: Match, right: exp.Table) -> exp.Join:
+        if node.on is None or node.on == exp.true():
+            return exp.Join(this=right, kind="CROSS")
+        side = "LEFT" if node.keeps_left else ""
+        return exp.Join(this=right, side=side, on=self.spelled(node.on))
 
     def table(self, relation: Relation, alias: str | None = None) -> exp.Table:
         name = exp.TableAlias(this=exp.to_identifier(alias)) if alias else None
@@ -288,6 +356,9 @@ class _Generator:
             unit, value = node.expressions
             write = self.dialect.trunc if node.name == expr.TRUNC else self.dialect.part
             return lambda _: write(unit.name, value)
+        if isinstance(node, exp.Anonymous) and node.name == expr.MOVE:
+            unit, count, value = node.expressions
+            return lambda _: moved(unit.name, count, value)
         if isinstance(node.parent, exp.Escape):
             return None  # its pattern says how it is to be read
         return self.dialect.words.get(type(node))
@@ -340,8 +411,9 @@ def _with(select: exp.Select, ctes: list[tuple[str, exp.Query]]) -> exp.Select:
     return select
 
 
-def _table(name: str) -> exp.Table:
-    return exp.Table(this=exp.to_identifier(name))
+def _table(name: str, known_as: str | None = None) -> exp.Table:
+    alias = exp.TableAlias(this=exp.to_identifier(known_as)) if known_as else None
+    return exp.Table(this=exp.to_identifier(name), alias=alias)
 
 
 def _named(value: exp.Expr, name: str) -> exp.Expr:

@@ -149,19 +149,9 @@ groups:
   - {name: finance, owner: {email: finance@example.com}}
 """
 LATER = {
-    "to_date": "cumulative metrics",
-    "trailing": "cumulative metrics",
-    "month_to_date": "cumulative metrics",
     "visit_to_sale": "conversion metrics",
     "arpu": "aggregate expressions",
-    "median_spend": "nested metrics",
-    "share_of_all": "inputs with fewer group-bys",
     "journey": "funnels",
-    "growth": "offsets in time",
-    "from_start": "offsets in time",
-    "share_long": "inputs with fewer group-bys",
-    "every_day": "`fill_nulls_with`",
-    "balance": "`non_additive_dimension`",
     "around_p90": "approximate percentiles",
     "of_big_users": "metrics in filters",
     "open_contracts": "`as_of`",
@@ -294,11 +284,11 @@ def test_compiling_everything_leaves_out_what_cannot_be_computed_and_says_so(
 ) -> None:
     result = CliRunner().invoke(cli, ["-C", str(company.root), "compile"])
     assert result.exit_code == 0
-    assert "Left out 16 metrics that this version cannot compute: around_p90," in result.stderr
+    assert "Left out 6 metrics that this version cannot compute: around_p90," in result.stderr
     manifest = json.loads((company.root / "target/kpilayer/manifest.json").read_text())
-    assert manifest["metrics"]["to_date"]["sql"] == {}
-    assert manifest["metrics"]["to_date"]["not_supported_yet"] == [
-        "`to_date` needs cumulative metrics, which this version cannot compute"
+    assert manifest["metrics"]["journey"]["sql"] == {}
+    assert manifest["metrics"]["journey"]["not_supported_yet"] == [
+        "`journey` needs funnels, which this version cannot compute"
     ]
     assert (company.root / "target/kpilayer/duckdb/revenue.sql").is_file()
-    assert not (company.root / "target/kpilayer/duckdb/to_date.sql").exists()
+    assert not (company.root / "target/kpilayer/duckdb/journey.sql").exists()

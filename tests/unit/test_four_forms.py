@@ -409,7 +409,6 @@ def test_counts_from_an_artefact_are_computed_like_counts(define: Define) -> Non
 
 
 @pytest.mark.parametrize("form", FORMS)
-def test_what_cannot_be_computed_is_refused_in_every_form(define: Define, form: str) -> None:
-    with pytest.raises(QueryError) as caught:
-        _project(define, form).compile("revenue_28", "metric_time")
-    assert {i.code for i in caught.value.issues} == {"not-supported-yet"}
+def test_a_trailing_metric_is_computed_in_every_form(define: Define, form: str) -> None:
+    sql = _project(define, form).compile("revenue_28", "metric_time__month")
+    assert "- INTERVAL '28' DAY" in sql

@@ -1,0 +1,163 @@
+"""What a question asks that has no answer, or none yet: each with the nearest that has.
+
+A rule of a metric may need something of the question: a cumulative metric over a window, a time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from kpilayer import grain, not_yet
+from kpilayer.address import filter_metric
+from kpilayer.columns import TimedColumn, resolve_name, time_column
+from kpilayer.errors import Issue
+from kpilayer.formula import Atom, Formula, Home, Shaped, atoms, is_of_time, rules
+from kpilayer.join_graph import JoinGraph, Reached, Unreached
+from kpilayer.plan.keys import Key, asked_place, is_of_home_time, keeps, keyed
+from kpilayer.plan.ranges import Range
+from kpilayer.plan.window import moves_rows
+
+Reason = tuple[str, str, str | None]  # code, message, hint
+
+
+def unanswerable(
+    graph: JoinGraph,
+    metrics: Sequence[tuple[str, Formula]],
+    keys: Sequence[Key],
+    spans: Sequence[tuple[Home, Range]],
+) -> Iterator[Issue]:
+    """Every reason for which the metrics of a question cannot be computed as asked."""
+    for name, tree in metrics:
+        found = [*_not_yet(graph, name, tree, keys), *_reasons(graph, name, tree, keys)]
+        for code, message, hint in dict.fromkeys(found):
+            yield Issue(code, message, asked_place("metrics", name), hint)
+
+
+def _not_yet(graph: JoinGraph, name: str, tree: Formula, keys: Sequence[Key]) -> Iterator[Reason]:
+    """What the question needs that this version cannot compute."""
+    reasons = list(not_yet.in_formula(tree))
+    for atom in atoms(tree):
+        home = (atom.model, atom.time)
+        named = [n.name for text in atom.conditions for n in graph.catalog.snippet(text).names]
+        found = [resolve_name(graph, *home, n) for n in named]
+        used = [c.reached for c in found if isinstance(c, TimedColumn)]
+        used += [k.column(home).reached for k in keys if home in dict(k.at)]
+        time = time_column(graph, *home)
+        used += [time] if isinstance(time, Reached) else []
+        reasons += not_yet.in_model(graph.catalog.models[atom.model])
+        reasons += not_yet.in_columns(graph.catalog, used)
+        reasons += ["metrics in filters" for n in named if filter_metric(n)]
+    for reason in dict.fromkeys(reasons):
+        message = f"`{name}` needs {reason}, which this version cannot compute"
+        yield "not-supported-yet", message, None
+
+
+def _reasons(graph: JoinGraph, name: str, tree: Formula, keys: Sequence[Key]) -> Iterator[Reason]:
+    """What the rules of a formula need of the group-bys."""
+    if isinstance(tree, Atom):
+        return
+    if isinstance(tree, Shaped):
+        check = _CHECKS.get(tree.rule)
+        if check is not None:
+            yield from check(graph, name, tree, keys)
+    kept = keys
+    if isinstance(tree, Shaped) and tree.rule == "regrouped":
+        kept = [k for k in keys if keeps(tree, k.asked)]
+    for _, inner in tree.inputs:
+        yield from _reasons(graph, name, inner, kept)
+
+
+def _times(graph: JoinGraph, tree: Formula, keys: Sequence[Key]) -> list[Key]:
+    """The group-bys that are the time of a formula's rows."""
+    home = next(keyed(tree), None)
+    return [k for k in keys if home in dict(k.at) and is_of_home_time(graph, k, home)]
+
+
+def _cumulative(graph: JoinGraph, name: str, tree: Shaped, keys: Sequence[Key]) -> Iterator[Reason]:
+    settings = dict(tree.settings)
+    times = _times(graph, tree, keys)
+    if not times and ("window" in settings or "grain_to_date" in settings):
+        message = f"`{name}` accumulates over a window: it needs the time that the window ends at"
+        yield "needs-time", message, "group by `metric_time`, or ask for its input metric"
+    yield from _parts_of_time(name, "accumulates over time", times)
+    yield from _mixed(graph, name, tree)
+    inner = {rule for _, i in tree.inputs for rule in rules(i)}
+    if inner - {"filled"}:
+        what = _LISTED.get(sorted(inner)[0], sorted(inner)[0])
+        message = f"`{name}` accumulates {what}, which has no rows to accumulate"
+        yield "no-rows-to-move", message, "accumulate a metric over rows, or a ratio of such"
+
+
+def _offset(graph: JoinGraph, name: str, tree: Shaped, keys: Sequence[Key]) -> Iterator[Reason]:
+    times = _times(graph, tree, keys)
+    if not times:
+        message = f"`{name}` compares with an earlier time: it needs the time that is compared"
+        yield "needs-time", message, "group by `metric_time`"
+        return
+    yield from _parts_of_time(name, "compares with an earlier time", times)
+    yield from _mixed(graph, name, tree)
+    grains = [k.at[0][1].grain or "day" for k in times]
+    window = dict(tree.settings).get("offset_window")
+    if window is None or any(k.at[0][1].grain is None for k in times):
+        return
+    unit, finest = window.split(" ")[1], grain.finest(grains)
+    if finest == "week" and unit in ("month", "quarter", "year"):
+        message = f"`{name}` is asked by week, and moved by {window}: no week is a {unit} earlier"
+        yield "uneven-offset", message, "ask by day or by month, or define an offset in weeks"
+    elif moves_rows(unit, finest):
+        inner = {rule for _, i in tree.inputs for rule in rules(i)}
+        if inner - {"filled", "offset"}:
+            what = _LISTED.get(sorted(inner - {"offset"})[0], "such a metric")
+            message = (
+                f"`{name}` moves {what} by {window}: by {finest}, its value has no rows to move"
+            )
+            yield "no-rows-to-move", message, f"ask by {unit} or finer"
+
+
+_LISTED = {
+    "cumulative": "a cumulative metric",
+    "offset": "an earlier value",
+    "semi_additive": "a balance",
+    "nested": "a nested metric",
+    "regrouped": "a total",
+    "spined": "a metric with `join_to_timespine`",
+    "conversion": "a conversion",
+    "funnel": "a funnel",
+    "active": "a metric with `as_of`",
+}
+
+
+def _parts_of_time(name: str, does: str, times: Sequence[Key]) -> Iterator[Reason]:
+    for key in times:
+        part = key.at[0][1].part
+        if part is not None:
+            message = f"`{name}` {does}: `{key.name}` is a part of many times"
+            yield "needs-time", message, "group by `metric_time` at a grain"
+
+
+def _mixed(graph: JoinGraph, name: str, tree: Shaped) -> Iterator[Reason]:
+    """A condition on the time shown cannot depend on rows of another time."""
+    homes = tuple(dict.fromkeys((a.model, a.time) for a in atoms(tree)))
+    for text in tree.conditions:
+        if is_of_time(graph, text, homes) is None:
+            message = (
+                f"`{name}` is shown at another time than that of its rows: a condition cannot "
+            )
+            message += f"be about both: `{text}`"
+            yield "mixed-condition", message, "write two conditions, each about one of them"
+
+
+def _nested(graph: JoinGraph, name: str, tree: Shaped, keys: Sequence[Key]) -> Iterator[Reason]:
+    homes = tuple(dict.fromkeys(keyed(tree.inputs[0][1])))
+    for _, _, text in tree.names:
+        for home in homes:
+            found = resolve_name(graph, *home, text)
+            if isinstance(found, Unreached):
+                yield found.code, f"{found.message} (`per` of `{name}`)", found.hint
+
+
+_CHECKS = {
+    "cumulative": _cumulative,
+    "offset": _offset,
+    "nested": _nested,
+}

@@ -1,0 +1,1 @@
+"""One file for each kind of leaf: what it is computed from, and how."""

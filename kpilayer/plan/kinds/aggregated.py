@@ -1,0 +1,102 @@
+"""Atoms over the same rows: one scan, conditional aggregations where their filters differ."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+
+from sqlglot import exp
+
+from kpilayer import expr
+from kpilayer.columns import TimedColumn
+from kpilayer.conditions import all_of, any_of, timed
+from kpilayer.formula import Atom, Formula, Home
+from kpilayer.plan.keys import is_of_home_time
+from kpilayer.plan.naming import branch_name
+from kpilayer.plan.nodes import Aggregate, Column, Measure
+from kpilayer.plan.rows import Reader, bound_to, filtered, groupable, in_range, joined
+from kpilayer.plan.scope import Builder, Scope
+
+
+def build(
+    builder: Builder, leaves: Sequence[Formula], columns: Mapping[Formula, str], scope: Scope
+) -> Aggregate:
+    """One row per group of the rows that any of the atoms keeps."""
+    together = [leaf for leaf in leaves if isinstance(leaf, Atom)]
+    home = (together[0].model, together[0].time)
+    reader = Reader(home[0], builder.graph)
+    keys = keys_over(builder, reader, home, scope)
+    common = [*shown_over(builder, reader, home, scope)]
+    own = [tuple(own_conditions(atom, reader)) for atom in together]
+    shared = [c for c in own[0] if all(c in conditions for conditions in own[1:])]
+    rests = [all_of([c for c in conditions if c not in shared]) for conditions in own]
+    values = [reader.value_of(atom) for atom in together]
+    held = [*common, *shared]
+    if len(together) > 1 and all(rest is not None for rest in rests):
+        either = any_of(list(dict.fromkeys(r for r in rests if r is not None)))
+        held += [either] if either is not None else []
+    measures = tuple(
+        Measure(
+            columns[atom],
+            atom.agg,
+            value,
+            rest,
+            atom.percentile,
+            atom.discrete,
+            needs_rows=_needs_rows(atom, rest is not None, bool(keys)),
+        )
+        for atom, value, rest in zip(together, values, rests, strict=True)
+    )
+    name = builder.name(branch_name(home[0], [k.name for k in keys]))
+    return Aggregate(name, filtered(joined(reader), held), keys, measures)
+
+
+def keys_over(builder: Builder, reader: Reader, home: Home, scope: Scope) -> tuple[Column, ...]:
+    """The group-bys of a scope over the rows of a reader."""
+
+    def key(column: TimedColumn, is_time: bool) -> exp.Expr:
+        moves = scope.moved if is_time else ()
+        return groupable(timed(column, lambda c: _moved(reader.value(c.reached), moves)))
+
+    return tuple(
+        Column(k.name, key(k.column(home), is_of_home_time(builder.graph, k, home)))
+        for k in scope.keys
+    )
+
+
+def shown_over(builder: Builder, reader: Reader, home: Home, scope: Scope) -> Iterator[exp.Expr]:
+    """The conditions on the time shown that a scope puts on rows."""
+
+    def shown(value: exp.Expr) -> exp.Expr:
+        return _moved(value, scope.moved)
+
+    if home in dict(scope.spans):
+        yield from in_range(scope.span(home), home, reader, shown)
+    for text in scope.shown:
+        tree = builder.graph.catalog.snippet(text).tree
+        yield from expr.conjuncts(bound_to(tree, home, reader, shown))
+
+
+def own_conditions(atom: Atom, reader: Reader) -> Iterator[exp.Expr]:
+    """The conditions of an atom over the columns of its rows, one by one."""
+    for text in atom.conditions:
+        tree = reader.graph.catalog.snippet(text).tree
+        yield from expr.conjuncts(bound_to(tree, (atom.model, atom.time), reader))
+
+
+def _moved(value: exp.Expr, moves: tuple[tuple[int, str], ...]) -> exp.Expr:
+    """A time as it is shown: whole periods later, so that no day is counted twice or lost (X1)."""
+    for count, unit in moves:
+        whole = value if unit in expr.FIXED_UNITS else expr.trunc(unit, value)
+        value = expr.move(whole, count, unit)
+    return value
+
+
+def _needs_rows(atom: Atom, is_filtered: bool, is_grouped: bool) -> bool:
+    """Whether zero rows must give NULL and not 0, as a metric without rows in a group does.
+
+    A count is NULL over no rows everywhere; a distinct count is 0 over no rows at all, and NULL in
+    a group that exists only for another metric (reference A.7, section C).
+    """
+    if atom.agg in ("count", "sum_boolean"):
+        return is_filtered or not is_grouped
+    return atom.agg in ("count_distinct", "approx_count_distinct") and is_filtered and is_grouped

@@ -1,0 +1,131 @@
+"""`join_to_timespine`: a row for every period, also where there is no value."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from sqlglot import exp
+
+from kpilayer import expr, grain
+from kpilayer.columns import TimedColumn, resolve_name
+from kpilayer.conditions import all_of
+from kpilayer.formula import Formula, Home, Shaped, atoms, is_of_time
+from kpilayer.plan.keys import Key, is_of_home_time
+from kpilayer.plan.kinds.cumulative import named
+from kpilayer.plan.nodes import Aggregate, Column, Derived, Group, Match, Read, Source, keys_of
+from kpilayer.plan.rows import filtered
+from kpilayer.plan.scope import Builder, Scope
+from kpilayer.plan.spines import spine
+
+
+def build(
+    builder: Builder, leaves: Sequence[Formula], columns: Mapping[Formula, str], scope: Scope
+) -> Group:
+    """The rows of the input, and one for each period of the spine that has none.
+
+    `dates`: without a group; conditions on groups, which such a row cannot meet, hold for it too.
+    `grid`: one for each group that the input has.
+    """
+    shaped = [leaf for leaf in leaves if isinstance(leaf, Shaped)]
+    first, settings = shaped[0], dict(shaped[0].settings)
+    trees = [(columns[leaf], leaf.inputs[0][1]) for leaf in shaped if not _counts(leaf)]
+    framed = builder.frame(builder, trees or [(columns[first], first.inputs[0][1])], scope)
+    group = framed.group
+    home = next((a.model, a.time) for a in atoms(first))
+    times = [k for k in scope.keys if is_of_home_time(builder.graph, k, home)]
+    counted = [Column(columns[leaf], exp.Literal.number(1)) for leaf in shaped if _counts(leaf)]
+    if not times:
+        return named(builder, group, scope, trees, framed.values)
+    on_time = [c for c in first.conditions if is_of_time(builder.graph, c, [home])]
+    dates = _periods(builder, home, times, scope, (*scope.shown, *on_time))
+    rest = [k for k in scope.keys if k not in times]
+    outer: Source = Read(dates)
+    groups: Aggregate | None = None
+    if settings["mode"] == "grid" and rest:
+        seen = tuple(Column(k.name, exp.column(k.name, table=group.name)) for k in rest)
+        groups = Aggregate(builder.name(f"{group.name}_groups"), Read(group), seen, ())
+        outer = Match(outer, Read(groups), exp.true())
+    same: list[exp.Expr] = [
+        exp.EQ(
+            this=exp.column(k.name, table=group.name),
+            expression=exp.column(k.name, table=dates.name),
+        )
+        for k in times
+    ]
+    if groups is not None:
+        same += [
+            exp.NullSafeEQ(
+                this=exp.column(k.name, table=group.name),
+                expression=exp.column(k.name, table=groups.name),
+            )
+            for k in rest
+        ]
+    held = [] if groups is not None else list(_on_groups(builder, first, home, rest, group))
+    source = filtered(Match(outer, Read(group), all_of(same), keeps_left=True), held)
+
+    def key(k: Key) -> exp.Expr:
+        table = dates if k in times else groups or group
+        return exp.column(k.name, table=table.name)
+
+    made = [Column(k.name, key(k)) for k in scope.keys]
+    made += [Column(name, framed.values[tree]) for name, tree in trees]
+    name = builder.name(f"{group.name}_without_gaps")
+    return Derived(name, source, (*made, *counted), tuple(k.name for k in scope.keys))
+
+
+def _counts(leaf: Shaped) -> bool:
+    """Whether it only tells that there is a row."""
+    return "counted" in dict(leaf.settings)
+
+
+def _periods(
+    builder: Builder, home: Home, times: Sequence[Key], scope: Scope, shown: Sequence[str]
+) -> Group:
+    """The asked periods of the spine: pairs of them where several grains are asked."""
+    units = [k.column(home).grain or "day" for k in times]
+    finest = grain.finest(units)
+    nests = finest != "week" or set(units) == {"week"}
+    whole = spine(builder, home, finest if nests else "day", scope.span(home), shown)
+    (column,) = keys_of(whole)
+    at = exp.column(column, table=whole.name)
+    if len(times) == 1 and times[0].name == column:
+        return whole
+    keys = tuple(
+        Column(k.name, at.copy() if unit == column else expr.trunc(unit, at.copy()))
+        for k, unit in zip(times, units, strict=True)
+    )
+    return Aggregate(builder.name(f"{whole.name}_asked"), Read(whole), keys, ())
+
+
+def _on_groups(
+    builder: Builder, leaf: Shaped, home: Home, rest: Sequence[Key], group: Group
+) -> list[exp.Expr]:
+    """The conditions from outside that are about group-bys of the question, and not about time."""
+    found = []
+    catalog = builder.graph.catalog
+    for text in leaf.conditions:
+        tree = catalog.snippet(text).tree
+        names = [n.name for n in catalog.snippet(text).names]
+        keys = {name: _key_of(builder, home, name, rest) for name in names}
+        if names and all(key is not None for key in keys.values()):
+
+            def column(name: str, keys: dict[str, Key | None] = keys) -> exp.Expr:
+                key = keys[name]
+                assert key is not None, "every name was found"
+                return exp.column(key.name, table=group.name)
+
+            found.append(expr.replace_names(tree, column))
+    return found
+
+
+def _key_of(builder: Builder, home: Home, name: str, keys: Sequence[Key]) -> Key | None:
+    """The group-by that a name of a condition is, at the same grain."""
+    column = resolve_name(builder.graph, *home, name)
+    if not isinstance(column, TimedColumn):
+        return None
+    for key in keys:
+        own = key.column(home)
+        same = own.reached.path == column.reached.path and own.meaning == column.meaning
+        if same and (own.grain, own.part) == (column.grain, column.part):
+            return key
+    return None

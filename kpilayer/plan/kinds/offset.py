@@ -1,0 +1,115 @@
+"""Values of an earlier time: at each period the value that there was so much before.
+
+Where the question is as fine as the offset or finer, the result is moved: the value at T is that of
+T minus the offset. Where it is coarser, rows are moved by whole periods of the offset and then
+aggregated: nothing is counted twice or lost (X1).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
+
+from sqlglot import exp
+
+from kpilayer import expr, grain
+from kpilayer.formula import Formula, Home, Shaped, atoms
+from kpilayer.plan.keys import Key, is_of_home_time
+from kpilayer.plan.kinds.cumulative import base_grain, time_key
+from kpilayer.plan.nodes import Column, Derived, Group, Match, Read, keys_of
+from kpilayer.plan.ranges import Range
+from kpilayer.plan.scope import Builder, Scope
+from kpilayer.plan.spines import spine
+from kpilayer.plan.window import length, moved, moves_rows
+
+
+def build(
+    builder: Builder, leaves: Sequence[Formula], columns: Mapping[Formula, str], scope: Scope
+) -> Group:
+    """One row per period of the spine and group that has an earlier value."""
+    shaped = [leaf for leaf in leaves if isinstance(leaf, Shaped)]
+    trees = [(columns[leaf], leaf.inputs[0][1]) for leaf in shaped]
+    home = next((a.model, a.time) for a in atoms(shaped[0]))
+    homes = tuple(dict.fromkeys((a.model, a.time) for leaf in shaped for a in atoms(leaf)))
+    times = [k for k in scope.keys if is_of_home_time(builder.graph, k, home)]
+    finest = grain.finest([k.column(home).grain or "day" for k in times])
+    settings = dict(shaped[0].settings)
+    shown = (*scope.shown, *shaped[0].conditions)
+    dates = spine(builder, home, finest, scope.span(home), shown)
+    at = exp.column(finest, table=dates.name)
+    rest = tuple(k for k in scope.keys if k not in times)
+    if "offset_to_grain" in settings:
+        start = settings["offset_to_grain"]
+        whole = not grain.is_finer(start, finest) and finest != "week"
+        unit = finest if whole else base_grain(builder.graph, home, [finest])
+        earlier = expr.trunc(start, at.copy())
+        spans = _spans(scope, lambda t: grain.truncate(t, start))
+    else:
+        count, unit = length(settings["offset_window"])
+        if moves_rows(unit, finest):
+            return _of_moved_rows(builder, trees, scope, (count, unit), shown, dates, times, home)
+        earlier = expr.move(at.copy(), -count, unit)
+        spans = _spans(scope, lambda t: moved(t, -count, unit))
+        unit = finest
+    key = time_key(builder.graph, unit, homes)
+    inner = Scope((key, *rest), spans, moved=scope.moved)
+    framed = builder.frame(builder, trees, inner)
+    same = exp.EQ(this=exp.column(key.name, table=framed.group.name), expression=earlier)
+    return _beside(builder, framed.group, dates, same, scope, times, trees, framed.values, home)
+
+
+def _of_moved_rows(
+    builder: Builder,
+    trees: list[tuple[str, Formula]],
+    scope: Scope,
+    by: tuple[int, str],
+    shown: tuple[str, ...],
+    dates: Group,
+    times: Sequence[Key],
+    home: Home,
+) -> Group:
+    inner = replace(scope, moved=(*scope.moved, by), shown=shown)
+    framed = builder.frame(builder, trees, inner)
+    finest = min(times, key=lambda k: grain.GRAINS.index(k.column(home).grain or "day"))
+    same = exp.EQ(
+        this=exp.column(finest.name, table=framed.group.name),
+        expression=exp.column(finest.column(home).grain or "day", table=dates.name),
+    )
+    return _beside(builder, framed.group, dates, same, scope, (), trees, framed.values, home)
+
+
+def _beside(
+    builder: Builder,
+    group: Group,
+    dates: Group,
+    same: exp.Expr,
+    scope: Scope,
+    times: Sequence[Key],
+    trees: Sequence[tuple[str, Formula]],
+    values: Mapping[Formula, exp.Expr],
+    home: Home,
+) -> Derived:
+    """The values beside the dates of the spine at which they are shown."""
+    (spine_unit,) = keys_of(dates)
+
+    def key(k: Key) -> exp.Expr:
+        if k not in times:
+            return exp.column(k.name, table=group.name)
+        unit, at = k.column(home).grain, exp.column(spine_unit, table=dates.name)
+        return expr.trunc(unit, at) if unit is not None and unit != spine_unit else at
+
+    columns = [Column(k.name, key(k)) for k in scope.keys]
+    columns += [Column(name, values[tree]) for name, tree in trees]
+    source = Match(Read(dates), Read(group), same)
+    name = builder.name(f"{group.name}_earlier")
+    return Derived(name, source, tuple(columns), tuple(k.name for k in scope.keys))
+
+
+def _spans(scope: Scope, earlier: Callable[[datetime], datetime]) -> tuple[tuple[Home, Range], ...]:
+    """The ranges in which earlier values lie: a little wider than asked, the join is exact."""
+    found = []
+    for home, span in scope.spans:
+        lower = earlier(span.lower) if span.lower is not None else None
+        found.append((home, Range(lower, span.upper, span.upper_is_inclusive)))
+    return tuple(found)

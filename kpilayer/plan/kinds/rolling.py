@@ -1,0 +1,206 @@
+"""Atoms over a window of time: for each period of the spine, the rows that count there.
+
+Rows are first aggregated per period of the spine and group, as far as the aggregation allows; those
+are then joined to every period whose window holds them. A period without rows in its window is not
+there (reference A.9).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from sqlglot import exp
+
+from kpilayer import expr
+from kpilayer.conditions import all_of
+from kpilayer.formula import Atom, Formula
+from kpilayer.plan.kinds.aggregated import keys_over, own_conditions
+from kpilayer.plan.naming import branch_name
+from kpilayer.plan.nodes import (
+    Aggregate,
+    Column,
+    Derived,
+    Group,
+    Match,
+    Measure,
+    Read,
+    keys_of,
+)
+from kpilayer.plan.ranges import Range
+from kpilayer.plan.rows import Reader, filtered, joined, time_of, within
+from kpilayer.plan.scope import Builder, Scope
+from kpilayer.plan.spines import spine
+from kpilayer.plan.window import Window
+
+
+@dataclass(frozen=True, slots=True)
+class _Parts:
+    """An aggregation as one of partial results: what each is, and how they come together."""
+
+    inner: tuple[str, ...]
+    outer: tuple[str, ...]
+
+
+#: Of the others, every row is needed, or every distinct value.
+_PARTS: Final[Mapping[str, _Parts]] = {
+    "sum": _Parts(("sum",), ("sum",)),
+    "count": _Parts(("count",), ("total_count",)),
+    "sum_boolean": _Parts(("sum_boolean",), ("total_count",)),
+    "min": _Parts(("min",), ("min",)),
+    "max": _Parts(("max",), ("max",)),
+    "any_value": _Parts(("any_value",), ("any_value",)),
+    "average": _Parts(("sum", "count"), ("sum", "total_count")),
+}
+_DISTINCT: Final = frozenset({"count_distinct", "approx_count_distinct"})
+
+
+def reading(atom: Atom) -> object:
+    """What atoms must have in common to share the rows that are joined to the spine."""
+    return "parts" if atom.agg in _PARTS else (atom.agg in _DISTINCT, atom.value)
+
+
+def build(
+    builder: Builder, leaves: Sequence[Formula], columns: Mapping[Formula, str], scope: Scope
+) -> Group:
+    """One row per period of the spine and group; the period is the scope's first key."""
+    together = [leaf for leaf in leaves if isinstance(leaf, Atom)]
+    window = scope.rolling
+    assert window is not None, "only a rolling scope is built here"
+    if together[0].agg in _PARTS:
+        return _of_parts(builder, together, columns, scope, window)
+    return _of_rows(builder, together, columns, scope, window)
+
+
+def _of_parts(
+    builder: Builder,
+    together: list[Atom],
+    columns: Mapping[Formula, str],
+    scope: Scope,
+    window: Window,
+) -> Group:
+    reader, keys, held = _rows(builder, together[0], scope, window)
+    values = [reader.value_of(atom) for atom in together]
+    inner = tuple(
+        Measure(f"{columns[atom]}{ending}", agg, value.copy())
+        for atom, value in zip(together, values, strict=True)
+        for agg, ending in zip(_PARTS[atom.agg].inner, ("", "_rows"), strict=False)
+    )
+    name = builder.name(branch_name(reader.model, [k.name for k in keys]))
+    days = Aggregate(name, filtered(joined(reader), held), keys, inner)
+    outer = tuple(
+        Measure(f"{columns[atom]}{ending}", agg, exp.column(f"{columns[atom]}{ending}", days.name))
+        for atom in together
+        for agg, ending in zip(_PARTS[atom.agg].outer, ("", "_rows"), strict=False)
+    )
+    rolled = _rolled(builder, together[0], days, outer, scope, window)
+    averages = {columns[atom] for atom in together if atom.agg == "average"}
+    return _averaged(builder, rolled, averages, list(columns.values())) if averages else rolled
+
+
+def _averaged(
+    builder: Builder, rolled: Aggregate, averages: set[str], wanted: list[str]
+) -> Derived:
+    """Averages as a sum over a count."""
+
+    def value(name: str) -> exp.Expr:
+        column = exp.column(name, table=rolled.name)
+        if name not in averages:
+            return column
+        return expr.ratio(column, exp.column(f"{name}_rows", table=rolled.name))
+
+    keys = keys_of(rolled)
+    names = [*keys, *(m.name for m in rolled.measures if m.name in wanted)]
+    made = tuple(Column(name, value(name)) for name in names)
+    return Derived(builder.name(f"{rolled.name}_on_average"), Read(rolled), made, keys)
+
+
+def _of_rows(
+    builder: Builder,
+    together: list[Atom],
+    columns: Mapping[Formula, str],
+    scope: Scope,
+    window: Window,
+) -> Aggregate:
+    """Aggregations that need each row, or each distinct value of a period."""
+    reader, keys, held = _rows(builder, together[0], scope, window)
+    value = Column("value", reader.value_of(together[0]))
+    source = filtered(joined(reader), held)
+    stem = branch_name(reader.model, [k.name for k in keys])
+    rows: Group
+    if together[0].agg in _DISTINCT:
+        rows = Aggregate(builder.name(f"{stem}_distinct"), source, (*keys, value), ())
+    else:
+        rows = Derived(builder.name(f"{stem}_rows"), source, (*keys, value))
+    measures = tuple(
+        Measure(
+            columns[atom],
+            atom.agg,
+            exp.column("value", table=rows.name),
+            percentile=atom.percentile,
+            discrete=atom.discrete,
+        )
+        for atom in together
+    )
+    return _rolled(builder, together[0], rows, measures, scope, window)
+
+
+def _rows(
+    builder: Builder, atom: Atom, scope: Scope, window: Window
+) -> tuple[Reader, tuple[Column, ...], list[exp.Expr]]:
+    """The rows that can count in a range, with their period and groups as keys."""
+    home = (atom.model, atom.time)
+    reader = Reader(atom.model, builder.graph)
+    keys = keys_over(builder, reader, home, scope)
+    held = [c for one in (atom,) for c in own_conditions(one, reader)]
+    span = scope.span(home)
+    lower = window.earliest(span.lower) if span.lower is not None else None
+    reach = Range(lower, span.upper, span.upper_is_inclusive)
+    return reader, keys, [*held, *within(reach, time_of(reader, home))]
+
+
+def _rolled(
+    builder: Builder,
+    atom: Atom,
+    rows: Group,
+    measures: tuple[Measure, ...],
+    scope: Scope,
+    window: Window,
+) -> Aggregate:
+    """Each period beside the rows of its window, aggregated."""
+    home = (atom.model, atom.time)
+    first, *others = (k.name for k in scope.keys)
+    time = exp.column(first, table=rows.name)
+    dates = spine(builder, home, window.base, scope.span(home), scope.shown)
+    at = exp.column(window.base, table=dates.name)
+    held = window.holds(time, at)
+    keys = [Column(first, at.copy())]
+    if window.per_rows:
+        own = Aggregate(
+            builder.name(f"{rows.name}_seen"),
+            Match(Read(rows), Read(dates), exp.EQ(this=time.copy(), expression=at.copy())),
+            tuple(Column(k, exp.column(k, table=rows.name)) for k in (first, *others)),
+            (),
+        )
+        at = exp.column(first, table=own.name)
+        held = window.holds(time, at)
+        held += [
+            exp.NullSafeEQ(
+                this=exp.column(k, table=rows.name), expression=exp.column(k, table=own.name)
+            )
+            for k in others
+        ]
+        keys, dates = [Column(first, at.copy())], own
+    keys += [
+        Column(k, exp.column(k, table=dates.name if window.per_rows else rows.name)) for k in others
+    ]
+    source = Match(Read(dates), Read(rows), all_of(held))
+    name = builder.name(f"{rows.name}_{_called(window)}")
+    return Aggregate(name, source, tuple(keys), measures)
+
+
+def _called(window: Window) -> str:
+    if window.length is not None:
+        return f"last_{window.length[0]}_{window.length[1]}s"
+    return f"{window.to_date}_to_date" if window.to_date is not None else "so_far"

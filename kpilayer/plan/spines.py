@@ -1,0 +1,109 @@
+"""Time spines of a plan: the periods that gaps are filled from and windows end at (T4).
+
+A declared spine is used as it is. Else one is made for each metric, from the first to the last
+period of its own time dimension, over all of its model's rows: no filter and no other metric
+changes which periods there are. Where `start` or `end` is given, it begins or ends there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from sqlglot import exp
+
+from kpilayer import expr, grain
+from kpilayer.columns import resolver
+from kpilayer.conditions import bind_condition, moment
+from kpilayer.formula import Home
+from kpilayer.model.time_spine import TimeSpine
+from kpilayer.plan.nodes import Aggregate, Column, Group, Measure, Read, Scan, Spine, keys_of
+from kpilayer.plan.ranges import Range
+from kpilayer.plan.rows import Reader, filtered, joined, qualified, time_of, within
+from kpilayer.plan.scope import Builder
+
+
+def spine(builder: Builder, home: Home, unit: str, span: Range, shown: Sequence[str] = ()) -> Group:
+    """Every period of ``unit`` that a metric's values can be shown at, in the range asked.
+
+    Its one column is called after the grain. ``shown`` are conditions on the time.
+    """
+    wanted = (home, unit, span, tuple(shown))
+    if wanted not in builder.spines:
+        found = _whole(builder, home, unit, span)
+        builder.spines[wanted] = _kept(builder, found, home, shown) if shown else found
+    return builder.spines[wanted]
+
+
+def _whole(builder: Builder, home: Home, unit: str, span: Range) -> Group:
+    wanted = (home, unit, span, ())
+    if wanted not in builder.spines:
+        declared = declared_spine(builder, unit)
+        if declared is not None:
+            builder.spines[wanted] = _declared(builder, declared, unit, span)
+        else:
+            builder.spines[wanted] = _generated(builder, home, unit, span)
+    return builder.spines[wanted]
+
+
+def declared_spine(builder: Builder, unit: str) -> TimeSpine | None:
+    """The coarsest declared spine that is fine enough (reference A.4)."""
+    fitting = [
+        s
+        for s in builder.graph.catalog.definitions.time_spines
+        if not grain.is_finer(unit, s.granularity)
+    ]
+    return max(fitting, key=lambda s: grain.GRAINS.index(s.granularity)) if fitting else None
+
+
+def _declared(builder: Builder, spine: TimeSpine, unit: str, span: Range) -> Aggregate:
+    scan = Scan(builder.graph.catalog.spine_relation(spine), spine.name)
+    column = expr.column_text(spine.time_spine.standard_granularity_column)
+    time = qualified(builder.graph.catalog.snippet(column).tree, spine.name)
+    key = Column(unit, expr.trunc(unit, time))
+    return Aggregate(builder.name(f"{unit}s"), filtered(scan, within(span, time)), (key,), ())
+
+
+def _generated(builder: Builder, home: Home, unit: str, span: Range) -> Spine:
+    first = moment(span.lower, True) if span.lower is not None else None
+    last = moment(_last(span.upper, span), True) if span.upper is not None else None
+    bounds = None
+    if first is None or last is None:
+        bounds = _bounds(builder, home)
+        first = first or exp.column("first", table=bounds.name)
+        last = last or exp.column("last", table=bounds.name)
+    name = builder.name(f"{home[0]}_{unit}s")
+    return Spine(name, unit, unit, expr.trunc(unit, first), expr.trunc(unit, last), bounds)
+
+
+def _last(upper: datetime, span: Range) -> datetime:
+    """An instant in the last period of a range."""
+    return upper if span.upper_is_inclusive else upper - timedelta(microseconds=1)
+
+
+def _bounds(builder: Builder, home: Home) -> Aggregate:
+    """The first and last time of a time dimension, over all rows."""
+    wanted = ("bounds", home)
+    known = builder.spines.get(wanted)
+    if not isinstance(known, Aggregate):
+        reader = Reader(home[0], builder.graph)
+        time = time_of(reader, home)
+        ends = (Measure("first", "min", time), Measure("last", "max", time.copy()))
+        known = Aggregate(builder.name(f"{home[0]}_dates"), joined(reader), (), ends)
+        builder.spines[wanted] = known
+    return known
+
+
+def _kept(builder: Builder, whole: Group, home: Home, shown: Sequence[str]) -> Aggregate:
+    """The periods that meet conditions on the time."""
+    (unit,) = keys_of(whole)
+    at = exp.column(unit, table=whole.name)
+    held = [condition_at(builder, home, text, at) for text in shown]
+    key = Column(unit, at.copy())
+    return Aggregate(builder.name(f"{whole.name}_shown"), filtered(Read(whole), held), (key,), ())
+
+
+def condition_at(builder: Builder, home: Home, text: str, at: exp.Expr) -> exp.Expr:
+    """A condition on the time of a metric for a period, whose first instant is ``at``."""
+    tree = builder.graph.catalog.snippet(text).tree
+    return bind_condition(tree, resolver(builder.graph, *home), lambda _: at.copy())

@@ -1,0 +1,71 @@
+"""Lengths of time in plans, and the windows of cumulative metrics."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+
+from sqlglot import exp
+
+from kpilayer import expr, grain
+
+_MONTHS: Final = {"month": 1, "quarter": 3, "year": 12}
+
+
+def length(text: str) -> tuple[int, str]:
+    """A length of time as its number and unit: `28 day`."""
+    number, unit = text.split(" ")
+    return int(number), unit
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """Which rows count at a period: those of the last ``length``, or since ``to_date`` began.
+
+    Neither: all rows so far. ``per_rows``: only periods and groups that have rows themselves.
+    """
+
+    base: str
+    length: tuple[int, str] | None = None
+    to_date: str | None = None
+    per_rows: bool = False
+
+    def holds(self, time: exp.Expr, at: exp.Expr) -> list[exp.Expr]:
+        """The conditions under which a row of ``time`` counts at the period ``at``."""
+        found: list[exp.Expr] = [exp.LTE(this=time, expression=at)]
+        if self.length is not None:
+            number, unit = self.length
+            start = expr.move(at.copy(), -number, unit)
+            found.append(exp.GT(this=time.copy(), expression=start))
+        if self.to_date is not None:
+            found.append(exp.GTE(this=time.copy(), expression=expr.trunc(self.to_date, at.copy())))
+        return found
+
+    def earliest(self, at: datetime) -> datetime | None:
+        """No row before this time counts at ``at``; None without a limit."""
+        if self.length is not None:
+            return moved(at, -self.length[0], self.length[1])
+        return grain.truncate(at, self.to_date) if self.to_date is not None else None
+
+
+def moved(at: datetime, count: int, unit: str) -> datetime:
+    """A time so many units later, at the ends of the calendar where it would leave it.
+
+    >>> moved(datetime(2026, 3, 31), -1, "month")
+    datetime.datetime(2026, 2, 28, 0, 0)
+    """
+    try:
+        if unit in _MONTHS:
+            total = at.year * 12 + at.month - 1 + count * _MONTHS[unit]
+            first = at.replace(year=total // 12, month=total % 12 + 1, day=1)
+            last = (grain.next_period(first, "month") - timedelta(days=1)).day
+            return first.replace(day=min(at.day, last))
+        return at + timedelta(**{f"{unit}s": count})
+    except (OverflowError, ValueError):
+        return datetime.min if count < 0 else datetime.max
+
+
+def moves_rows(unit: str, finest: str) -> bool:
+    """Whether rows are moved, and not the result: the question is coarser than the offset."""
+    return grain.is_finer(unit, finest)
