@@ -1,0 +1,456 @@
+"""Simple metrics, also as other kinds need them: rows, the dates they count for, groups, values."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from kpilayer.model.metric import CumulativeMetric
+from kpilayer.model.metric_parts import NonAdditiveDimension
+from tests.oracle import snippets
+from tests.oracle.aggregate import aggregate
+from tests.oracle.joins import Place, Row, Unanswerable
+from tests.oracle.names import Condition, Item, MetricItem, moved
+from tests.oracle.scope import Scope, base_of
+from tests.oracle.spine import dates_of, with_spine
+from tests.oracle.time import add, as_moment, is_finer, length, part, shown, truncate
+
+if TYPE_CHECKING:
+    from tests.oracle.kinds import World
+
+Value = Any
+Group = tuple[Value, ...]
+
+
+@dataclass(frozen=True)
+class Atom:
+    """A simple metric with what its variants add."""
+
+    name: str
+    model: str
+    agg: str
+    value: str
+    time: str | None
+    conditions: tuple[Condition, ...]
+    percentile: float | None = None
+    discrete: bool = False
+    balance: NonAdditiveDimension | None = None
+    as_of: str | None = None
+    spine: str | None = None
+    fill: int | None = None
+    sql: str | None = None
+
+
+@dataclass(frozen=True)
+class Counted:
+    """A row, the date that it counts for before offsets, and the date that is shown."""
+
+    row: Row
+    date: datetime | None
+    shown: datetime | None
+
+
+@dataclass
+class Answer:
+    """Values by group, and what a group has that is not there."""
+
+    rows: dict[Group, Value]
+    absent: Callable[[Group], Value] = lambda group: None
+
+    def at(self, group: Group) -> Value:
+        return self.rows[group] if group in self.rows else self.absent(group)
+
+
+class Rows:
+    """The rows of one atom under a scope."""
+
+    def __init__(self, world: World, atom: Atom, scope: Scope) -> None:
+        self.world, self.atom, self.scope = world, atom, scope
+        self.time = world.time_place(atom)
+        self.own = (world.joins.grain(self.time) or "day") if self.time else None
+
+    # -------------------------------------------------------------------------- values of a row
+
+    def own_time(self, row: Row) -> datetime | None:
+        """The row's raw time."""
+        if self.time is None:
+            return None
+        value = self.world.joins.read(row, self.time, None)
+        return None if value is None else as_moment(value)
+
+    def fact_time(self, row: Row) -> datetime | None:
+        """The time at which slowly changing lookups are read: at the base grain."""
+        moment = self.own_time(row)
+        return None if moment is None else truncate(moment, self.own or "day")
+
+    def read(self, row: Row, when: datetime | None, item: Item) -> Value:
+        """A row's value of a group-by name, where `metric_time` is ``when``."""
+        if item.is_time:
+            if self.own is None:
+                raise Unanswerable(f"`{self.atom.model}` has no time")
+            return self.as_asked(when, item, self.own)
+        place = self.world.joins.place_of(self.atom.model, item)
+        value = self.world.joins.read(row, place, self.fact_time(row))
+        grain = self.world.joins.grain(place)
+        if grain is None:
+            if item.grain or item.part:
+                raise Unanswerable(f"`{item.base}` is no time")
+            return value
+        return self.as_asked(None if value is None else as_moment(value), item, grain)
+
+    def as_asked(self, moment: datetime | None, item: Item, own: str) -> Value:
+        grain = item.grain or own
+        if item.part is None and is_finer(grain, own):
+            raise Unanswerable(f"`{item.base}` is not so fine")
+        if moment is None:
+            return None
+        if item.part is not None:
+            return part(truncate(moment, own), item.part)
+        return shown(truncate(moment, grain), grain)
+
+    def holds(self, condition: Condition, row: Row, when: datetime | None) -> bool:
+        """Whether a condition is true for a row that counts for ``when``."""
+
+        def read(name: str) -> Value:
+            found = self.world.item(name, condition.bare)
+            if isinstance(found, MetricItem):
+                return self.world.metric_of(self, found, row)
+            return self.read(row, when, found)
+
+        def move(name: str, literal: Value) -> Value:
+            found = self.world.item(name, condition.bare)
+            return literal if isinstance(found, MetricItem) else moved(literal, self.unit(found))
+
+        return snippets.evaluate(condition.node, read, move) is True
+
+    def unit(self, item: Item) -> str | None:
+        """The grain of a name, None where it is no time or a part of one."""
+        if item.part is not None:
+            return None
+        if item.is_time:
+            return item.grain or self.own
+        place = self.world.joins.place_of(self.atom.model, item)
+        own = self.world.joins.grain(place)
+        return (item.grain or own) if own else None
+
+    # -------------------------------------------------------------------------- rows that count
+
+    def passing(self) -> list[Row]:
+        """The rows that the metric's own conditions keep, by their own time."""
+        return [
+            row
+            for row in self.world.joins.tables[self.atom.model]
+            if all(self.holds(c, row, self.own_time(row)) for c in self.atom.conditions)
+        ]
+
+    def counted(self, inner: tuple[Condition, ...] = ()) -> Iterator[Counted]:
+        """The rows of a plain aggregation; ``inner``: further conditions on their own time."""
+        scope = self.scope
+        if self.atom.as_of is not None:
+            yield from self.active()
+            return
+        for row in self.passing():
+            moment = self.own_time(row)
+            if all(self.holds(c, row, moment) for c in inner):
+                for where in self.shown_at(moment):
+                    if self.kept(row, moment, where):
+                        yield Counted(row, moment, where)
+        assert scope is self.scope
+
+    def kept(self, row: Row, date: datetime | None, where: datetime | None) -> bool:
+        scope = self.scope
+        return (
+            (self.own is None or scope.bounds.hold(where, self.own))
+            and all(self.holds(c, row, date) for c in scope.moved)
+            and all(self.holds(c, row, where) for c in scope.shown)
+        )
+
+    def shown_at(self, date: datetime | None) -> list[datetime | None]:
+        """The dates at which a date's rows are shown: another one under an offset, or several."""
+        if not self.scope.shifts:
+            return [date]
+        if date is None:
+            return []
+        return [start for start, low, high in self.moves if low <= date < high]
+
+    @property
+    def moves(self) -> list[tuple[datetime, datetime, datetime]]:
+        """Each period shown, with the first instant of where it comes from and the first after."""
+        if not hasattr(self, "_moves"):
+            asked = self.scope.finest_time
+            base = base_of(self.own or "day", self.scope)
+            days = dates_of(self, base)
+            starts = dict.fromkeys(truncate(day, asked) for day in days)
+            self._moves = [(s, *self.scope.source(s, base)) for s in starts]
+        return self._moves
+
+    def active(self) -> Iterator[Counted]:
+        """Rows that hold over an interval, on each date that `as_of` picks (T5)."""
+        model = self.world.joins.models[self.atom.model]
+        interval = model.active
+        assert interval is not None and self.own is not None
+        if self.scope.shifts:
+            raise Unanswerable("an offset of rows that hold over an interval")
+        base = base_of(self.own, self.scope)
+        dates = [
+            d
+            for d in dates_of(self, base)
+            if all(self.holds(c, {}, d) for c in self.scope.shown if c.is_only_time)
+        ]
+        if self.atom.as_of != "every_day":
+            last = self.atom.as_of == "period_end"
+            chosen: dict[Group, datetime] = {}
+            for date in dates:
+                period = tuple(self.read({}, date, k) for k in self.scope.times)
+                if last or period not in chosen:
+                    chosen[period] = date
+            dates = list(chosen.values())
+        for row in self.passing():
+            start = self.world.joins.cell(row, interval.from_)
+            end = self.world.joins.cell(row, interval.to)
+            for date in dates:
+                day = truncate(date, base)
+                if start is None or truncate(as_moment(start), base) > day:
+                    continue
+                if end is not None:
+                    close = truncate(as_moment(end), base)
+                    if day > close or (day == close and not interval.to_inclusive):
+                        continue
+                if self.kept(row, date, date):
+                    yield Counted(row, date, date)
+
+    # ------------------------------------------------------------------------ groups and values
+
+    def group(self, counted: Counted) -> Group:
+        return tuple(self.read(counted.row, counted.shown, k) for k in self.scope.keys)
+
+    def grouped(self, rows: Iterable[Counted]) -> dict[Group, list[Counted]]:
+        groups: dict[Group, list[Counted]] = {}
+        for counted in rows:
+            groups.setdefault(self.group(counted), []).append(counted)
+        if not self.scope.keys:
+            groups.setdefault((), [])
+        return groups
+
+    def value(self, rows: Iterable[Row], is_grouped: bool = True) -> Value:
+        """The metric over some rows."""
+        atom = self.atom
+        if atom.sql is not None:
+            return self.expression(list(rows), is_grouped)
+        return aggregate(
+            atom.agg,
+            [self.world.joins.cell(row, atom.value) for row in rows],
+            percentile=atom.percentile,
+            discrete=atom.discrete,
+            is_grouped=is_grouped,
+        )
+
+    def expression(self, rows: list[Row], is_grouped: bool) -> Value:
+        """A `sql:` metric: its aggregates over the rows, then what it makes of them."""
+        known = {"SUM": "sum", "MIN": "min", "MAX": "max", "AVG": "average", "COUNT": "count",
+                 "MEDIAN": "median", "COUNT DISTINCT": "count_distinct"}  # fmt: skip
+
+        def read_in(row: Row) -> Callable[[str], Value]:
+            def read(name: str) -> Value:
+                if "__" in name:
+                    return self.read(row, self.own_time(row), self.world.name(name))
+                return row[name]
+
+            return read
+
+        def solve(node: snippets.Node) -> snippets.Node:
+            if node.kind != "aggregate":
+                parts = tuple(solve(p) for p in node.parts)
+                return snippets.Node(node.kind, node.text, parts)
+            value, *condition = node.parts
+            held = [
+                r
+                for r in rows
+                if not condition or snippets.evaluate(condition[0], read_in(r)) is True
+            ]
+            values = [snippets.evaluate(value, read_in(r)) for r in held]
+            found = aggregate(known[str(node.text)], values, is_grouped=is_grouped)
+            if found is None and rows and str(node.text).startswith("COUNT"):
+                found = 0
+            return snippets.Node("literal", found)
+
+        return snippets.evaluate(solve(snippets.parse(str(self.atom.sql))), lambda name: None)
+
+    def balanced(self, rows: list[Counted]) -> list[Counted]:
+        """Of a semi-additive metric: the rows of the first or last date (T6, X8)."""
+        balance = self.atom.balance
+        if balance is None:
+            return rows
+        joins, model = self.world.joins, self.atom.model
+        place = Place((), model, balance.name, False)
+        is_time = self.time == place
+        grain = joins.grain(place) or "day"
+        keys = [
+            k
+            for k in self.scope.keys
+            if (k.is_time and is_time) or (not k.is_time and joins.place_of(model, k) == place)
+        ]
+
+        def period(counted: Counted) -> Group:
+            entities = (joins.key(model, e, counted.row) for e in balance.group_by)
+            return (*entities, *(self.read(counted.row, counted.shown, k) for k in keys))
+
+        def date(counted: Counted) -> datetime | None:
+            value = joins.at_end(counted.row, place)
+            return None if value is None else truncate(as_moment(value), grain)
+
+        edges: dict[Group, datetime] = {}
+        pick = max if balance.window_agg == "max" else min
+        for counted in rows:
+            when = date(counted)
+            if when is not None:
+                edges[period(counted)] = pick(when, edges.get(period(counted), when))
+        return [c for c in rows if date(c) is not None and edges[period(c)] == date(c)]
+
+    def answer(self) -> Answer:
+        """The metric by group, with its spine and its filling."""
+        groups = self.grouped(self.balanced(list(self.counted())))
+        is_grouped = bool(self.scope.keys)
+        values = {g: self.value([c.row for c in rows], is_grouped) for g, rows in groups.items()}
+        return self.layered(values, self.scope)
+
+    def layered(self, values: dict[Group, Value], scope: Scope) -> Answer:
+        """`join_to_timespine`, then `fill_nulls_with`."""
+        if self.atom.spine is not None and scope.times:
+            values = with_spine(self, values, scope)
+        if self.atom.fill is None:
+            return Answer(values)
+        fill = self.atom.fill
+        return Answer({g: fill if v is None else v for g, v in values.items()}, lambda g: fill)
+
+    # ------------------------------------------------------------------------------- cumulative
+
+    def cumulative(self, metric: CumulativeMetric, inner: tuple[Condition, ...]) -> Answer:
+        """The metric over all time so far, a window, or since a period began (A.9)."""
+        scope = self.scope
+        if self.atom.balance is not None or self.atom.as_of is not None or self.own is None:
+            raise Unanswerable("a cumulative metric of what is no plain event")
+        rows = [
+            (row, self.own_time(row))
+            for row in self.passing()
+            if all(self.holds(c, row, self.own_time(row)) for c in inner)
+        ]
+        if not scope.times:
+            return self._all_time(metric, rows)
+        if any(k.part for k in scope.times):
+            raise Unanswerable("a cumulative metric by a date part")
+        base = base_of(self.own, scope)
+        stage: dict[tuple[datetime, datetime, Group], list[Row]] = {}
+        with_data: set[tuple[datetime, datetime, Group]] = set()
+        others = [k for k in scope.keys if not k.is_time]
+        for date in self._output_dates(base):
+            for row, moment in rows:
+                if moment is None or not _reaches(metric, truncate(moment, base), date):
+                    continue
+                for where in self.shown_at(date):
+                    if self.kept(row, date, where):
+                        assert where is not None
+                        rest = tuple(self.read(row, where, k) for k in others)
+                        key = (date, where, rest)
+                        stage.setdefault(key, []).append(row)
+                        if truncate(moment, base) == date:
+                            with_data.add(key)
+        if metric.rows == "data":
+            stage = {key: found for key, found in stage.items() if key in with_data}
+        values = {key: self.value(found) for key, found in stage.items()}
+        return self._by_period(metric, values, base)
+
+    def _all_time(
+        self, metric: CumulativeMetric, rows: list[tuple[Row, datetime | None]]
+    ) -> Answer:
+        if metric.window or metric.grain_to_date:
+            raise Unanswerable("a window without `metric_time`")
+        _, high = self.scope.bounds.within(self.own or "day")
+        scope = self.scope
+        kept = [
+            Counted(row, moment, moment)
+            for row, moment in rows
+            if (high is None or (moment is not None and moment < high))
+            and all(self.holds(c, row, moment) for c in scope.shown)
+        ]
+        groups = self.grouped(kept)
+        is_grouped = bool(scope.keys)
+        return self.layered(
+            {g: self.value([c.row for c in found], is_grouped) for g, found in groups.items()},
+            scope,
+        )
+
+    def _output_dates(self, base: str) -> list[datetime]:
+        if not self.scope.shifts:
+            return dates_of(self, base)
+        if self.atom.spine is not None:
+            raise Unanswerable("an offset of a cumulative metric on a spine")
+        found: dict[datetime, None] = {}
+        declared = self.world.declared_dates(base)
+        for _, low, high in self.moves:
+            here = truncate(low, base)
+            while here < high:
+                if here >= low and (declared is None or here in declared):
+                    found[here] = None
+                here = add(here, 1, base)
+        return list(found)
+
+    def _by_period(
+        self,
+        metric: CumulativeMetric,
+        values: dict[tuple[datetime, datetime, Group], Value],
+        base: str,
+    ) -> Answer:
+        """From dates to the periods asked: the first or last of the dates, or their average."""
+        scope = self.scope
+
+        def full(where: datetime, rest: Group) -> Group:
+            others = iter(rest)
+            return tuple(self.read({}, where, k) if k.is_time else next(others) for k in scope.keys)
+
+        if self.atom.spine is not None:
+            values = self._spined(values, base)
+        if self.atom.fill is not None:
+            values = {k: self.atom.fill if v is None else v for k, v in values.items()}
+        periods: dict[Group, dict[datetime, Value]] = {}
+        for (date, where, rest), value in values.items():
+            periods.setdefault(full(where, rest), {})[date] = value
+        fill = self.atom.fill
+        answer = {g: _pick(metric, found, base, scope) for g, found in periods.items()}
+        return Answer(answer, lambda g: fill)
+
+    def _spined(
+        self, values: dict[tuple[datetime, datetime, Group], Value], base: str
+    ) -> dict[tuple[datetime, datetime, Group], Value]:
+        """`join_to_timespine` of what is accumulated acts on its dates."""
+        from dataclasses import replace
+
+        time = Item((), "metric_time", base)
+        others = tuple(k for k in self.scope.keys if not k.is_time)
+        inner = replace(self.scope, keys=(time, *others))
+        flat = {(shown(d, base), *rest): v for (d, _, rest), v in values.items()}
+        spined = with_spine(self, flat, inner)
+        return {(as_moment(g[0]), as_moment(g[0]), g[1:]): v for g, v in spined.items()}
+
+
+def _reaches(metric: CumulativeMetric, moment: datetime, date: datetime) -> bool:
+    """Whether what happened at a moment counts for a date."""
+    if moment > date:
+        return False
+    if metric.window is not None:
+        count, grain = length(metric.window)
+        return moment > add(date, -count, grain)
+    if metric.grain_to_date is not None:
+        return moment >= truncate(date, metric.grain_to_date)
+    return True
+
+
+def _pick(metric: CumulativeMetric, found: dict[datetime, Value], base: str, scope: Scope) -> Value:
+    dates = sorted(found)
+    if len(dates) == 1 and all(k.grain == base for k in scope.times):
+        return found[dates[0]]
+    if metric.period_agg == "average":
+        return aggregate("average", [found[d] for d in dates])
+    return found[dates[-1 if metric.period_agg == "last" else 0]]

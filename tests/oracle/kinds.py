@@ -1,0 +1,291 @@
+"""What each kind of metric is, in terms of other metrics and of rows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from kpilayer.model.definitions import Definitions
+from kpilayer.model.metric import (
+    ConversionMetric,
+    CumulativeMetric,
+    DerivedMetric,
+    FunnelMetric,
+    Metric,
+    NestedMetric,
+    RatioMetric,
+    ShareMetric,
+    SimpleMetric,
+    SqlMetric,
+)
+from kpilayer.model.metric_parts import InputMetric
+from tests.oracle import conversion, names, snippets
+from tests.oracle.aggregate import aggregate
+from tests.oracle.atoms import Answer, Atom, Group, Rows
+from tests.oracle.joins import Joins, Place, Row, Tables, Unanswerable
+from tests.oracle.names import Condition, Item, MetricItem
+from tests.oracle.scope import Scope, Shift
+from tests.oracle.time import as_moment, coarsest, is_finer, truncate
+
+Value = Any
+
+
+@dataclass
+class World:
+    """The definitions of a project over the rows of a database."""
+
+    metrics: Mapping[str, Metric]
+    joins: Joins
+    spines: tuple[tuple[str, str, str], ...] = ()  # table, column, grain
+    _items: dict[tuple[str, str | None], Item | MetricItem] = field(default_factory=dict)
+    _asked: dict[Any, Answer] = field(default_factory=dict)
+    bounds: Any = None
+
+    @classmethod
+    def of(cls, definitions: Definitions, tables: Tables) -> World:
+        """The evaluator's view of loaded definitions; it reads only what people wrote."""
+        models = {m.name: m for m in definitions.models if m.semantic_model}
+        spines = tuple(
+            (s.name, s.time_spine.standard_granularity_column, s.granularity)
+            for s in definitions.time_spines
+        )
+        return cls({m.name: m for m in definitions.metrics}, Joins(models, tables), spines)
+
+    def over(self, tables: Tables) -> World:
+        """The same definitions over other rows."""
+        return World(self.metrics, self.joins.over(tables), self.spines, self._items)
+
+    # ------------------------------------------------------------------------------------- names
+
+    def item(self, name: str, bare: str | None = None) -> Item | MetricItem:
+        key = (name, bare)
+        if key not in self._items:
+            self._items[key] = names.item(name, bare)
+        return self._items[key]
+
+    def name(self, name: str, bare: str | None = None) -> Item:
+        found = self.item(name, bare)
+        assert isinstance(found, Item), name
+        return found
+
+    def time_place(self, atom: Atom) -> Place | None:
+        """The column that is `metric_time`: the model's own, or at the end of a path up."""
+        if atom.time is None:
+            return None
+        if self.joins.models[atom.model].dimension(atom.time) is not None:
+            return Place((), atom.model, atom.time, False)
+        return self.joins.place_of(atom.model, names.group_by(atom.time))
+
+    def default_grain(self, name: str) -> str | None:
+        """The grain of a bare `metric_time`: the metric's own, else of its rows, days at least."""
+        metric = self.metrics[name]
+        if metric.time_granularity is not None:
+            return metric.time_granularity
+        grains = [coarsest("day", own) for atom in self.atoms(name) if (own := self.own(atom))]
+        return coarsest(*grains) if grains else None
+
+    def own(self, atom: Atom) -> str | None:
+        place = self.time_place(atom)
+        return self.joins.grain(place) if place else None
+
+    def atoms(self, name: str) -> Iterable[Atom]:
+        """The simple metrics below a metric."""
+        metric = self.metrics[name]
+        if isinstance(metric, SimpleMetric | SqlMetric):
+            yield self.atom(name)
+        else:
+            for used in metric.inputs:
+                yield from self.atoms(used.name)
+
+    def conditions(self, metric: str, texts: Iterable[str]) -> tuple[Condition, ...]:
+        """Filters of a metric; a bare `metric_time` in them has the metric's grain."""
+        held = tuple(texts)
+        bare = self.default_grain(metric) if any("metric_time" in t for t in held) else None
+        return tuple(names.condition(text, bare) for text in held)
+
+    def declared_dates(self, base: str) -> set[Any] | None:
+        """The dates of the declared spine at a grain; None where none is declared."""
+        fitting = [s for s in self.spines if not is_finer(base, s[2])]
+        if not self.spines:
+            return None
+        if not fitting:
+            raise Unanswerable("no spine is so fine")
+        table, column, _ = fitting[0]
+        values = (row[column] for row in self.joins.tables[table])
+        return {truncate(as_moment(v), base) for v in values if v is not None}
+
+    # -------------------------------------------------------------------------------------- atoms
+
+    def atom(self, name: str) -> Atom:
+        """A simple metric; a variant is the metric that it narrows, with more conditions."""
+        metric = self.metrics[name]
+        own = self.conditions(name, metric.filter)
+        if isinstance(metric, SqlMetric):
+            time = metric.agg_time_dimension or self._model_time(metric.model)
+            return Atom(name, metric.model, "sql", "1", time, own, sql=metric.sql)
+        assert isinstance(metric, SimpleMetric)
+        if metric.input_metric is not None:
+            used = metric.input_metric
+            if used.offset_window or used.offset_to_grain or used.group_by is not None:
+                raise Unanswerable("a variant of another time or group")
+            below = self.atom(used.name)
+            more = (*own, *self.conditions(used.name, used.filter))
+            atom = replace(below, name=name, conditions=(*below.conditions, *more))
+        else:
+            assert metric.model is not None and metric.agg is not None
+            kind = metric.percentile_type or ""
+            if kind.startswith("approx_") or metric.agg == "approx_count_distinct":
+                raise Unanswerable("approximate")
+            atom = Atom(
+                name,
+                metric.model,
+                metric.agg,
+                metric.value,
+                self._model_time(metric.model),
+                own,
+                metric.percentile,
+                kind == "discrete",
+                as_of=metric.as_of,
+            )
+        changes: dict[str, Any] = {}
+        if metric.agg_time_dimension is not None:
+            changes["time"] = metric.agg_time_dimension
+        if metric.non_additive_dimension is not None:
+            changes["balance"] = metric.non_additive_dimension
+        if metric.join_to_timespine:
+            changes["spine"] = "grid" if metric.join_to_timespine == "grid" else "dates"
+        if metric.fill_nulls_with is not None:
+            changes["fill"] = metric.fill_nulls_with
+        return replace(atom, **changes)
+
+    def _model_time(self, model: str) -> str | None:
+        return self.joins.models[model].agg_time_dimension
+
+    def metric_of(self, rows: Rows, asked: MetricItem, row: Row) -> Value:
+        """`Metric('orders', ['customer'])` for a row: the metric of its entity, of all time."""
+        keys = tuple(self.name(p) for p in asked.per)
+        scope = Scope(keys, bounds=self.bounds) if asked.in_range else Scope(keys)
+        known = (asked.metric, scope)
+        if known not in self._asked:
+            self._asked[known] = self.answer(asked.metric, scope)
+        group = tuple(rows.read(row, None, k) for k in keys)
+        answer = self._asked[known]
+        return answer.absent(group) if None in group else answer.at(group)
+
+    # -------------------------------------------------------------------------------------- kinds
+
+    def used(self, used: InputMetric, scope: Scope) -> Answer:
+        """An input: narrowed, moved in time, or by fewer of the group-bys."""
+        if used.offset_window is not None:
+            scope = scope.shifted(Shift(window=used.offset_window))
+        if used.offset_to_grain is not None:
+            scope = scope.shifted(Shift(to_grain=used.offset_to_grain))
+        scope = scope.narrowed(self.conditions(used.name, used.filter))
+        if used.group_by is None:
+            return self.answer(used.name, scope)
+        return self.regrouped(used.name, scope, used.group_by)
+
+    def regrouped(self, name: str, scope: Scope, kept: tuple[str, ...]) -> Answer:
+        """A metric by some of the group-bys, repeated on the others."""
+        at = [i for i, key in enumerate(scope.keys) if any(_keeps(k, key) for k in kept)]
+        whole = self.answer(name, replace(scope, keys=tuple(scope.keys[i] for i in at)))
+
+        def repeated(group: Group) -> Value:
+            return whole.at(tuple(group[i] for i in at))
+
+        groups = self.answer(name, scope).rows
+        return Answer({g: repeated(g) for g in groups}, repeated)
+
+    def answer(self, name: str, scope: Scope) -> Answer:
+        """A metric by group.
+
+        Raises:
+            Unanswerable: it has no answer for this question.
+            Undetermined: more than one answer is right.
+        """
+        metric = self.metrics[name]
+        if isinstance(metric, SimpleMetric | SqlMetric):
+            return Rows(self, self.atom(name), scope).answer()
+        match metric:
+            case CumulativeMetric():
+                return self._cumulative(metric, scope)
+            case ConversionMetric():
+                return conversion.converted(self, metric, scope)
+            case FunnelMetric():
+                return conversion.funnel(self, metric, scope)
+        inside = scope.narrowed(self.conditions(name, metric.filter))
+        match metric:
+            case RatioMetric(numerator=one, denominator=other):
+                sides = [("numerator", self.used(one, inside)),
+                         ("denominator", self.used(other, inside))]  # fmt: skip
+                return combined(snippets.parse("numerator / denominator"), sides)
+            case DerivedMetric():
+                inputs = [(i.known_as, self.used(i, inside)) for i in metric.input_metrics]
+                return combined(snippets.parse(metric.expr), inputs)
+            case ShareMetric():
+                whole = metric.input_metric.model_copy(update={"group_by": metric.within})
+                pair = [("part", self.used(metric.input_metric, inside)),
+                        ("whole", self.used(whole, inside))]  # fmt: skip
+                return combined(snippets.parse("part / whole"), pair)
+            case NestedMetric():
+                return self._nested(metric, inside)
+        raise AssertionError(metric)
+
+    def _cumulative(self, metric: CumulativeMetric, scope: Scope) -> Answer:
+        used = metric.input_metric
+        if not isinstance(self.metrics[used.name], SimpleMetric):
+            raise Unanswerable("a cumulative metric of what is not simple")
+        if used.offset_window or used.offset_to_grain or used.group_by is not None:
+            raise Unanswerable("a cumulative metric of another time or group")
+        scope = scope.narrowed(self.conditions(metric.name, metric.filter))
+        rows = Rows(self, self.atom(used.name), scope)
+        return rows.cumulative(metric, self.conditions(used.name, used.filter))
+
+    def _nested(self, metric: NestedMetric, scope: Scope) -> Answer:
+        """Per inner group a value, then over them; a NULL entity drops out."""
+        per = [self.name(p) for p in metric.per]
+        bare = self.default_grain(metric.input_metric.name)
+        per = [replace(p, grain=bare) if p.is_time and not (p.grain or p.part) else p for p in per]
+        keys = tuple(dict.fromkeys((*scope.keys, *per)))
+        inner = self.used(metric.input_metric, replace(scope, keys=keys))
+        entities = [keys.index(p) for p in per if self._is_entity(metric.input_metric.name, p)]
+        groups: dict[Group, list[Value]] = {} if scope.keys else {(): []}
+        for group, value in inner.rows.items():
+            if all(group[i] is not None for i in entities):
+                groups.setdefault(group[: len(scope.keys)], []).append(value)
+        values = {
+            group: aggregate(
+                metric.agg,
+                found,
+                percentile=metric.percentile,
+                discrete=metric.percentile_type == "discrete",
+                is_grouped=bool(scope.keys),
+            )
+            for group, found in groups.items()
+        }
+        return Answer(values)
+
+    def _is_entity(self, name: str, item: Item) -> bool:
+        if item.is_time:
+            return False
+        atom = next(iter(self.atoms(name)))
+        return self.joins.place_of(atom.model, item).is_entity
+
+
+def combined(node: snippets.Node, inputs: list[tuple[str, Answer]]) -> Answer:
+    """An expression over inputs: a row where any of them has one."""
+    groups = dict.fromkeys(group for _, answer in inputs for group in answer.rows)
+    made: dict[Group, Value] = {}
+    for group in groups:
+        values = {name: answer.at(group) for name, answer in inputs}
+        made[group] = snippets.evaluate(node, values.__getitem__)
+    return Answer(made)
+
+
+def _keeps(kept: str, key: Item) -> bool:
+    """Whether a name of `group_by` or `within` means a group-by of the query."""
+    item = names.group_by(kept)
+    if item.base != key.base:
+        return False
+    return (item.grain, item.part) in ((None, None), (key.grain, key.part))

@@ -1,0 +1,87 @@
+"""A question, and its answer as rows in order."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+
+from tests.oracle import names
+from tests.oracle.kinds import World
+from tests.oracle.scope import Bounds, Scope
+from tests.oracle.time import coarsest, finest
+
+Value = Any
+Line = tuple[Value, ...]
+
+
+@dataclass(frozen=True)
+class Query:
+    """What is asked, as in `Project.query`; ``order_by`` names output columns, `-` descending."""
+
+    metrics: tuple[str, ...]
+    group_by: tuple[str, ...] = ()
+    where: tuple[str, ...] = ()
+    start: date | datetime | None = None
+    end: date | datetime | None = None
+    exact: bool = False
+    order_by: tuple[str, ...] = ()
+    limit: int | None = None
+
+
+def columns(world: World, query: Query) -> tuple[str, ...]:
+    """The names of the output columns: as asked, with the grain added (Q2)."""
+    return tuple(_column(world, query, text) for text in query.group_by) + query.metrics
+
+
+def _column(world: World, query: Query, text: str) -> str:
+    item = names.group_by(text, _bare(world, query))
+    if item.part is not None:
+        return f"{item.base}__extract_{item.part}"
+    if item.grain is not None:
+        return f"{item.base}__{item.grain}"
+    atom = next(iter(world.atoms(query.metrics[0])))
+    grain = world.joins.grain(world.joins.place_of(atom.model, item))
+    return f"{item.base}__{grain}" if grain else item.base
+
+
+def _bare(world: World, query: Query) -> str | None:
+    """The grain of `metric_time` without one: the coarsest default of the metrics."""
+    grains = [grain for m in query.metrics if (grain := world.default_grain(m)) is not None]
+    return coarsest(*grains) if grains else None
+
+
+def answer(world: World, query: Query) -> list[Line]:
+    """The rows of the answer, in order.
+
+    Raises:
+        Unanswerable: the language refuses the question, or this evaluator does not know it.
+        Undetermined: more than one answer is right.
+    """
+    bare = _bare(world, query)
+    keys = tuple(names.group_by(text, bare) for text in query.group_by)
+    grains = [k.grain for k in keys if k.is_time and k.grain]
+    unit = finest(*grains) if grains else None
+    bounds = Bounds(query.start, query.end, query.exact, unit)
+    world.bounds = bounds
+    where = tuple(names.condition(text, bare) for text in query.where)
+    scope = Scope(keys, bounds=bounds).narrowed(where)
+    found = [world.answer(name, scope) for name in query.metrics]
+    groups = dict.fromkeys(group for one in found for group in one.rows)
+    lines = [(*group, *(one.at(group) for one in found)) for group in groups]
+    return ordered(lines, columns(world, query), query)
+
+
+def ordered(lines: list[Line], shown: Sequence[str], query: Query) -> list[Line]:
+    """NULLs last both ways; the remaining group-bys break ties (Q10)."""
+    asked = [(shown.index(text.removeprefix("-")), text.startswith("-")) for text in query.order_by]
+    by = [*asked, *((i, False) for i in range(len(query.group_by)))]
+    for position, descending in reversed(by):
+        known = [line for line in lines if line[position] is not None]
+        known.sort(key=lambda line: line[position], reverse=descending)
+        lines = known + [line for line in lines if line[position] is None]
+    return lines if query.limit is None else lines[: query.limit]
+
+
+__all__ = ["Query", "answer", "columns"]
