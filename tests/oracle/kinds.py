@@ -39,6 +39,7 @@ class World:
     joins: Joins
     spines: tuple[tuple[str, str, str], ...] = ()  # table, column, grain
     _items: dict[tuple[str, str | None], Item | MetricItem] = field(default_factory=dict)
+    _atoms: dict[str, Atom] = field(default_factory=dict)
     _asked: dict[Any, Answer] = field(default_factory=dict)
     bounds: Any = None
 
@@ -54,7 +55,7 @@ class World:
 
     def over(self, tables: Tables) -> World:
         """The same definitions over other rows."""
-        return World(self.metrics, self.joins.over(tables), self.spines, self._items)
+        return World(self.metrics, self.joins.over(tables), self.spines, self._items, self._atoms)
 
     # ------------------------------------------------------------------------------------- names
 
@@ -82,8 +83,20 @@ class World:
         metric = self.metrics[name]
         if metric.time_granularity is not None:
             return metric.time_granularity
-        grains = [coarsest("day", own) for atom in self.atoms(name) if (own := self.own(atom))]
+        grains = [coarsest("day", own) for own in self._grains(name) if own]
         return coarsest(*grains) if grains else None
+
+    def _grains(self, name: str, time: str | None = None) -> Iterable[str | None]:
+        """The grain of the time of each model below a metric."""
+        metric = self.metrics[name]
+        if isinstance(metric, SimpleMetric | SqlMetric):
+            time = time or metric.agg_time_dimension
+            if metric.model is not None:
+                time = time or self._model_time(metric.model)
+                yield self.own(Atom(name, metric.model, "", "", time, ()))
+                return
+        for used in metric.inputs:
+            yield from self._grains(used.name, time)
 
     def own(self, atom: Atom) -> str | None:
         place = self.time_place(atom)
@@ -101,8 +114,11 @@ class World:
     def conditions(self, metric: str, texts: Iterable[str]) -> tuple[Condition, ...]:
         """Filters of a metric; a bare `metric_time` in them has the metric's grain."""
         held = tuple(texts)
-        bare = self.default_grain(metric) if any("metric_time" in t for t in held) else None
-        return tuple(names.condition(text, bare) for text in held)
+        made = tuple(names.condition(text) for text in held)
+        if not any(name.lower() == names.METRIC_TIME for c in made for name in c.node.names()):
+            return made
+        bare = self.default_grain(metric)
+        return tuple(replace(c, bare=bare) for c in made)
 
     def declared_dates(self, base: str) -> set[Any] | None:
         """The dates of the declared spine at a grain; None where none is declared."""
@@ -119,6 +135,11 @@ class World:
 
     def atom(self, name: str) -> Atom:
         """A simple metric; a variant is the metric that it narrows, with more conditions."""
+        if name not in self._atoms:
+            self._atoms[name] = self._atom(name)
+        return self._atoms[name]
+
+    def _atom(self, name: str) -> Atom:
         metric = self.metrics[name]
         own = self.conditions(name, metric.filter)
         if isinstance(metric, SqlMetric):

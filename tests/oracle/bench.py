@@ -1,0 +1,352 @@
+"""One project for many databases and questions: kpilayer's answer beside the oracle's."""
+
+from __future__ import annotations
+
+import json
+import math
+import tempfile
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from decimal import Decimal
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import duckdb
+
+from kpilayer import Project
+from kpilayer.errors import KpilayerError
+from tests.oracle import strategies
+from tests.oracle.aggregate import Undetermined
+from tests.oracle.joins import Row, Tables, Unanswerable
+from tests.oracle.kinds import World
+from tests.oracle.query import Line, Query, answer, columns
+from tests.oracle.strategies import Library, Spec, literal
+from tests.oracle.world import METRICS, MODELS, SPINE, TABLES
+
+#: What holds for values that two machines added up in another order.
+RELATIVE, ABSOLUTE = 1e-9, 1e-6
+_ROUNDED = ("average", "median", "percentile", "stddev", "variance")
+
+
+@dataclass
+class Case:
+    """Where the two answers differ."""
+
+    metrics: str
+    tables: Tables
+    query: Query
+    found: object
+    expected: object
+    sql: str = ""
+
+    def __str__(self) -> str:
+        rows = "\n".join(f"  {table}: {row}" for table, rows in self.tables.items() for row in rows)
+        return (
+            f"metrics:\n{self.metrics}\nrows:\n{rows}\nquery: {self.query}\n"
+            f"kpilayer: {self.found}\noracle:   {self.expected}\n{self.sql}"
+        )
+
+
+@dataclass
+class Tally:
+    """What became of all questions."""
+
+    counts: Counter[str] = field(default_factory=Counter)
+    skipped: Counter[str] = field(default_factory=Counter)
+    by_kind: Counter[str] = field(default_factory=Counter)
+    compared_by_kind: Counter[str] = field(default_factory=Counter)
+    cases: list[Case] = field(default_factory=list)
+
+    def add(self, other: Tally) -> None:
+        for mine, theirs in zip(self._counters(), other._counters(), strict=True):
+            mine.update(theirs)
+        self.cases += other.cases
+
+    def _counters(self) -> tuple[Counter[str], ...]:
+        return self.counts, self.skipped, self.by_kind, self.compared_by_kind
+
+
+class Bench:
+    """A loaded project on one connection; ``kinds`` of metrics that it has, by name."""
+
+    def __init__(self, root: Path, random: Random, only: str | None = None, size: int = 40) -> None:
+        self.root, self.random, self.only = root, random, only
+        self.has_spine = random.random() < 0.4
+        self.connection = duckdb.connect(":memory:")
+        for table, shape in TABLES.items():
+            lines = ", ".join(map(" ".join, shape.items()))
+            self.connection.execute(f"CREATE TABLE {table} ({lines})")
+        (root / "kpilayer.yml").write_text("name: oracle\n")
+        (root / "models").mkdir(exist_ok=True)
+        (root / "models" / "all.yml").write_text(MODELS + (SPINE if self.has_spine else ""))
+        self.specs: list[Spec] = []
+        self.library = Library(random, self._load([]))
+        self._invent(size)
+        self.types: dict[str, str] = {}
+        self.exact = {name: self._is_exact(name) for name in self.library.kinds}
+
+    # ------------------------------------------------------------------------------- definitions
+
+    def _load(self, specs: Sequence[Spec]) -> World:
+        (self.root / "models" / "metrics.yml").write_text(written(specs))
+        self.project = Project.load(self.root, connection=self.connection)
+        return World.of(self.project.catalog.definitions, {table: [] for table in TABLES})
+
+    def _invent(self, size: int) -> None:
+        """Metrics of all kinds, each from those before; what is refused by `check` is left out."""
+        library = self.library
+        for metric in self.project.catalog.definitions.metrics:
+            kind = metric.type if metric.type != "simple" else "simple"
+            library.kinds[metric.name] = kind
+            library.specs.append(json.loads(metric.model_dump_json(exclude_unset=True)))
+        wanted = [k for k in strategies.KINDS if self.only is None or k == self.only]
+        plain = ("simple", "simple", "variant", "derived", "sql")
+        for stage in (plain * 2, tuple(self.random.choice(wanted) for _ in range(size))):
+            made: list[tuple[str, Spec]] = []
+            for number, kind in enumerate(stage):
+                name = f"{kind}_{len(self.specs) + number}"
+                spec = library.make(kind, name)
+                if spec is not None:
+                    made.append((kind, spec))
+            self._keep(made)
+
+    def _keep(self, made: list[tuple[str, Spec]]) -> None:
+        specs = [*self.specs, *(spec for _, spec in made)]
+        world = self._load(specs)
+        refused = {
+            line.split('"name": "')[1].split('"')[0]
+            for issue in self.project.check()
+            if issue.severity == "error" and issue.location is not None
+            for line in [written(specs).splitlines()[issue.location.line - 1]]
+            if '"name": "' in line
+        }
+        if refused:
+            self.refused = [i for i in self.project.check() if i.severity == "error"]
+            return self._keep([(k, s) for k, s in made if s["name"] not in refused])
+        self.specs = specs
+        self.library.world = world
+        for kind, spec in made:
+            self.library.kinds[spec["name"]] = kind
+            self.library.specs.append(spec)
+        return None
+
+    def kinds_of(self, name: str) -> set[str]:
+        """The kinds of a metric and of what it is computed from."""
+        below = self.library.world.metrics[name].inputs
+        return {self.library.kinds[name], *(k for i in below for k in self.kinds_of(i.name))}
+
+    def _is_exact(self, name: str) -> bool:
+        """Whether its values are the same to the last digit, however they are added up."""
+        world = self.library.world
+        kinds = self.kinds_of(name)
+        if not kinds <= {"simple", "variant"}:
+            return False
+        atoms = list(world.atoms(name))
+        return all(a.agg not in _ROUNDED and "/" not in a.value for a in atoms)
+
+    def is_loose(self, name: str) -> bool:
+        """Whether a whole number of a definition may be shown as the metric's own type."""
+        spec = next((s for s in self.specs if s["name"] == name), {})
+        text = json.dumps(spec)
+        below = self.library.world.metrics[name].inputs
+        return any(w in text for w in ("fill_nulls_with", "COALESCE", "CASE", "sql")) or any(
+            self.is_loose(i.name) for i in below
+        )
+
+    # ------------------------------------------------------------------------------------ cases
+
+    def fill(self, tables: Tables) -> None:
+        statements = []
+        for table, rows in tables.items():
+            statements.append(f"DELETE FROM {table}")
+            if rows:
+                lines = ", ".join(f"({', '.join(map(literal, row.values()))})" for row in rows)
+                statements.append(f"INSERT INTO {table} VALUES {lines}")
+        self.connection.execute("; ".join(statements))
+
+    def question(self) -> Query:
+        names = self.library.kinds
+        pool = [n for n in names if self.only in (None, names[n])] or list(names)
+        first = self.random.choice(pool)
+        metrics = [first]
+        while self.random.random() < 0.35 and len(metrics) < 4:
+            other = self.random.choice(list(names))
+            if other not in metrics:
+                metrics.append(other)
+        return strategies.query(self.library, metrics, self.exact)
+
+    def kpilayer(self, query: Query) -> tuple[list[Line] | KpilayerError, str, dict[str, str]]:
+        """Rows, SQL and types; or why there are none."""
+        try:
+            result = self.project.query(
+                query.metrics,
+                query.group_by,
+                query.where,
+                start=query.start,
+                end=query.end,
+                exact=query.exact,
+                order_by=query.order_by,
+                limit=query.limit,
+            )
+        except KpilayerError as error:
+            return error, "", {}
+        types = {f.name: str(f.type) for f in result.to_arrow().schema}
+        return result.rows(), result.sql, types
+
+    def run(self, tables: Tables, query: Query, tally: Tally) -> Case | None:
+        """Compares the two answers to one question; the database is filled."""
+        kinds = sorted({k for m in query.metrics for k in self.kinds_of(m)})
+        tally.counts["asked"] += 1
+        tally.by_kind.update(kinds)
+        found, sql, types = self.kpilayer(query)
+        if isinstance(found, KpilayerError):
+            codes = {i.code for i in found.issues}
+            if codes & {"not-supported-yet", "unsupported-in-dialect"}:
+                tally.counts["skipped"] += 1
+                word = next((i.message for i in found.issues if i.code == "not-supported-yet"), "")
+                tally.skipped[word.partition("`: ")[2] or word or "unsupported-in-dialect"] += 1
+                return None
+        try:
+            expected = answer(self.library.world.over(tables), query)
+        except Unanswerable as reason:
+            what = "refused by both" if isinstance(found, KpilayerError) else "oracle refuses"
+            tally.counts[what] += 1
+            tally.skipped[f"{what}: {reason}"] += 1
+            return None
+        except Undetermined as reason:
+            tally.counts["undetermined"] += 1
+            tally.skipped[f"undetermined: {reason}"] += 1
+            return None
+        if isinstance(found, KpilayerError):
+            tally.counts["kpilayer refuses"] += 1
+            return self._case(tables, query, str(found), expected, sql)
+        tally.counts["compared"] += 1
+        tally.compared_by_kind.update(kinds)
+        if tuple(types) != columns(self.library.world, query):
+            return self._case(tables, query, tuple(types), columns(self.library.world, query), sql)
+        loose = [False] * len(query.group_by) + [self.is_loose(m) for m in query.metrics]
+        if not same_rows(found, expected, loose):
+            return self._case(tables, query, found, expected, sql)
+        for name, shown in types.items():
+            if self.types.setdefault(name, shown) != shown:
+                return self._case(tables, query, f"`{name}` is {shown}", self.types[name], sql)
+        return None
+
+    def _case(self, tables: Tables, query: Query, found: Any, expected: Any, sql: str) -> Case:
+        needed = set(query.metrics)
+        for spec in reversed(self.specs):
+            if spec["name"] in needed:
+                text = json.dumps(spec)
+                needed |= {s["name"] for s in self.specs if f'"{s["name"]}"' in text}
+        specs = [s for s in self.specs if s["name"] in needed]
+        text = "\n".join(f"  - {json.dumps(s)}" for s in specs)
+        return Case(text, {t: r for t, r in tables.items() if r}, query, found, expected, sql)
+
+    # ------------------------------------------------------------------------------- shrinking
+
+    def shrunk(self, tables: Tables, query: Query) -> Case:
+        """A case that still differs, with as few rows, metrics and words as found."""
+        self.fill(tables)
+        best = self.run(tables, query, Tally())
+        assert best is not None
+        changed = True
+        while changed:
+            changed = False
+            for smaller_tables, smaller in _smaller(tables, query):
+                self.fill(smaller_tables)
+                case = self.run(smaller_tables, smaller, Tally())
+                if case is not None and isinstance(case.found, str) == isinstance(best.found, str):
+                    tables, query, best, changed = smaller_tables, smaller, case, True
+                    break
+        return best
+
+
+def written(specs: Sequence[Spec]) -> str:
+    """Metrics as YAML, one a line, after those that stay the same."""
+    return METRICS + "".join(f"  - {json.dumps(spec)}\n" for spec in specs)
+
+
+def _smaller(tables: Tables, query: Query) -> Iterator[tuple[Tables, Query]]:
+    from dataclasses import replace
+
+    for part in ("metrics", "group_by", "where", "order_by"):
+        items = getattr(query, part)
+        for i in range(len(items)):
+            if part != "metrics" or len(items) > 1:
+                gone = items[i]
+                rest = items[:i] + items[i + 1 :]
+                order = tuple(o for o in query.order_by if o.removeprefix("-") != gone)
+                changes: dict[str, Any] = {"order_by": order, part: rest}
+                yield tables, replace(query, **changes)
+    plain: dict[str, Any] = {"start": None, "end": None, "limit": None, "exact": False}
+    for key, value in plain.items():
+        if getattr(query, key) != value:
+            yield tables, replace(query, **{key: value})
+    for table, rows in tables.items():
+        if len(rows) > 1:
+            yield {**tables, table: []}, query
+        for i in range(len(rows) if table != "calendar" else 0):
+            yield {**tables, table: [*rows[:i], *rows[i + 1 :]]}, query
+    for table, rows in tables.items():
+        for i, row in enumerate(rows if table != "calendar" else []):
+            for key, value in row.items():
+                if value is not None and not key.endswith("_id"):
+                    yield {**tables, table: [*rows[:i], {**row, key: None}, *rows[i + 1 :]]}, query
+
+
+def same_rows(found: list[Line], expected: list[Line], loose: Sequence[bool]) -> bool:
+    """Whether the answers are equal, row by row; ``loose``: the type of a whole number is free."""
+    if len(found) != len(expected):
+        return False
+    return all(
+        len(one) == len(other)
+        and all(is_same(a, b, free) for a, b, free in zip(one, other, loose, strict=True))
+        for one, other in zip(found, expected, strict=True)
+    )
+
+
+def is_same(found: Any, expected: Any, loose: bool = False) -> bool:
+    """Equal values: floats nearly, decimals and whole numbers to the digit, dates by type."""
+    if isinstance(expected, float) or (loose and isinstance(found, float)):
+        if not isinstance(found, float) and not (loose and isinstance(found, (int, Decimal))):
+            return False
+        if expected is None:
+            return False
+        return math.isclose(float(found), float(expected), rel_tol=RELATIVE, abs_tol=ABSOLUTE)
+    if isinstance(expected, (int, Decimal)) and not isinstance(expected, bool):
+        return (
+            isinstance(found, (int, Decimal)) and not isinstance(found, bool) and found == expected
+        )
+    if isinstance(expected, date):
+        return type(found) is type(expected) and bool(found == expected)
+    return type(found) is type(expected) and bool(found == expected)
+
+
+def session(
+    random: Random,
+    count: int,
+    *,
+    only: str | None = None,
+    per_database: int = 12,
+    shrink: bool = True,
+) -> Tally:
+    """Asks ``count`` questions over one project with random metrics."""
+    tally = Tally()
+    with tempfile.TemporaryDirectory() as folder:
+        bench = Bench(Path(folder), random, only)
+        tables: dict[str, list[Row]] = {}
+        for number in range(count):
+            if number % per_database == 0:
+                tables = strategies.database(random)
+                bench.fill(tables)
+            query = bench.question()
+            case = bench.run(tables, query, tally)
+            if case is not None:
+                tally.counts["mismatches"] += 1
+                if len(tally.cases) < 3:
+                    tally.cases.append(bench.shrunk(tables, query) if shrink else case)
+                    bench.fill(tables)
+    return tally

@@ -1,0 +1,586 @@
+"""Random databases, metrics and questions.
+
+Everything is drawn from one ``random.Random``: a seeded one on the command line, one that
+Hypothesis makes and shrinks in tests. Metrics are plain data, written as YAML for kpilayer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime, time, timedelta
+from decimal import Decimal
+from random import Random
+from typing import Any
+
+from tests.oracle.joins import Joins, Place, Row, Unanswerable
+from tests.oracle.kinds import World
+from tests.oracle.names import group_by
+from tests.oracle.query import Query
+from tests.oracle.time import GRAINS, coarsest, is_finer
+from tests.oracle.world import NAMES, PRIMARY, TABLES
+
+Spec = dict[str, Any]
+
+#: Edges of periods: ends of days, months and years, leap days, weeks over the end of a year.
+EDGES = (
+    datetime(2023, 12, 31, 23, 59, 59, 999999),
+    datetime(2024, 1, 1),
+    datetime(2024, 1, 31, 6),
+    datetime(2024, 2, 28),
+    datetime(2024, 2, 29, 12, 30, 15, 250000),
+    datetime(2024, 2, 29, 23, 59, 59, 500000),
+    datetime(2024, 3, 1),
+    datetime(2024, 3, 30, 1),
+    datetime(2024, 3, 31, 12),
+    datetime(2024, 12, 29, 9, 30),
+    datetime(2024, 12, 30),
+    datetime(2025, 1, 1, 0, 0, 1),
+)
+#: Few days: so that rows meet.
+NEAR = tuple(
+    datetime(2024, 2, 27) + timedelta(days=d, hours=h) for d in range(6) for h in (0, 9, 23)
+)
+
+
+# --------------------------------------------------------------------------------------- databases
+
+
+def _value(random: Random, column: str, moments: Sequence[datetime]) -> Any:
+    moment = random.choice(moments)
+    if random.random() < 0.12:
+        return None
+    choices: dict[str, Sequence[Any]] = {
+        "zone": ("north", "south"),
+        "segment": ("a", "b", "none"),
+        "is_vip": (True, False),
+        "is_gift": (True, False),
+        "category": ("x", "y"),
+        "price": (Decimal("0.999"), Decimal("1.001")),
+        "sku": ("p1", "p2", "p3"),
+        "depot": (1, 2),
+        "height": ("top", "low"),
+        "truck": ("red", "blue"),
+        "level": ("gold", "iron"),
+        "status": ("done", "open", ""),
+        "method": ("card", "cash"),
+        "page": ("home", "buy"),
+        "amount": tuple(Decimal(t) for t in ("-3.10", "0.00", "0.01", "5.01", "99999999.99")),
+        "qty": (-2, 0, 1, 3, 2_147_483_647),
+        "fee": (-3, 0, 1, 2, 3),
+        "value": (-1.5, 0.0, 0.25, 8.0),
+        "account_id": (1, 2),
+    }
+    if column in choices:
+        return random.choice(choices[column])
+    kind = next(columns[column] for columns in TABLES.values() if column in columns)
+    if kind == "TIMESTAMP":
+        return moment
+    return moment.date() if kind == "DATE" else random.randint(1, 4)
+
+
+def database(random: Random) -> dict[str, list[Row]]:
+    """A few rows for each table; keys are unique, and some lead nowhere."""
+    moments = random.choice((EDGES, NEAR, NEAR))
+    found: dict[str, list[Row]] = {}
+    for table, columns in TABLES.items():
+        facts = table in ("orders", "payments", "visits", "signups", "balances", "contracts")
+        count = random.randint(0, 7 if facts else 3)
+        if random.random() < 0.06:
+            count = 0
+        rows = [{c: _value(random, c, moments) for c in columns} for _ in range(count)]
+        key = PRIMARY.get(table)
+        for number, row in enumerate(rows, 1):
+            if key is not None:
+                row[key] = f"p{number}" if key == "sku" else number
+        if key is not None and rows and random.random() < 0.2:
+            rows[-1][key] = None  # a row that nothing leads to
+        found[table] = rows
+    for row in found["balances"]:
+        row["amount"] = random.choice((-3, 0, 5, 70, None))
+    found["levels"] = _histories(random, moments)
+    found["shelves"] = _distinct(found["shelves"], ("sku", "depot"))
+    found["carriers"] = _distinct(found["carriers"], ("carrier_id", "shipped_on"))
+    found["contracts"] = [_ending(random, row) for row in found["contracts"]]
+    found["calendar"] = _calendar(random, moments)
+    return found
+
+
+def _histories(random: Random, moments: Sequence[datetime]) -> list[Row]:
+    """Of each customer, states one after another, with gaps."""
+    rows: list[Row] = []
+    for customer in range(1, 4):
+        edges = sorted({random.choice(moments) for _ in range(random.randint(0, 4))})
+        for start, end in zip(edges[:-1:2], edges[1::2], strict=False):
+            level = random.choice(("gold", "iron"))
+            last = end if end != edges[-1] or random.random() < 0.5 else None
+            rows.append(
+                {"customer_id": customer, "level": level, "valid_from": start, "valid_to": last}
+            )
+    return rows
+
+
+def _distinct(rows: list[Row], key: tuple[str, ...]) -> list[Row]:
+    return list({tuple(row[k] for k in key): row for row in rows}.values())
+
+
+def _ending(random: Random, row: Row) -> Row:
+    start = row["starts_on"]
+    if start is None or random.random() < 0.3:
+        return {**row, "ends_on": None}
+    return {**row, "ends_on": start + timedelta(days=random.choice((0, 1, 2, 31, 60)))}
+
+
+def _calendar(random: Random, moments: Sequence[datetime]) -> list[Row]:
+    """A declared spine, at times too short for the data."""
+    first = min(moments).date() - timedelta(days=random.choice((0, 3, 35)))
+    last = max(moments).date() + timedelta(days=random.choice((-2, 0, 3, 35)))
+    return [{"day_on": first + timedelta(days=n)} for n in range((last - first).days + 1)]
+
+
+# ----------------------------------------------------------------------------------------- metrics
+
+_VALUES = {
+    "orders": (
+        *(("sum", v) for v in ("amount", "qty", "amount * 2", "amount - qty / 4", "1")),
+        *(("average", v) for v in ("amount", "qty")),
+        *((agg, v) for agg in ("min", "max") for v in ("amount", "qty", "shipped_on", "status")),
+        *(("count", v) for v in ("1", "status", "buyer_id")),
+        *(("count_distinct", v) for v in ("buyer_id", "status", "amount")),
+        *(("sum_boolean", v) for v in ("is_gift", "is_gift OR qty > 2", "amount > 1")),
+        *((agg, v) for agg in ("median", "stddev", "variance") for v in ("qty", "amount")),
+    ),
+    "payments": (
+        *((agg, v) for agg in ("sum", "average", "min", "max", "median") for v in ("fee", "value")),
+        ("count", "1"),
+        ("count_distinct", "customer_id"),
+        ("sum", "CASE WHEN method = 'card' THEN fee ELSE 0 END"),
+    ),
+    "customers": (("count", "1"), ("sum_boolean", "is_vip"), ("count_distinct", "region_id")),
+    "visits": (("count", "1"), ("count_distinct", "customer_id")),
+    "signups": (("count", "1"), ("count_distinct", "customer_id")),
+    "balances": (("sum", "amount"), ("average", "amount"), ("count", "1")),
+    "contracts": (("count", "1"), ("sum", "fee")),
+}
+_SQL = {
+    "orders": (
+        "SUM(amount) / COUNT(DISTINCT buyer_id)",
+        "SUM(amount) - SUM(qty)",
+        "COUNT(*)",
+        "SUM(CASE WHEN is_gift THEN amount ELSE 0 END) / SUM(amount)",
+        "COUNT(*) FILTER (WHERE status = 'done') / COUNT(*)",
+        "COALESCE(MAX(qty), 0) - MIN(qty)",
+        "CASE WHEN COUNT(*) > 1 THEN AVG(amount) ELSE NULL END",
+    ),
+    "payments": ("SUM(value) / SUM(fee)", "MAX(fee) - MIN(fee)"),
+}
+_TIMES = {
+    "orders": ("shipped_on",),
+    "payments": ("order__ordered_at", "order__shipped_on"),
+}
+KINDS = (
+    *("simple", "variant", "ratio", "derived", "cumulative", "offset", "semi_additive"),
+    *("active", "conversion", "funnel", "nested", "share", "regrouped", "sql", "metric_filter"),
+)
+
+
+@dataclass
+class Library:
+    """Metrics made so far, with what later ones need to know of them."""
+
+    random: Random
+    world: World
+    specs: list[Spec] = field(default_factory=list)
+    kinds: dict[str, str] = field(default_factory=dict)
+
+    def homes(self, name: str) -> tuple[str, ...]:
+        """The models below a metric."""
+        return tuple(dict.fromkeys(a.model for a in self.world.atoms(name)))
+
+    def of_kinds(self, *kinds: str) -> list[str]:
+        return [name for name, kind in self.kinds.items() if kind in kinds]
+
+    # ------------------------------------------------------------------------------ conditions
+
+    def names(self, metrics: Sequence[str]) -> dict[str, str | None]:
+        """What all of the metrics can be grouped by, with the grain of times."""
+        found: dict[str, str | None] = {}
+        for name in NAMES:
+            places = [self._place(home, name) for m in metrics for home in self.homes(m)]
+            if places and all(p is not None for p in places):
+                joins = self.world.joins
+                ends = {(p.model, p.element) for p in places if p is not None}
+                if len(ends) == 1 or all(p is not None and p.is_entity for p in places):
+                    found[name] = joins.grain(places[0]) if places[0] else None
+        return found
+
+    def _place(self, model: str, name: str) -> Place | None:
+        try:
+            item = group_by(name)
+            place = self.world.joins.place(model, item.entities, item.name)
+        except Unanswerable:
+            return None
+        return None if place.is_many else place
+
+    def own_grain(self, metrics: Sequence[str]) -> str | None:
+        """The grain that `metric_time` has in all of the metrics; None without time."""
+        grains = [self.world.own(a) for m in metrics for a in self.world.atoms(m)]
+        return None if None in grains else coarsest(*(str(g) for g in grains))
+
+    def time(self, name: str, own: str, *, parts: bool = True) -> str:
+        """A time at a grain or part that its data have."""
+        random = self.random
+        if parts and random.random() < 0.15:
+            needs = {"year": "year", "quarter": "quarter", "month": "month", "week": "week"}
+            fits = [
+                p
+                for p in ("year", "quarter", "month", "week", "day", "dow", "doy")
+                if not is_finer(needs.get(p, "day"), own)
+            ]
+            return f"{name}__extract_{random.choice(fits)}"
+        fits = [g for g in GRAINS if g != "minute" and not is_finer(g, own)]
+        weights = [0.3 if is_finer(g, "day") else 2 if g in ("day", "month") else 1 for g in fits]
+        return f"{name}__{random.choices(fits, weights)[0]}"
+
+    def asked(self, metrics: Sequence[str], *, parts: bool = True) -> str | None:
+        """Something to group or filter by."""
+        names, own = self.names(metrics), self.own_grain(metrics)
+        if own is not None and (not names or self.random.random() < 0.45):
+            return self.time("metric_time", own, parts=parts)
+        if not names:
+            return None
+        name = self.random.choice(sorted(names))
+        grain = names[name]
+        return self.time(name, grain, parts=parts) if grain else name
+
+    def condition(self, metrics: Sequence[str], depth: int = 2, *, is_filter: bool = False) -> str:
+        """A SQL condition over what the metrics can be grouped by."""
+        random = self.random
+        kind = random.choice(("leaf", "leaf", "leaf", "not", "and", "or")) if depth else "leaf"
+        if kind == "not":
+            return f"NOT ({self.condition(metrics, depth - 1, is_filter=is_filter)})"
+        if kind in ("and", "or"):
+            sides = [self.condition(metrics, depth - 1, is_filter=is_filter) for _ in range(2)]
+            return f"({sides[0]} {kind.upper()} {sides[1]})"
+        text = self.asked(metrics)
+        if text is None:
+            return "TRUE"
+        item = group_by(text)
+        shown = _jinja(text) if is_filter else text
+        if random.random() < 0.15:
+            return f"{shown} IS {random.choice(('', 'NOT '))}NULL"
+        choices: Sequence[Any] = NAMES.get(item.base, ())
+        if item.part is not None:
+            choices = (1, 2, 12, 53, 366, 2024)
+        elif item.grain is not None:
+            fine = is_finer(item.grain, "day")
+            choices = [m if fine else m.date() for m in (*EDGES, *NEAR[::3])]
+        if not choices:
+            return shown
+        pick = [literal(random.choice(choices)) for _ in range(2)]
+        form = random.choice(("=", "<>", "<", "<=", ">", ">=", "IN", "BETWEEN"))
+        if form == "IN":
+            return f"{shown} IN ({pick[0]}, {pick[1]})"
+        if form == "BETWEEN":
+            return f"{shown} BETWEEN {pick[0]} AND {pick[1]}"
+        return f"{shown} {form} {pick[0]}"
+
+    def maybe_filter(self, spec: Spec, metrics: Sequence[str], chance: float = 0.25) -> Spec:
+        if self.random.random() < chance:
+            spec["filter"] = self.condition(metrics, 1, is_filter=True)
+        return spec
+
+    # ----------------------------------------------------------------------------------- kinds
+
+    def make(self, kind: str, name: str) -> Spec | None:
+        """A metric of a kind; None where there is nothing to make it of."""
+        made: Spec | None = getattr(self, f"_{kind}")(name)
+        return made
+
+    def _simple(self, name: str, models: Sequence[str] = ()) -> Spec:
+        random = self.random
+        model = random.choice(models or [m for m in _VALUES if m != "contracts"])
+        agg, value = random.choice(_VALUES[model])
+        spec: Spec = {"name": name, "model": model, "agg": agg, "expr": value}
+        if agg == "median" and random.random() < 0.6:
+            share = random.choice((0.1, 0.25, 0.5, 0.9))
+            kind = random.choice(("continuous", "discrete"))
+            spec |= {"agg": "percentile", "percentile": share, "percentile_type": kind}
+        if random.random() < 0.15 and model in _TIMES:
+            spec["agg_time_dimension"] = random.choice(_TIMES[model])
+        if agg in ("sum", "count", "sum_boolean") and random.random() < 0.2:
+            spec["fill_nulls_with"] = random.choice((0, -1, 7))
+        if random.random() < 0.12:
+            spec["join_to_timespine"] = random.choice((True, "grid"))
+        sample = {"orders": "revenue", "payments": "fees", "customers": "customer_count",
+                  "visits": "visit_count", "signups": "signup_count"}  # fmt: skip
+        return self.maybe_filter(spec, [sample.get(model, "balance")])
+
+    def _variant(self, name: str) -> Spec | None:
+        below = self.random.choice(self.of_kinds("simple", "variant"))
+        spec: Spec = {"name": name, "input_metric": below}
+        if self.random.random() < 0.25:
+            spec["fill_nulls_with"] = self.random.choice((0, 5))
+        if self.random.random() < 0.15:
+            spec["join_to_timespine"] = self.random.choice((True, "grid"))
+        return self.maybe_filter(spec, [below], 0.8)
+
+    def _input(self, name: str, alias: str, *, offset: float = 0.0) -> Spec:
+        random = self.random
+        spec: Spec = {"name": name, "alias": alias}
+        if random.random() < offset:
+            if random.random() < 0.7:
+                text = random.choice(
+                    (
+                        "1 day",
+                        "2 days",
+                        "7 days",
+                        "1 week",
+                        "1 month",
+                        "2 months",
+                        "1 quarter",
+                        "1 year",
+                    )
+                )
+                spec["offset_window"] = text
+            else:
+                spec["offset_to_grain"] = random.choice(("week", "month", "quarter", "year"))
+        return self.maybe_filter(spec, [name], 0.2)
+
+    def _ratio(self, name: str) -> Spec | None:
+        pool = self.of_kinds("simple", "variant", "sql", "derived", "ratio")
+        pool = [m for m in pool if self.is_number(m)]
+        one, other = (self.random.choice(pool) for _ in range(2))
+        sides = (self._input(one, f"{name}_up"), self._input(other, f"{name}_down"))
+        spec: Spec = {"name": name, "type": "ratio", "numerator": sides[0], "denominator": sides[1]}
+        return self.maybe_filter(spec, [one, other], 0.15)
+
+    def is_number(self, name: str) -> bool:
+        """Whether arithmetic can be done with a metric, without a float's sum that is no sum."""
+        spec = next(s for s in self.specs if s["name"] == name)
+        if isinstance(spec.get("input_metric"), str):
+            return self.is_number(spec["input_metric"])
+        return spec.get("expr") not in ("shipped_on", "status")
+
+    def _derived(self, name: str, offset: float = 0.0) -> Spec | None:
+        kinds = ["simple", "variant", "sql", "ratio", "derived"]
+        if offset:
+            kinds += ["offset", "cumulative", "conversion", "semi_additive"]
+        pool = [m for m in self.of_kinds(*kinds) if self.is_number(m)]
+        names = [self.random.choice(pool) for _ in range(self.random.choice((1, 2, 2, 3)))]
+        inputs = [self._input(m, f"in_{i}", offset=offset) for i, m in enumerate(names)]
+        forms = {
+            1: ("in_0", "in_0 * 2", "COALESCE(in_0, 0)", "in_0 / 3"),
+            2: ("in_0 - in_1", "in_0 / in_1", "in_0 + 2 * in_1", "COALESCE(in_0, 0) - in_1",
+                "CASE WHEN in_0 > in_1 THEN in_0 ELSE in_1 END"),
+            3: ("in_0 - in_1 + in_2", "(in_0 - in_1) / in_2", "COALESCE(in_0, in_1, in_2, 0)"),
+        }  # fmt: skip
+        form = self.random.choice(forms[len(names)])
+        spec: Spec = {"name": name, "type": "derived", "expr": form, "input_metrics": inputs}
+        return self.maybe_filter(spec, names, 0.15)
+
+    def _offset(self, name: str) -> Spec | None:
+        return self._derived(name, offset=0.7)
+
+    def _cumulative(self, name: str) -> Spec | None:
+        random = self.random
+        below = random.choice([m for m in self.of_kinds("simple", "variant") if self.is_number(m)])
+        used: Spec = {"name": below}
+        spec: Spec = {
+            "name": name,
+            "type": "cumulative",
+            "input_metric": self.maybe_filter(used, [below], 0.15),
+        }
+        kind = random.choice(("all", "window", "to_date"))
+        if kind == "window":
+            lengths = ("1 day", "2 days", "7 days", "1 week", "1 month", "2 months", "1 year")
+            spec["window"] = random.choice(lengths)
+        if kind == "to_date":
+            spec["grain_to_date"] = random.choice(("week", "month", "quarter", "year"))
+        if random.random() < 0.6:
+            spec["period_agg"] = random.choice(("first", "last", "average"))
+        if random.random() < 0.3:
+            spec["rows"] = "data"
+        return self.maybe_filter(spec, [below], 0.2)
+
+    def _semi_additive(self, name: str) -> Spec:
+        random = self.random
+        model = random.choice(("balances", "balances", "orders"))
+        agg, value = ("sum", "amount")
+        over = "taken_on" if model == "balances" else random.choice(("ordered_at", "shipped_on"))
+        balance: Spec = {"name": over, "window_agg": random.choice(("min", "max"))}
+        entities = ["account", "region"] if model == "balances" else ["buyer", "product"]
+        chosen = random.sample(entities, random.choice((0, 1, 2)))
+        if chosen:
+            balance["group_by"] = chosen
+        spec: Spec = {"name": name, "model": model, "agg": agg, "expr": value,
+                      "non_additive_dimension": balance}  # fmt: skip
+        if over == "shipped_on":
+            spec["agg_time_dimension"] = over
+        return self.maybe_filter(spec, ["balance" if model == "balances" else "revenue"], 0.2)
+
+    def _active(self, name: str) -> Spec:
+        agg, value = self.random.choice(_VALUES["contracts"])
+        as_of = self.random.choice(("period_end", "period_start", "every_day"))
+        return {"name": name, "model": "contracts", "agg": agg, "expr": value, "as_of": as_of}
+
+    def _counts(self, *models: str) -> list[str]:
+        """Metrics that count events."""
+        counting = ("count", "count_distinct")
+        found = []
+        for m in self.of_kinds("simple", "variant"):
+            atom = self.world.atom(m)
+            plain = atom.spine is None and atom.agg in counting
+            if plain and atom.model in models and atom.time and "__" not in atom.time:
+                found.append(m)
+        return found
+
+    def _conversion(self, name: str) -> Spec | None:
+        random = self.random
+        spec: Spec = {
+            "name": name,
+            "type": "conversion",
+            "entity": "customer",
+            "base_metric": {"name": random.choice(self._counts("visits", "payments"))},
+            "conversion_metric": {
+                "name": random.choice(self._counts("signups", "visits", "payments"))
+            },
+            "calculation": random.choice(("conversion_rate", "conversions")),
+            "base_event": random.choice(("latest", "latest", "first", "any")),
+            "window_end": random.choice(("exclusive", "inclusive")),
+        }
+        if random.random() < 0.7:
+            spec["window"] = random.choice(("1 day", "2 days", "7 days", "1 month"))
+        if random.random() < 0.3:
+            spec["after"] = random.choice(("1 day", "1 hour"))
+        if random.random() < 0.3:
+            spec["unit"] = "calendar_day"
+        homes = [self.homes(spec[f"{side}_metric"]["name"])[0] for side in ("base", "conversion")]
+        pages = {"visits": "visit__page", "signups": "signup__page"}
+        if random.random() < 0.3 and all(h in pages for h in homes):
+            pair = {"base_property": pages[homes[0]], "conversion_property": pages[homes[1]]}
+            spec["constant_properties"] = [pair]
+        for side in ("base_metric", "conversion_metric"):
+            self.maybe_filter(spec[side], [spec[side]["name"]], 0.2)
+        return self.maybe_filter(spec, [spec["base_metric"]["name"]], 0.15)
+
+    def _funnel(self, name: str) -> Spec | None:
+        random = self.random
+        counts = self._counts("visits", "signups", "payments")
+        kinds = ("conversions", "rate_from_first", "rate_from_previous")
+        spec: Spec = {
+            "name": name,
+            "type": "funnel",
+            "entity": "customer",
+            "steps": [{"name": random.choice(counts)} for _ in range(random.choice((2, 3)))],
+            "calculation": random.choice(kinds),
+        }
+        if random.random() < 0.5:
+            spec["window"] = random.choice(("1 day", "3 days", "1 month"))
+        return spec
+
+    def _nested(self, name: str) -> Spec | None:
+        random = self.random
+        pool = self.of_kinds("simple", "variant", "ratio", "derived", "sql", "cumulative")
+        below = random.choice([m for m in pool if self.is_number(m)])
+        names, own = self.names([below]), self.own_grain([below])
+        entities = [n for n in names if names[n] is None and n in
+                    ("order", "customer", "product", "region", "account", "order__buyer")]  # fmt: skip
+        if own is not None and random.random() < 0.4:
+            entities.append(self.time("metric_time", own, parts=False))
+        if not entities:
+            return None
+        agg = random.choice(("sum", "average", "median", "max", "count", "count_distinct"))
+        per = random.sample(entities, min(len(entities), random.choice((1, 1, 2))))
+        return {"name": name, "type": "nested", "agg": agg, "input_metric": below, "per": per}
+
+    def _share(self, name: str) -> Spec | None:
+        pool = self.of_kinds("simple", "variant", "derived", "sql")
+        below = self.random.choice([m for m in pool if self.is_number(m)])
+        spec: Spec = {"name": name, "type": "share", "input_metric": below}
+        within = [t for t in (self.asked([below], parts=False), "metric_time") if t]
+        if self.random.random() < 0.6 and self.own_grain([below]):
+            spec["within"] = [self.random.choice(within)]
+        return spec
+
+    def _regrouped(self, name: str) -> Spec | None:
+        spec = self._derived(name)
+        assert spec is not None
+        chosen = self.random.choice(spec["input_metrics"])
+        chosen["group_by"] = []
+        if self.own_grain([chosen["name"]]) and self.random.random() < 0.6:
+            chosen["group_by"] = ["metric_time"]
+        return spec
+
+    def _sql(self, name: str) -> Spec:
+        model = self.random.choice(sorted(_SQL))
+        spec: Spec = {"name": name, "model": model, "sql": self.random.choice(_SQL[model])}
+        return self.maybe_filter(spec, ["revenue" if model == "orders" else "fees"])
+
+    def _metric_filter(self, name: str) -> Spec | None:
+        below = self.random.choice(("revenue", "fees", "visit_count", "signup_count"))
+        entity, pool = {"revenue": ("buyer", ("revenue", "order_count"))}.get(
+            below, ("customer", ("fees", "visit_count", "signup_count"))
+        )
+        mark, bound = self.random.choice(("<", ">", ">=", "=")), self.random.choice((0, 1, 2))
+        inner = self.random.choice(pool)
+        text = f"{{{{ Metric('{inner}', ['{entity}']) }}}} {mark} {bound}"
+        return {"name": name, "input_metric": below, "filter": text}
+
+
+def _jinja(text: str) -> str:
+    item = group_by(text)
+    if item.part is not None:
+        return f"{{{{ TimeDimension('{item.base}').date_part('{item.part}') }}}}"
+    if item.grain is not None:
+        return f"{{{{ TimeDimension('{item.base}', '{item.grain}') }}}}"
+    words = text.split("__")
+    return f"{{{{ Dimension('{text}') }}}}" if len(words) > 1 else f"{{{{ Entity('{text}') }}}}"
+
+
+def literal(value: Any) -> str:
+    """A value as SQL."""
+    if value is None:
+        return "NULL"
+    if isinstance(value, bool):
+        return str(value).upper()
+    if isinstance(value, (int, float, Decimal)):
+        return str(value)
+    return "'" + str(value).replace("'", "''") + "'"
+
+
+# --------------------------------------------------------------------------------------- questions
+
+
+def query(library: Library, metrics: Sequence[str], exact: Mapping[str, bool]) -> Query:
+    """A question; ``exact``: the metrics whose values are the same to the last digit."""
+    random = library.random
+    groups: list[str] = []
+    for _ in range(random.choice((0, 1, 1, 2, 2, 3))):
+        found = library.asked(metrics, parts=random.random() < 0.5)
+        if found is not None and found not in groups:
+            groups.append(found)
+    where = [library.condition(metrics) for _ in range(random.choice((0, 0, 0, 1, 1, 2)))]
+    start, end = (_bound(random) for _ in range(2))
+    if library.own_grain(metrics) is None:
+        start = end = None
+    if start is not None and end is not None and str(start)[:10] > str(end)[:10]:
+        start, end = end, start
+    if isinstance(start, datetime) or isinstance(end, datetime):
+        end = None  # an empty range is an error; a mixed one is tested by hand
+    is_exact = random.random() < 0.3 and (start is not None or end is not None)
+    shown = [*groups, *(m for m in metrics if exact.get(m))]
+    order = random.sample(shown, min(len(shown), random.choice((0, 0, 1, 2))))
+    signed = tuple(f"{random.choice(('', '-'))}{name}" for name in order)
+    limit = random.choice((None, None, None, None, 0, 1, 2))
+    return Query(tuple(metrics), tuple(groups), tuple(where), start, end, is_exact, signed, limit)
+
+
+def _bound(random: Random) -> date | datetime | None:
+    if random.random() < 0.65:
+        return None
+    moment = random.choice((*EDGES, *NEAR[::3]))
+    return moment if random.random() < 0.3 else moment.date()
+
+
+__all__ = ["KINDS", "Joins", "Library", "database", "literal", "query", "time"]
