@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: demo test lint types dbt nightly fuzz clean
+.PHONY: demo test lint types dbt metricflow nightly fuzz clean
 
 # The example company, built and queried: YAML to SQL to numbers.
 demo: $(STAMP)
@@ -31,6 +31,15 @@ $(DBT_STAMP): tests/dbt/requirements.txt $(STAMP)
 	.venv-dbt/bin/python -m pip install --quiet --disable-pip-version-check -r tests/dbt/requirements.txt "duckdb==$$($(BIN)/python -c 'import duckdb; print(duckdb.__version__)')"
 	touch $@
 
+# MetricFlow, for tests/parity: it only writes SQL, which runs on our own DuckDB.
+METRICFLOW_STAMP := .venv-metricflow/.installed
+metricflow: $(METRICFLOW_STAMP)
+
+$(METRICFLOW_STAMP): tests/parity/requirements.txt
+	$(PYTHON) -m venv .venv-metricflow
+	.venv-metricflow/bin/python -m pip install --quiet --disable-pip-version-check -r tests/parity/requirements.txt
+	touch $@
+
 # The same with many more random cases than a commit should wait for.
 nightly: $(STAMP)
 	KPILAYER_HYPOTHESIS=nightly $(BIN)/python -m pytest $(ARGS)
@@ -50,4 +59,4 @@ $(STAMP): pyproject.toml
 	touch $(STAMP)
 
 clean:
-	rm -rf $(VENV) .venv-dbt target .kpilayer .mypy_cache .ruff_cache .pytest_cache .hypothesis dist
+	rm -rf $(VENV) .venv-dbt .venv-metricflow target .kpilayer .mypy_cache .ruff_cache .pytest_cache .hypothesis dist

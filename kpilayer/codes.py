@@ -343,6 +343,11 @@ CODES: Final[dict[str, Code]] = {
         "Choose another folder, or move the files away.",
     ),
     # ------------------------------------------------------------------------------------ warehouse
+    "no-metricflow": Code(
+        "MetricFlow, which answers are to be compared with, cannot be asked.",
+        "kpilayer does not bring it: it compares with the one that a team has.",
+        "Install it, name its Python with `--metricflow-python`, and run `dbt parse`.",
+    ),
     "missing-driver": Code(
         "The driver for a warehouse is not installed.",
         "Without it no connection can be made; compiling still works.",

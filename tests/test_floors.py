@@ -31,7 +31,7 @@ FLOORS: dict[str, tuple[str, ...]] = {
     ),
     "compiler": ("plan", "sql"),
     "warehouse": ("warehouse",),
-    "products": ("demo", "propose"),
+    "products": ("demo", "propose", "interop"),
     "doors": ("describe", "artefacts", "project", "schema", "cli", "__init__", "__main__"),
 }
 ORDER = [name for floor in FLOORS.values() for name in floor]

@@ -1,0 +1,1 @@
+"""Other semantic layers beside this one: what they answer, and whether it is the same."""

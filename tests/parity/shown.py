@@ -1,0 +1,193 @@
+"""One question for each difference: MetricFlow's number and the right one, both in SQL by hand."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from kpilayer.interop.question import Question
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A statement's number, a question, the SQL of the right answer, and MetricFlow's instead."""
+
+    number: str
+    question: Question
+    columns: tuple[str, ...]
+    right: str
+    theirs: str = ""
+    refusal: str | None = None
+    """What MetricFlow says where it gives no answer."""
+
+
+SHOWN: Final = (
+    Shown(
+        "X1",
+        Question(("revenue_last_month",), ("metric_time__quarter",)),
+        ("metric_time__quarter", "revenue_last_month"),
+        right="""
+            SELECT DATE_TRUNC('quarter', DATE_TRUNC('month', ordered_on) + INTERVAL 1 MONTH), SUM(amount)
+            FROM orders GROUP BY 1""",
+        theirs="""
+            SELECT DATE_TRUNC('quarter', ds), SUM(amount)
+            FROM days JOIN orders ON ds - INTERVAL 1 MONTH = ordered_on GROUP BY 1""",
+    ),
+    Shown(
+        "X2",
+        Question(("completed_share",), ("order__promo",)),
+        ("order__promo", "completed_share"),
+        right="""
+            SELECT promo, COUNT(*) FILTER (WHERE status = 'completed') / COUNT(*) FILTER (WHERE status IS NOT NULL)
+            FROM orders GROUP BY 1""",
+        theirs="SELECT promo, 1.0 FROM orders GROUP BY 1",
+    ),
+    Shown(
+        "X2",
+        Question(("revenue_7_days_completed_input",), ("metric_time__day",)),
+        ("metric_time__day", "revenue_7_days_completed_input"),
+        right="""
+            SELECT ds, SUM(amount)
+            FROM days JOIN orders ON ordered_on <= ds AND ordered_on > ds - INTERVAL 7 DAY
+            WHERE status = 'completed' GROUP BY 1""",
+        theirs="""
+            SELECT ds, SUM(amount)
+            FROM days JOIN orders ON ordered_on <= ds AND ordered_on > ds - INTERVAL 7 DAY
+            GROUP BY 1""",
+    ),
+    Shown(
+        "X2",
+        Question(("visits_to_large_orders",), ("customer",)),
+        ("customer", "visits_to_large_orders"),
+        right="""
+            WITH converted AS (
+                SELECT customer_id, COUNT(*) AS conversions FROM orders AS o WHERE amount > 50 AND EXISTS (
+                    SELECT * FROM visits AS v WHERE v.customer_id = o.customer_id
+                    AND DATE_TRUNC('day', visited_at) <= ordered_on
+                    AND DATE_TRUNC('day', visited_at) > ordered_on - INTERVAL 7 DAY)
+                GROUP BY 1)
+            SELECT customer_id, conversions
+            FROM (SELECT DISTINCT customer_id FROM visits) LEFT JOIN converted USING (customer_id)""",
+        theirs="""
+            WITH converted AS (
+                SELECT customer_id, COUNT(*) AS conversions FROM orders AS o WHERE EXISTS (
+                    SELECT * FROM visits AS v WHERE v.customer_id = o.customer_id
+                    AND DATE_TRUNC('day', visited_at) <= ordered_on
+                    AND DATE_TRUNC('day', visited_at) > ordered_on - INTERVAL 7 DAY)
+                GROUP BY 1)
+            SELECT customer_id, conversions
+            FROM (SELECT DISTINCT customer_id FROM visits) LEFT JOIN converted USING (customer_id)""",
+    ),
+    Shown(
+        "X3",
+        Question(("median_amount",), ("order__status",)),
+        ("order__status", "median_amount"),
+        right="SELECT status, QUANTILE_CONT(amount::DOUBLE, 0.5) FROM orders GROUP BY 1",
+        theirs="SELECT status, QUANTILE_CONT(amount, 0.5) FROM orders GROUP BY 1",
+    ),
+    Shown(
+        "X4",
+        Question(
+            ("order_count",), where=("{{ Dimension('order__ordered_on__month') }} = '2024-02-01'",)
+        ),
+        ("order_count",),
+        right="SELECT COUNT(*) FROM orders WHERE DATE_TRUNC('month', ordered_on) = '2024-02-01'",
+        theirs="SELECT COUNT(*) FROM orders WHERE ordered_on = '2024-02-01'",
+    ),
+    Shown(
+        "X5",
+        Question(("archived",), end="2024-12-31"),
+        ("archived",),
+        right="SELECT SUM(amount) FROM archive",
+        theirs="SELECT SUM(amount) FROM archive WHERE happened_on >= '2000-01-01'",
+    ),
+    Shown(
+        "X5",
+        Question(
+            ("archived_all_time",), ("metric_time__day",), start="2024-01-31", end="2024-02-01"
+        ),
+        ("metric_time__day", "archived_all_time"),
+        right="""
+            SELECT ds, SUM(amount) FROM days JOIN archive ON happened_on <= ds
+            WHERE ds BETWEEN '2024-01-31' AND '2024-02-01' GROUP BY 1""",
+        theirs="""
+            SELECT ds, SUM(amount) FROM days JOIN archive ON happened_on <= ds
+            WHERE ds BETWEEN '2024-01-31' AND '2024-02-01' AND happened_on >= '2000-01-01' GROUP BY 1""",
+    ),
+    Shown(
+        "X5",
+        Question(("revenue",), end="2041-01-01"),
+        ("revenue",),
+        right="SELECT SUM(amount) FROM orders",
+        refusal="2040",
+    ),
+    Shown(
+        "X6",
+        Question(("items_per_gift",), ("metric_time__day",)),
+        ("metric_time__day", "items_per_gift"),
+        right="""
+            SELECT ordered_on, SUM(quantity) / NULLIF(SUM(CASE WHEN is_gift THEN 1 ELSE 0 END), 0)
+            FROM orders GROUP BY 1""",
+        theirs="""
+            SELECT ordered_on, SUM(quantity) / SUM(CASE WHEN is_gift THEN 1 ELSE 0 END)
+            FROM orders GROUP BY 1""",
+    ),
+    Shown(
+        "X7",
+        Question(("revenue",), ("customer__region__continent__title",)),
+        ("customer__region__continent__title", "revenue"),
+        right="""
+            SELECT title, SUM(amount) FROM orders LEFT JOIN customers USING (customer_id)
+            LEFT JOIN regions USING (region_id) LEFT JOIN continents USING (continent_id) GROUP BY 1""",
+        refusal="does not match any of the available",
+    ),
+    Shown(
+        "X8",
+        Question(("last_balance_by_branch",)),
+        ("last_balance_by_branch",),
+        right="""
+            SELECT AVG(balance) FROM balances JOIN (
+                SELECT branch_id, MAX(snapshot_on) AS snapshot_on FROM balances GROUP BY 1) AS latest
+            ON balances.branch_id IS NOT DISTINCT FROM latest.branch_id
+            AND balances.snapshot_on = latest.snapshot_on""",
+        theirs="""
+            SELECT AVG(balance) FROM balances JOIN (
+                SELECT branch_id, MAX(snapshot_on) AS snapshot_on FROM balances GROUP BY 1) AS latest
+            USING (branch_id, snapshot_on)""",
+    ),
+    Shown(
+        "Q5",
+        Question(("visits",), end="2024-02-29"),
+        ("visits",),
+        right="SELECT COUNT(*) FROM visits WHERE visited_at < '2024-03-01'",
+        theirs="SELECT COUNT(*) FROM visits WHERE DATE_TRUNC('hour', visited_at) <= '2024-02-29'",
+    ),
+    Shown(
+        "Q3",
+        Question(
+            ("order_count",), where=("{{ TimeDimension('metric_time', 'month') }} = '2024-02-15'",)
+        ),
+        ("order_count",),
+        right="SELECT COUNT(*) FROM orders WHERE DATE_TRUNC('month', ordered_on) = '2024-02-01'",
+        theirs="SELECT NULL",
+    ),
+    Shown(
+        "F1",
+        Question(("buyers_on_spine",), ("metric_time__extract_month",), start="2024-02-01"),
+        ("metric_time__extract_month", "buyers_on_spine"),
+        right="""
+            SELECT EXTRACT(month FROM ordered_on), COUNT(DISTINCT customer_id) FROM orders
+            WHERE ordered_on >= '2024-02-01' GROUP BY 1""",
+        refusal="No metric time dimensions with standard granularities",
+    ),
+    Shown(
+        "F2",
+        Question(("orders_after_visits",)),
+        ("orders_after_visits",),
+        right="""
+            SELECT COUNT(*) FROM orders AS o WHERE EXISTS (
+                SELECT * FROM visits AS v WHERE v.customer_id = o.customer_id
+                AND DATE_TRUNC('day', visited_at) <= ordered_on)""",
+        refusal="syntax error",
+    ),
+)

@@ -1,0 +1,176 @@
+"""kpilayer answers as MetricFlow does, on random questions over every kind of metric that dbt has.
+
+MetricFlow is asked for SQL by a process in an environment of its own (`make metricflow`), over the
+manifest that dbt makes of project/ (`make dbt`); both answers come from one DuckDB file. Where
+kpilayer differs on purpose, exceptions.py says so, and each such statement is shown here with both
+numbers. `python -m tests.parity.run --count 5000 --only cumulative` asks more of one kind.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from itertools import islice
+from pathlib import Path
+from typing import Final, NoReturn
+
+import duckdb
+import pytest
+
+from kpilayer import DefinitionError
+from kpilayer.interop.compare import Answer, difference
+from kpilayer.interop.metricflow import Refusal
+from kpilayer.interop.question import Question
+from tests.parity.exceptions import EXCEPTIONS, FAILURES, exception
+from tests.parity.harness import Both, Missing, Report, prepared
+from tests.parity.questions import kinds, random_questions
+from tests.parity.shown import SHOWN, Shown
+
+COUNT: Final = 500
+SEED: Final = 20261122
+
+#: Kinds that kpilayer refuses so far. A kind that is computed must leave this list.
+PENDING: Final = (
+    "conversion",
+    "cumulative",
+    "custom_grains",
+    "filled",
+    "metric_filters",
+    "offset",
+    "partitions",
+    "semi_additive",
+    "spined",
+    "validity",
+)
+
+#: For each kind that was ever pending, a question that needs it and no other such kind.
+NEEDS: Final = {
+    "conversion": Question(("visit_to_order",), ("visit__channel",)),
+    "cumulative": Question(("revenue_7_days",), ("metric_time__day",)),
+    "custom_grains": Question(("revenue",), ("metric_time__sprint",)),
+    "filled": Question(("revenue_or_zero",), ("customer__segment",)),
+    "metric_filters": Question(("regulars_revenue",), ("metric_time__month",)),
+    "offset": Question(("orders_last_week",), ("metric_time__day",)),
+    "partitions": Question(("order_count",), ("store__weather",)),
+    "semi_additive": Question(("last_balance",), ("metric_time__month",)),
+    "spined": Question(("buyers_on_spine",), ("metric_time__day",)),
+    "validity": Question(("order_count",), ("customer__tier",)),
+}
+
+
+@pytest.fixture(scope="module")
+def both(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Both]:
+    """kpilayer and MetricFlow on one file of rows."""
+    try:
+        found = Both(prepared(tmp_path_factory.mktemp("parity") / "project"))
+    except Missing as error:
+        _missing(str(error))
+    yield found
+    found.close()
+
+
+def _missing(reason: str) -> NoReturn:
+    if os.environ.get("KPILAYER_REQUIRE_ENGINES") == "1":
+        pytest.fail(reason)
+    pytest.skip(reason)
+
+
+def test_the_project_has_no_problem(both: Both) -> None:
+    assert [i for i in both.project.check() if i.severity == "error"] == []
+
+
+def test_random_questions_have_the_same_answers(
+    both: Both, capsys: pytest.CaptureFixture[str]
+) -> None:
+    questions = (q for q in random_questions(SEED) if exception(q) is None)
+    report = Report()
+    report.ask(both, islice(questions, COUNT), PENDING)
+    with capsys.disabled():
+        print("\n" + "\n".join(report.lines(0)))
+    assert not report.different and not report.failed, "\n".join(report.lines())
+
+
+@pytest.mark.parametrize("kind", NEEDS)
+def test_a_kind_is_answered_or_stands_in_the_list_of_what_is_not(kind: str, both: Both) -> None:
+    question = NEEDS[kind]
+    assert kinds(question) & NEEDS.keys() == {kind}
+    ours, theirs = both.ours(question), both.theirs(question)
+    assert isinstance(theirs, Answer), theirs
+    if kind in PENDING:
+        assert not isinstance(ours, Answer), f"{kind} is answered: take it from PENDING"
+        return
+    assert isinstance(ours, Answer), ours
+    assert difference(ours, theirs, [c for c in ours.columns if c not in question.metrics]) is None
+
+
+def test_every_exception_is_shown() -> None:
+    shown = {case.number for case in SHOWN} | {"X9", "X10"}
+    assert shown == {number for number, *_ in (*EXCEPTIONS, *FAILURES)}
+
+
+@pytest.mark.parametrize("case", SHOWN, ids=lambda case: f"{case.number} {case.question}")
+def test_an_exception_gives_the_right_number(case: Shown, both: Both) -> None:
+    assert exception(case.question) == case.number
+    theirs = both.theirs(case.question)
+    keys = [c for c in case.columns if c not in case.question.metrics]
+    right = Answer.of(case.columns, both.connection.sql(case.right).fetchall())
+    assert right.rows
+    if case.refusal is not None:
+        assert isinstance(theirs, str)
+        assert case.refusal in theirs
+    else:
+        expected = Answer.of(case.columns, both.connection.sql(case.theirs).fetchall())
+        assert isinstance(theirs, Answer), theirs
+        assert difference(theirs, expected, keys) is None
+        assert difference(theirs, right, keys) is not None
+    ours = both.ours(case.question)
+    if kinds(case.question) & set(PENDING):
+        return
+    assert isinstance(ours, Answer), ours
+    assert difference(ours, right, keys) is None
+
+
+def test_x9_an_expression_that_is_none_does_not_load(both: Both, tmp_path: Path) -> None:
+    """MetricFlow pastes it into its SQL, and the database runs what stands there."""
+    folder = prepared(
+        tmp_path / "project",
+        {"expr: quantity, create_metric": "expr: quantity) + (1, create_metric"},
+    )
+    broken = Both(folder)
+    try:
+        question = Question(("quantity",))
+        theirs = broken.metricflow.sql(question)
+        assert not isinstance(theirs, Refusal)
+        assert "SUM(quantity) + (1)" in theirs
+        with pytest.raises(DefinitionError) as refused:
+            broken.project.query(**question.asked())
+        assert {i.code for i in refused.value.issues} == {"bad-sql"}
+    finally:
+        broken.close()
+
+
+def test_x10_nulls_are_last_also_where_the_engine_puts_them_first(both: Both) -> None:
+    question = Question(("order_count",), ("order__status",), order_by=("order__status",), limit=1)
+    both.connection.execute("SET default_null_order = 'nulls_first'")
+    try:
+        ours, theirs = both.ours(question), both.theirs(question)
+    finally:
+        both.connection.execute("RESET default_null_order")
+    assert isinstance(ours, Answer)
+    assert isinstance(theirs, Answer)
+    assert [row[0] for row in theirs.rows] == [None]
+    assert [row[0] for row in ours.rows] == ["cancelled"]
+
+
+def test_the_same_seed_asks_the_same() -> None:
+    assert list(islice(random_questions(7), 50)) == list(islice(random_questions(7), 50))
+
+
+def test_rows_are_the_same_on_every_run() -> None:
+    from tests.parity.rows import TABLES, build
+
+    with duckdb.connect() as one, duckdb.connect() as other:
+        build(one)
+        build(other)
+        for table in TABLES:
+            assert one.table(table).fetchall() == other.table(table).fetchall()
