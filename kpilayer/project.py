@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -24,6 +24,10 @@ from kpilayer.errors import (
 )
 from kpilayer.expr import DIALECTS, quote_of
 from kpilayer.identity import Identity
+from kpilayer.interop.compare import Answer
+from kpilayer.interop.metricflow import MetricFlow, Refusal, find_python
+from kpilayer.interop.question import Question
+from kpilayer.interop.verify import Verdict, questions, verdicts
 from kpilayer.join_graph import JoinGraph
 from kpilayer.load.dbt.manifest import made_for, read_catalog
 from kpilayer.load.files import inside, read_text, shown_from, write_inside
@@ -348,6 +352,59 @@ class Project:
             fingerprints=compiled.fingerprints,
             notices=compiled.notices,
         )
+
+    def verify_with_metricflow(
+        self, python: str | Path | None = None, on_verdict: Callable[[Verdict], None] | None = None
+    ) -> tuple[Verdict, ...]:
+        """Every metric asked of MetricFlow too, and the answers compared, on the target's data.
+
+        ``python`` is the one in which MetricFlow is installed, this one by default. It reads
+        target/semantic_manifest.json, and its SQL runs on this project's connection.
+
+        Raises:
+            ConfigError: ``no-metricflow``; ``no-manifest`` where dbt has not parsed the project.
+            DefinitionError: the project's definitions have errors.
+            WarehouseError: the warehouse cannot be reached.
+        """
+        found = find_python(Path(python) if python is not None else None)
+        manifest = self.dbt_target / "semantic_manifest.json"
+        if not manifest.is_file():
+            message = f"there is no `{shown_from(self.root, manifest)}`, which MetricFlow reads"
+            raise ConfigError(Issue("no-manifest", message, hint="run `dbt parse`"))
+        asked = [
+            question
+            for metric in self.metrics
+            if not metric.hidden
+            for question in questions(
+                metric.name, [(d.name, d.type) for d in self.dimensions([metric.name])]
+            )
+        ]
+        connection = self._connect()
+
+        def run(sql: str) -> Answer | Refusal:
+            try:
+                result = Result.from_table(connection.run(sql), sql=sql)
+                return Answer.of(result.columns, result.rows())
+            except WarehouseError as error:
+                return Refusal(error.issues[0].message)
+
+        def ours(question: Question) -> Answer | Refusal:
+            try:
+                compiled = self.prepare(**question.asked(), dialect=self.target.dialect)
+            except QueryError as error:
+                return Refusal(error.issues[0].message)
+            return run(compiled.running_in(self.root.as_posix()))
+
+        try:
+            with MetricFlow(found, manifest, self.target.dialect) as metricflow:
+                given = []
+                for verdict in verdicts(asked, ours, run, metricflow):
+                    given.append(verdict)
+                    if on_verdict is not None:
+                        on_verdict(verdict)
+        finally:
+            connection.close()
+        return tuple(given)
 
     # ------------------------------------------------------------------------------------ artefacts
 

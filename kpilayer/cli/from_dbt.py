@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
+from kpilayer.cli.formats import as_table
+from kpilayer.cli.options import Session
+from kpilayer.cli.output import counted, data_in_colour, data_width, say, write
+from kpilayer.cli.progress import Progress
 from kpilayer.errors import ConfigError, Issue
+from kpilayer.interop.verify import Verdict
 from kpilayer.load.dbt.project import DbtProject, read_dbt_project
 from kpilayer.load.files import DBT_FILE
 from kpilayer.project import Project
@@ -68,3 +74,32 @@ def findings(project: Project) -> Iterator[str]:
         counts = (f"{sum(i.code == c for i in errors)} {c}" for c in by_code)
         yield f"not covered: {', '.join(counts)}; `kpilayer check` shows where"
     yield from dict.fromkeys(f"warning: {i.message}" for i in warnings[:5])
+
+
+def verified(session: Session, project: Project, python: Path | None) -> bool:
+    """Whether no metric differs from MetricFlow's; prints what became of each question."""
+    done: list[Verdict] = []
+    with Progress(session, "Asking MetricFlow") as progress:
+
+        def note(verdict: Verdict) -> None:
+            done.append(verdict)
+            progress(f"Asking MetricFlow: {verdict.metric}")
+
+        project.verify_with_metricflow(python, note)
+    rows = [(v.metric, _about(v), v.outcome, v.why.replace("\n", "; ")) for v in done]
+    columns = ("metric", "question", "outcome", "why")
+    width, colour = data_width(session), data_in_colour(session)
+    write(session, as_table(columns, rows, width=width, colour=colour))
+    names = {"differs": "different"}
+    counts = Counter(names.get(v.outcome, v.outcome) for v in done)
+    said = (f"{number} {outcome}" for outcome, number in counts.items())
+    say(session, f"{counted(len(done), 'question')}: {', '.join(said) or 'no metrics'}")
+    if any(v.outcome == "differs" for v in done):
+        say(session, "Where a number differs on purpose, docs/semantics.md tells why.")
+        return False
+    return True
+
+
+def _about(verdict: Verdict) -> str:
+    """A question without the metric, which stands beside it."""
+    return str(verdict.question).removeprefix(verdict.metric).strip()

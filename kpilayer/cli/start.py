@@ -53,6 +53,7 @@ class _Init(Command):
         "kpilayer init",
         "kpilayer init shop && kpilayer -C shop check",
         "kpilayer init --from-dbt .           # in a dbt project",
+        "kpilayer init --from-dbt . --verify  # its metrics beside MetricFlow's",
         "kpilayer init sales --from data/*.parquet",
         "kpilayer init sales --from crm.duckdb:main",
         "kpilayer init sales --profile prod --from 'analytics.*'",
@@ -74,9 +75,27 @@ class _Init(Command):
     multiple=True,
     help="Propose drafts for files, a DuckDB file or tables of the profile.",
 )
+@click.option(
+    "--verify",
+    is_flag=True,
+    help="With --from-dbt: ask MetricFlow for each metric too; exit 1 where one differs.",
+)
+@click.option(
+    "--metricflow-python",
+    metavar="PATH",
+    type=click.Path(path_type=Path),
+    help="--verify with the MetricFlow that is installed in this Python.",
+)
 @common_flags(after=True)
 @pass_session
-def init(session: Session, folder: Path | None, dbt: Path | None, data: tuple[str, ...]) -> None:
+def init(
+    session: Session,
+    folder: Path | None,
+    dbt: Path | None,
+    data: tuple[str, ...],
+    verify: bool,
+    metricflow_python: Path | None,
+) -> int:
     """Start a small project that works at once.
 
     Without a flag, a small one with comments: kpilayer.yml, models, metrics, a macro, and two CSV
@@ -87,12 +106,17 @@ def init(session: Session, folder: Path | None, dbt: Path | None, data: tuple[st
     DATA are Parquet, CSV or JSON files, a quoted glob that is one table, a DuckDB file
     (file.duckdb, file.duckdb:schema, file.duckdb:schema.table), or tables of the profile's
     connection (schema.table, 'schema.*'). Files that are already there are never written over.
+
+    --verify asks kpilayer and MetricFlow for every metric, in total, by time and by dimensions, runs
+    both on the target's data and says where the numbers differ. It needs `dbt parse` to have run.
     """
     if dbt is not None and data:
         raise click.UsageError("`--from-dbt` and `--from` exclude each other.")
+    if dbt is None and (verify or metricflow_python is not None):
+        raise click.UsageError("`--verify` and `--metricflow-python` need `--from-dbt`.")
     if dbt is not None:
-        _init_from_dbt(session, folder, dbt)
-    elif data:
+        return _init_from_dbt(session, folder, dbt, verify, metricflow_python)
+    if data:
         _init_from_data(session, folder or Path(), data)
     else:
         folder = folder or Path()
@@ -104,19 +128,28 @@ def init(session: Session, folder: Path | None, dbt: Path | None, data: tuple[st
             raise ConfigError(Issue("folder-not-empty", message, hint=hint))
         _write_new(session, folder, starter_files(_project_name(folder)))
         _say_next(session, folder, "check", "query -m revenue,orders -g metric_time__month")
+    return 0
 
 
-def _init_from_dbt(session: Session, folder: Path | None, path: Path) -> None:
-    from kpilayer.cli.from_dbt import dbt_project_in, findings, project_file
+def _init_from_dbt(
+    session: Session, folder: Path | None, path: Path, verify: bool, python: Path | None
+) -> int:
+    from kpilayer.cli.from_dbt import dbt_project_in, findings, project_file, verified
 
     dbt = dbt_project_in(path)
     folder = folder or (path.parent if path.is_file() else path)
-    _write_new(session, folder, {"kpilayer.yml": project_file(dbt, folder)})
+    if not (
+        (verify or python) and (folder / "kpilayer.yml").is_file()
+    ):  # to verify again changes nothing
+        _write_new(session, folder, {"kpilayer.yml": project_file(dbt, folder)})
     project = replace(session, project_dir=str(folder)).load()
     for line in findings(project):
         say(session, line)
+    if verify or python is not None:
+        return 0 if verified(session, project, python) else 1
     metrics = sorted(project.catalog.metrics)
     _say_next(session, folder, "check", f"query -m {metrics[0]}" if metrics else "list models")
+    return 0
 
 
 def _init_from_data(session: Session, folder: Path, data: tuple[str, ...]) -> None:

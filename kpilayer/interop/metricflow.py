@@ -12,6 +12,7 @@ import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from importlib.util import find_spec
+from itertools import dropwhile, takewhile
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final
@@ -34,10 +35,11 @@ class Refusal:
 
     @property
     def line(self) -> str:
-        """The reason in a line: MetricFlow tells it in paragraphs."""
+        """The first paragraph of the reason, in a line."""
         words = [line.strip() for line in self.reason.splitlines()]
         after = words[words.index("Message:") + 1 :] if "Message:" in words else words
-        return next((line for line in after if line), self.reason)
+        paragraph = takewhile(bool, dropwhile(lambda line: not line, after))
+        return " ".join(paragraph) or self.reason
 
 
 def find_python(named: Path | None) -> Path:

@@ -64,14 +64,13 @@ def facts(name: str) -> Facts:
             for given in params["metrics"]:
                 inner = _of_input(given)
                 parts.append(inner)
-                shifted = [
-                    str(given[k]) for k in ("offset_window", "offset_to_grain") if k in given
-                ]
-                if shifted:
-                    unit = shifted[0].split()[-1].removesuffix("s")
+                for key in given.keys() & {"offset_window", "offset_to_grain"}:
+                    unit = str(given[key]).split()[-1].removesuffix("s")
                     kinds |= {"offset", *({"custom_grains"} if unit in CUSTOM_GRAINS else ())}
-                    offsets.append((unit, 0))
-                offsets += [(unit, depth + len(shifted)) for unit, depth in inner.offsets]
+                    if key == "offset_window":
+                        offsets.append((unit, 0))
+                shifted = "offset_window" in given
+                offsets += [(unit, depth + shifted) for unit, depth in inner.offsets]
         case "cumulative":
             parts.append(of_measure(params["measure"]))
         case "conversion":
@@ -86,7 +85,7 @@ def facts(name: str) -> Facts:
         frozenset().union(*(p.homes for p in parts)),
         frozenset().union(*(p.times for p in parts)),
         frozenset().union(*(p.measures for p in parts)),
-        bool(offsets) or _is_windowed(metric) or any(p.needs_time for p in parts),
+        "offset" in kinds or _is_windowed(metric) or any(p.needs_time for p in parts),
         tuple(offsets),
     )
 

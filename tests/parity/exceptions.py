@@ -161,6 +161,17 @@ def _start_of_a_grain_over_a_range(question: Question) -> bool:
     )
 
 
+def _all_time_without_time(question: Question) -> bool:
+    ranged = question.start is not None or question.end is not None
+    running = any(METRICS[name]["type"] == "cumulative" for name in _everything(question))
+    return running and ranged and not any(g.startswith("metric_time") for g in question.group_by)
+
+
+def _offset_with_a_metric_filter(question: Question) -> bool:
+    nested = any(depth for name in _everything(question) for _, depth in facts(name).offsets)
+    return nested and any("Metric(" in where for where in question.where)
+
+
 def _literal_within_a_period(question: Question) -> bool:
     compared = r"TimeDimension\('\w+', 'month'\) \}\} [<>=]+ '\d{4}-\d\d-(?!01)"
     return any(re.search(compared, where) for where in question.where)
@@ -214,9 +225,10 @@ EXCEPTIONS: Final[tuple[tuple[str, str, Callable[[Question], bool]], ...]] = (
 FAILURES: Final[tuple[tuple[str, str, Callable[[Question], bool]], ...]] = (
     (
         "F1",
-        "an assertion: a spine over a range by time, without `metric_time` at a standard grain",
+        "an assertion: a spine over a range, by time but not by a standard grain of `metric_time`",
         _spine_without_a_grain,
     ),
+    ("F2", "SQL with a syntax error: conversions in total", _conversion_in_total),
     (
         "F3",
         "an assertion: nested offsets, and another time dimension by a custom grain",
@@ -227,5 +239,14 @@ FAILURES: Final[tuple[tuple[str, str, Callable[[Question], bool]], ...]] = (
         "SQL with an unknown alias: `offset_to_grain` by weeks or more, over a range",
         _start_of_a_grain_over_a_range,
     ),
-    ("F2", "SQL with a syntax error: conversions in total", _conversion_in_total),
+    (
+        "F5",
+        "SQL with an unknown column: all time without `metric_time`, over a range",
+        _all_time_without_time,
+    ),
+    (
+        "F6",
+        "SQL with an unknown column: nested offsets, and `Metric(..)` in a filter",
+        _offset_with_a_metric_filter,
+    ),
 )

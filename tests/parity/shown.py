@@ -190,4 +190,68 @@ SHOWN: Final = (
                 AND DATE_TRUNC('day', visited_at) <= ordered_on)""",
         refusal="syntax error",
     ),
+    Shown(
+        "F3",
+        Question(
+            ("growth_of_growth",),
+            ("metric_time__day", "order__shipped_on__sprint"),
+            end="2024-01-31",
+        ),
+        ("metric_time__day", "order__shipped_on__sprint", "growth_of_growth"),
+        right="""
+            WITH daily AS (
+                SELECT ordered_on, sprint, SUM(amount) AS revenue
+                FROM orders LEFT JOIN days ON shipped_on = ds GROUP BY ALL),
+            grid AS (
+                SELECT days.ds, sprints.sprint FROM days, (SELECT DISTINCT sprint FROM daily) AS sprints
+                WHERE ds <= '2024-01-31')
+            SELECT grid.ds, grid.sprint, n.revenue - o.revenue - (o.revenue - p.revenue)
+            FROM grid
+            LEFT JOIN daily AS n ON n.ordered_on = ds AND n.sprint IS NOT DISTINCT FROM grid.sprint
+            LEFT JOIN daily AS o ON o.ordered_on = ds - INTERVAL 1 MONTH AND o.sprint IS NOT DISTINCT FROM grid.sprint
+            LEFT JOIN daily AS p ON p.ordered_on = ds - INTERVAL 1 MONTH - INTERVAL 1 MONTH AND p.sprint IS NOT DISTINCT FROM grid.sprint
+            WHERE n.ordered_on IS NOT NULL OR o.ordered_on IS NOT NULL OR p.ordered_on IS NOT NULL""",
+        refusal="All join data sets should have the same set of linkable instances",
+    ),
+    Shown(
+        "F4",
+        Question(("buyers_since_month_start",), ("metric_time__week",), start="2024-01-01"),
+        ("metric_time__week", "buyers_since_month_start"),
+        right="""
+            SELECT w.week, w.buyers - f.buyers FROM (
+                SELECT DATE_TRUNC('week', ordered_on) AS week, COUNT(DISTINCT customer_id) AS buyers
+                FROM orders GROUP BY 1) AS w
+            LEFT JOIN (
+                SELECT ordered_on, COUNT(DISTINCT customer_id) AS buyers FROM orders GROUP BY 1) AS f
+            ON f.ordered_on = DATE_TRUNC('month', w.week)""",
+        refusal="not found",
+    ),
+    Shown(
+        "F5",
+        Question(("revenue_all_time",), end="2024-02-29"),
+        ("revenue_all_time",),
+        right="SELECT SUM(amount) FROM orders WHERE ordered_on <= '2024-02-29'",
+        refusal="not found in FROM clause",
+    ),
+    Shown(
+        "F6",
+        Question(
+            ("growth_of_growth",),
+            ("metric_time__month",),
+            ("{{ Metric('order_count', group_by=['customer']) }} > 8",),
+        ),
+        ("metric_time__month", "growth_of_growth"),
+        right="""
+            WITH monthly AS (
+                SELECT DATE_TRUNC('month', ordered_on) AS month, SUM(amount) AS revenue FROM orders
+                WHERE customer_id IN (SELECT customer_id FROM orders GROUP BY 1 HAVING COUNT(*) > 8)
+                GROUP BY 1),
+            months AS (SELECT DISTINCT DATE_TRUNC('month', ds) AS month FROM days)
+            SELECT month, n.revenue - o.revenue - (o.revenue - p.revenue) FROM months
+            LEFT JOIN monthly AS n USING (month)
+            LEFT JOIN monthly AS o ON o.month = months.month - INTERVAL 1 MONTH
+            LEFT JOIN monthly AS p ON p.month = months.month - INTERVAL 2 MONTH
+            WHERE n.month IS NOT NULL OR o.month IS NOT NULL OR p.month IS NOT NULL""",
+        refusal="not found in FROM clause",
+    ),
 )
