@@ -183,6 +183,7 @@ _TITLES: Final = {
     "Contracts": "Contracts",
     "Reconciliation": "Reconciliation",
     "MetricTest": "Metric tests",
+    "TestedQuery": "Question of a metric test",
     "Config": "Config",
     "ValidityParams": "Validity",
     "Active": "Active",

@@ -48,11 +48,14 @@ from kpilayer.selection.state import Changes, State, state_of
 from kpilayer.selection.versions import Version
 from kpilayer.sql.compiled import Compiled, compile_query
 from kpilayer.sql.select import read_all, to_sql
+from kpilayer.verify import contracts, metric_tests
+from kpilayer.verify.outcome import Kind as TestKind
+from kpilayer.verify.outcome import Outcome
 from kpilayer.warehouse.connect import connect, wrap
 from kpilayer.warehouse.connection import Connection
 from kpilayer.warehouse.lock import Described, lock_of_catalog, take_lock
 from kpilayer.warehouse.profiles import NoProfiles, Target, find_target, unconnected
-from kpilayer.warehouse.result import Result
+from kpilayer.warehouse.result import Result, Row
 from kpilayer.warehouse.run import OnProgress, run_with_progress
 
 if TYPE_CHECKING:
@@ -353,6 +356,7 @@ class Project:
             notices=compiled.notices,
         )
 
+<<<<<<< HEAD
     def verify_with_metricflow(
         self, python: str | Path | None = None, on_verdict: Callable[[Verdict], None] | None = None
     ) -> tuple[Verdict, ...]:
@@ -405,6 +409,47 @@ class Project:
         finally:
             connection.close()
         return tuple(given)
+=======
+    # ---------------------------------------------------------------------------------------- tests
+
+    def test(
+        self,
+        select: Words = None,
+        exclude: Words = None,
+        *,
+        state: str | Path | None = None,
+        kinds: Sequence[TestKind] = ("metric_test", "contract"),
+    ) -> tuple[Outcome, ...]:
+        """Runs the metric tests and contracts of the selected metrics, of all by default.
+
+        Metric tests run on a DuckDB in memory and need no connection; contracts are checked on
+        the target's data.
+
+        Raises:
+            DefinitionError: the project's definitions have errors.
+            QueryError: the selection cannot be read.
+            WarehouseError: there are contracts to check, and the target cannot be reached.
+        """
+        identity = self._identity
+        chosen = self.select(select, exclude, state=state).metrics
+        names = [name for name in chosen if name in identity.catalog.metrics]
+        found: list[Outcome] = []
+        if "metric_test" in kinds:
+            found += metric_tests.run(identity, names, self.lock_file, self._schema)
+        if "contract" in kinds and any(identity.catalog.metrics[n].contracts for n in names):
+            connection = self._connect()
+            try:
+                found += contracts.run(identity, names, lambda query: self._rows(query, connection))
+            finally:
+                connection.close()
+        order = {name: i for i, name in enumerate(names)}
+        return tuple(sorted(found, key=lambda outcome: order[outcome.metric]))
+
+    def _rows(self, query: Query, connection: Connection) -> list[Row]:
+        compiled = compile_query(query, self._identity, connection.dialect, self._schema)
+        sql = compiled.running_in(self.root.as_posix())
+        return Result.from_table(connection.run(sql), sql=compiled.sql).rows()
+>>>>>>> a7d1e09 (Test metrics on given rows, and check their contracts on the data)
 
     # ------------------------------------------------------------------------------------ artefacts
 

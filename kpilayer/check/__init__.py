@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from typing import Final
 
 from kpilayer.check.context import Context
+from kpilayer.check.contracts import contracts_resolve
 from kpilayer.check.kinds import balances_have_dates, inputs_can_convert, names_of_kinds_resolve
 from kpilayer.check.names import default_grains_fit, filters_resolve, time_paths_resolve
 from kpilayer.check.types import columns_exist, relations_are_locked, types_fit
@@ -23,6 +24,7 @@ RULES: Final[tuple[Rule, ...]] = (
     balances_have_dates,
     saved_queries_resolve,
     exposures_resolve,
+    contracts_resolve,
     relations_are_locked,
     columns_exist,
     types_fit,

@@ -59,6 +59,7 @@ COMMANDS: Final[dict[str, Entry]] = {
     "init": Entry("Author", "start:init", "Start a small project that works at once."),
     "demo": Entry("Author", "start:demo", "Copy the example company, build its data, show KPIs."),
     "check": Entry("Author", "author:check", "Report every problem of the definitions."),
+    "test": Entry("Author", "test:test", "Run the metric tests and check the contracts."),
     "list": Entry(
         "Author",
         "author:list_",

@@ -42,4 +42,4 @@ PLACES: Final[dict[str, str]] = {
     "dimensions": "dimension",
 }
 #: Keys whose values are anybody's own.
-FREE: Final = frozenset({"meta", "vars", "given", "query", "expect"})
+FREE: Final = frozenset({"meta", "vars", "given", "expect"})

@@ -153,6 +153,37 @@ class Contracts(Definition):
     reconciles_with: Reconciliation | None = None
     """Another metric that gives the same."""
 
+    @model_validator(mode="after")
+    def _can_hold(self) -> Contracts:
+        if self.between is not None and not self.between[0] <= self.between[1]:
+            fail(
+                "bad-value", "`{key}` is the lowest and the highest value, in this order", "between"
+            )
+        if self.sums_to is not None and not self.sums_to:
+            fail("missing-field", "`{key}` names a `dimension`", "sums_to")
+        return self
+
+
+class TestedQuery(Definition):
+    """What a metric test asks of the metric that holds it."""
+
+    metrics: Annotated[tuple[Reference, ...], BeforeValidator(_one_as_list)] = ()
+    """Further metrics."""
+    group_by: GroupBys = ()
+    """Dimensions, entities and time to group by."""
+    where: Conditions = ()
+    """Conditions on rows."""
+    start: str | None = None
+    """The first day, widened to its whole period."""
+    end: str | None = None
+    """The last day, included, widened likewise."""
+    exact: bool = False
+    """Whether `start` and `end` stay as they are."""
+    order_by: Annotated[tuple[str, ...], BeforeValidator(_one_as_list)] = ()
+    """Columns to sort by, `-` in front for descending; rows are then compared in order."""
+    limit: Annotated[int, Field(ge=0)] | None = None
+    """At most this many rows."""
+
 
 class MetricTest(Definition):
     """Given rows, a question, and the rows that must come out."""
@@ -162,11 +193,11 @@ class MetricTest(Definition):
     description: str | None = None
     """Why it matters."""
     given: dict[str, tuple[dict[str, Any], ...]] = Field(default_factory=dict)
-    """Rows by semantic model."""
-    query: dict[str, Any] = Field(default_factory=dict)
+    """Rows by semantic model, SQL model or source (`raw.orders`); a model not given is empty."""
+    query: TestedQuery = TestedQuery()
     """Group-bys, filters and dates; the metric is the one that holds the test."""
-    expect: tuple[dict[str, Any], ...] = ()
-    """The rows of the answer."""
+    expect: tuple[dict[str, Any], ...]
+    """The rows of the answer, in any order; only columns that are named here are compared."""
 
 
 class MetricBase(Definition):

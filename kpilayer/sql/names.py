@@ -23,7 +23,7 @@ def keep_apart(tree: exp.Query, names: set[str]) -> None:
     means the table twice; a bare `orders` in the second would be the first.
     """
     taken = names | {table.name.lower() for table in tree.find_all(exp.Table)}
-    readers = [(table, cte) for table in tree.find_all(exp.Table) if (cte := _cte_read(table))]
+    readers = [(table, cte) for table in tree.find_all(exp.Table) if (cte := cte_read(table))]
     for cte in list(tree.find_all(exp.CTE)):
         old = cte.alias
         if old.lower() not in names:
@@ -40,7 +40,7 @@ def keep_apart(tree: exp.Query, names: set[str]) -> None:
                 table.set("this", exp.to_identifier(new))
 
 
-def _cte_read(table: exp.Table) -> exp.CTE | None:
+def cte_read(table: exp.Table) -> exp.CTE | None:
     """The CTE that a table's name means where it stands; None for a table of the warehouse."""
     if table.db:
         return None
