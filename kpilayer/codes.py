@@ -342,6 +342,49 @@ CODES: Final[dict[str, Code]] = {
         "Work could be lost.",
         "Choose another folder, or move the files away.",
     ),
+    # ----------------------------------------------------------------------------------------- data
+    "key-not-unique": Code(
+        "A key that is declared primary or unique has values that stand in more than one row.",
+        "Joins to the model repeat the rows of whatever is counted, and no error tells.",
+        "Remove the duplicates, declare the rest of the key as well (`columns:`), or declare it "
+        "`foreign`. `kpilayer check --live --show-values` names some of the values.",
+    ),
+    "key-is-null": Code(
+        "Rows have no value of a key that is declared primary or unique.",
+        "No join finds such a row; grouped by the entity, all of them fall together.",
+        "Fill the key, or leave the rows out in a SQL model.",
+    ),
+    "unmatched-keys": Code(
+        "Foreign keys find no row in the model that they join.",
+        "Their rows are counted, in the group NULL of everything that is joined. Where no key at "
+        "all finds a row, the two keys do not mean the same, and the problem is a warning.",
+        "Load the missing rows, or correct the key; both sides must have the same form.",
+    ),
+    "partition-is-null": Code(
+        "Rows have no value of a dimension that is declared a partition.",
+        "Models with the same partition are joined on it, and NULL joins nothing.",
+        "Fill the partition, or do not declare it as one.",
+    ),
+    "overlapping-versions": Code(
+        "Two versions of one key hold at the same time.",
+        "A fact at that time joins both, and counts twice.",
+        "End each version where the next one begins; the end itself is no longer part of it.",
+    ),
+    "empty-version": Code(
+        "A version of a key has no start, or does not end after it.",
+        "It never holds, so no fact ever joins it.",
+        "Correct its start and its end; a version that still holds has no end.",
+    ),
+    "uneven-spine": Code(
+        "A time spine does not have one row for each period from its first to its last.",
+        "Cumulative and filled metrics would skip periods, or count them twice.",
+        "Make the table anew from a generated series of dates.",
+    ),
+    "relation-changed": Code(
+        "A table has lost columns, or changed their types, since kpilayer.lock was written.",
+        "Definitions that were checked against the lock may fail, or mean something else.",
+        "Run `kpilayer lock`, review the difference, correct the definitions and commit both.",
+    ),
     # ------------------------------------------------------------------------------------ warehouse
     "no-metricflow": Code(
         "MetricFlow, which answers are to be compared with, cannot be asked.",

@@ -47,8 +47,11 @@ from kpilayer.selection.issues import concerning
 from kpilayer.selection.state import Changes, State, state_of
 from kpilayer.selection.versions import Version
 from kpilayer.sql.compiled import Compiled, compile_query
+from kpilayer.sql.keys import Place
 from kpilayer.sql.select import read_all, to_sql
 from kpilayer.verify import contracts, metric_tests
+from kpilayer.verify.live import Live
+from kpilayer.verify.live import check as check_data
 from kpilayer.verify.outcome import Kind as TestKind
 from kpilayer.verify.outcome import Outcome
 from kpilayer.warehouse.connect import connect, wrap
@@ -191,6 +194,34 @@ class Project:
         if selection is None:
             return self._issues
         return concerning(self._issues, selection.reads, self.catalog.definitions)
+
+    def check_live(
+        self, selection: Selection | None = None, *, show_values: bool = False
+    ) -> tuple[Issue, ...]:
+        """Where the target's data are not what definitions say, in reading order.
+
+        Keys that are not unique, joins that find no row, versions that overlap, partitions and
+        time spines, and columns that differ from kpilayer.lock; of a ``selection``, those of its
+        models and of what they join. Messages hold counts, and values of the data only with
+        ``show_values``.
+
+        Raises:
+            DefinitionError: the project's definitions have errors.
+            WarehouseError: the warehouse cannot be reached.
+        """
+        graph = self._identity.graph
+        reads = None if selection is None else selection.reads
+        models = [m for m in graph.catalog.models if reads is None or ("model", m) in reads]
+        connection = self._connect()
+        try:
+            place = Place(graph.catalog, connection.dialect, self._schema, self.root.as_posix())
+            described = self._described(connection.dialect)
+            found = Live(
+                graph, tuple(models), place, connection, described, self.lock_file, show_values
+            )
+            return tuple(sorted_issues(check_data(found)))
+        finally:
+            connection.close()
 
     def select(
         self,
@@ -356,7 +387,6 @@ class Project:
             notices=compiled.notices,
         )
 
-<<<<<<< HEAD
     def verify_with_metricflow(
         self, python: str | Path | None = None, on_verdict: Callable[[Verdict], None] | None = None
     ) -> tuple[Verdict, ...]:
@@ -409,7 +439,7 @@ class Project:
         finally:
             connection.close()
         return tuple(given)
-=======
+
     # ---------------------------------------------------------------------------------------- tests
 
     def test(
@@ -449,7 +479,6 @@ class Project:
         compiled = compile_query(query, self._identity, connection.dialect, self._schema)
         sql = compiled.running_in(self.root.as_posix())
         return Result.from_table(connection.run(sql), sql=compiled.sql).rows()
->>>>>>> a7d1e09 (Test metrics on given rows, and check their contracts on the data)
 
     # ------------------------------------------------------------------------------------ artefacts
 

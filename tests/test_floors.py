@@ -31,11 +31,7 @@ FLOORS: dict[str, tuple[str, ...]] = {
     ),
     "compiler": ("plan", "sql"),
     "warehouse": ("warehouse",),
-<<<<<<< HEAD
-    "products": ("demo", "propose", "interop"),
-=======
-    "products": ("demo", "propose", "verify"),
->>>>>>> a7d1e09 (Test metrics on given rows, and check their contracts on the data)
+    "products": ("demo", "propose", "verify", "interop"),
     "doors": ("describe", "artefacts", "project", "schema", "cli", "__init__", "__main__"),
 }
 ORDER = [name for floor in FLOORS.values() for name in floor]

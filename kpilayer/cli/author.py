@@ -22,10 +22,11 @@ from kpilayer.cli.output import (
     write_envelope,
     write_rows,
 )
+from kpilayer.cli.progress import Progress
 from kpilayer.cli.question import split_names
 from kpilayer.cli.select import Wanted, select_flags
 from kpilayer.codes import CODES
-from kpilayer.errors import Issue, did_you_mean
+from kpilayer.errors import Issue, did_you_mean, sorted_issues
 
 if TYPE_CHECKING:
     from kpilayer.model.definitions import Kind
@@ -39,14 +40,17 @@ if TYPE_CHECKING:
     examples=(
         "kpilayer check",
         "kpilayer check +revenue         # one metric and what it reads",
+        "kpilayer check --live           # keys, joins and types on the data of the target",
         "kpilayer check -f github        # annotations on a pull request",
         "kpilayer check -f json -o problems.json",
     ),
 )
 @select_flags()
+@click.option("--live", is_flag=True, help="Look at the data of the target, too.")
+@click.option("--show-values", is_flag=True, help="With --live: name values that are repeated.")
 @output_flags("table", "json", "github")
 @pass_session
-def check(session: Session, wanted: Wanted) -> int:
+def check(session: Session, wanted: Wanted, live: bool, show_values: bool) -> int:
     """Report every problem of the definitions.
 
     All files are read, and everything known about them is reported in one run, without a
@@ -55,12 +59,19 @@ def check(session: Session, wanted: Wanted) -> int:
     With SELECT, problems of the selected metrics and models and of what they read, and those that
     belong to no definition.
 
+    With --live, the data of the target are looked at as well: whether declared keys are unique and
+    foreign keys find their rows, whether versions overlap and time spines have gaps, and whether
+    columns and types are still those of kpilayer.lock. Problems are told with counts; values of the
+    data are shown only with --show-values.
+
     The exit code is 1 where there are errors, 0 where there are only warnings.
     """
+    if show_values and not live:
+        raise click.UsageError("`--show-values` belongs to `--live`.")
     project = session.load()
     # The catalog holds what could be read, also where the rest is wrong.
     sizes = {"metrics": len(project.catalog.metrics), "models": len(project.catalog.models)}
-    about = ""
+    about, selection = "", None
     if wanted.is_given:
         selection = wanted.find(session, project, ("metric", "model"))
         issues = project.check(selection)
@@ -72,6 +83,12 @@ def check(session: Session, wanted: Wanted) -> int:
         about = ", selected or read by what is selected"
     else:
         issues = project.check()
+    if live and any(issue.severity == "error" for issue in project.check()):
+        say(session, "The data were not looked at: the definitions have errors.")
+    elif live:
+        with Progress(session, "Looking at the data"):
+            data = project.check_live(selection, show_values=show_values)
+        issues = tuple(sorted_issues([*issues, *data]))
     found = {level: sum(i.severity == level for i in issues) for level in _LEVELS}
     ok = not found["error"]
     match session.format:

@@ -84,6 +84,11 @@ def read_all(
     return quoted(_with(select, [(s.name, generator.subquery(s)) for s in subqueries]))
 
 
+def in_words(tree: exp.Expr, dialect: str) -> exp.Expr:
+    """A copy of an expression with all that a dialect says differently in its words."""
+    return _generator(dialect, "", (), "").spelled(tree)
+
+
 def to_sql(tree: exp.Select, dialect: str) -> str:
     """The text of a SELECT, laid out for reading. Printing uses the tree up: it is rewritten.
 

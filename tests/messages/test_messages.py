@@ -7,6 +7,7 @@ Every case starts from the project in ``shop/``. Blocks of a file, between two h
     ```uninstalled psycopg          a Python package that is not there
     ```query                        keyword arguments of `Project.prepare`, as YAML
     ```console                      `$ kpilayer ..`: a command, its talk on stderr is compared
+    ```live                         SQL that makes tables; the project is checked on them
     ```text                         the issues, all of them, in reading order
 
 Without a query or command the project is checked. `pytest --update` rewrites the text blocks.
@@ -23,6 +24,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import duckdb
 import pytest
 import yaml
 from click.testing import CliRunner
@@ -60,7 +62,7 @@ def cases(text: str) -> Iterator[Case]:
         if kind == "text":
             yield Case(dict(files), action, asked, block.span("body"), block["body"].rstrip("\n"))
             action, asked = "check", ""
-        elif kind in ("query", "console"):
+        elif kind in ("query", "console", "live"):
             action, asked = kind, block["body"]
         else:
             assert path, f"a block says which file it is: `{block['info']}`"
@@ -92,6 +94,10 @@ def _said(case: Case, root: Path, code: str) -> str:
                 issues = Project.load(root).prepare(**yaml.safe_load(case.asked)).notices
             except KpilayerError as error:
                 issues = error.issues
+        case "live":
+            with duckdb.connect(":memory:") as connection:
+                connection.execute(case.asked)
+                issues = Project.load(root, connection=connection).check_live()
         case _:
             try:
                 issues = Project.load(root).check()

@@ -161,3 +161,36 @@ def test_a_target_that_is_not_there_ends_with_3_and_metric_tests_run_without_it(
     assert (result.exit_code, "connection-failed" in result.stderr) == (3, True)
     result = run("--only", "metric-tests")
     assert result.stderr == "4 tests (metric tests only): 1 passed, 1 failed, 1 error, 1 skipped\n"
+
+
+# ------------------------------------------------------------------------------------- check --live
+
+
+def test_check_live_adds_what_the_data_say(run, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    with duckdb.connect(str(tmp_path / ".kpilayer" / "shop.duckdb")) as connection:
+        connection.execute("INSERT INTO orders VALUES (1, '2026-01-02', 'b', 6)")
+    plain = CliRunner().invoke(cli, ["check", "-q"])
+    assert (plain.exit_code, "key-not-unique" in plain.stdout) == (0, False)
+    live = CliRunner().invoke(cli, ["check", "--live"])
+    assert live.exit_code == 1
+    assert "models/orders.yml:7:28: error[key-not-unique]" in live.stdout
+    assert "1 of 1 value stands in more than one row\n" in live.stdout
+    shown = CliRunner().invoke(cli, ["check", "--live", "--show-values", "-f", "json"])
+    found = json.loads(shown.stdout)
+    jsonschema.validate(found, ENVELOPE)
+    assert found["results"][-1]["message"].endswith("in more than one row, as `1`")
+
+
+def test_check_live_needs_definitions_without_errors(run, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    (tmp_path / "models" / "more.yml").write_text("models: [{name: x, colour: red}]\n")
+    text = DEFINITIONS.replace("agg: sum", "agg: summ")
+    (tmp_path / "models" / "orders.yml").write_text(text)
+    result = CliRunner().invoke(cli, ["check", "--live"])
+    assert "The data were not looked at: the definitions have errors." in result.stderr
+    assert result.exit_code == 1
+
+
+def test_values_are_shown_only_of_live_data(run) -> None:  # type: ignore[no-untyped-def]
+    result = CliRunner().invoke(cli, ["check", "--show-values"])
+    assert result.exit_code == 2
+    assert "`--show-values` belongs to `--live`." in result.stderr

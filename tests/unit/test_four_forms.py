@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from kpilayer import Project, QueryError
+from kpilayer import Project
 
 Define = Callable[..., Project]
 
