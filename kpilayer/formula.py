@@ -11,6 +11,7 @@ from typing import Final
 
 from kpilayer import address, expr, grain
 from kpilayer.address import METRIC_TIME
+from kpilayer.aggregates import Part, decompose
 from kpilayer.catalog import Catalog
 from kpilayer.columns import TimedColumn, own_grain, resolve_name, time_column
 from kpilayer.join_graph import JoinGraph, Reached
@@ -162,10 +163,40 @@ def _atom(
 
 def _aggregates(
     graph: JoinGraph, metric: SqlMetric, held: tuple[str, ...], label: str, time: str | None
-) -> Shaped:
+) -> Formula:
+    """An aggregate expression: its aggregates as atoms, and what is computed from them."""
     time = time or graph.catalog.time_dimension(metric)
-    rows = Atom(metric.model, "count", "1", None, False, time, held, metric.name, label)
-    return Shaped("sql", (("sql", metric.sql),), (), (("rows", rows),))
+    whole = decompose(metric.sql, graph.catalog.dialect)
+
+    def atom(part: Part, name: str) -> Atom:
+        named = [n.name for n in graph.catalog.snippet(part.value).names]
+        joined = (n for n in named if _is_joined(graph, (metric.model, time), n))
+        return Atom(
+            metric.model,
+            part.agg,
+            part.value,
+            part.percentile,
+            part.discrete,
+            time,
+            held,
+            metric.name,
+            name,
+            tuple(dict.fromkeys(joined)),
+        )
+
+    inputs = tuple((part.name, atom(part, f"{label}_{part.name}")) for part in whole.parts)
+    names = graph.catalog.snippet(whole.text).names
+    if len(inputs) == 1 and whole.text.strip('"') == inputs[0][0] == names[0].name:
+        return atom(whole.parts[0], label)  # a single aggregate is a simple metric
+    return Compute(whole.text, inputs)
+
+
+def _is_joined(graph: JoinGraph, home: Home, name: str) -> bool:
+    """Whether a name in an aggregate is a dimension of another model: `customer__segment`."""
+    if "__" not in name:
+        return False
+    found = resolve_name(graph, *home, name)
+    return isinstance(found, TimedColumn) and bool(found.reached.path)
 
 
 def _input(

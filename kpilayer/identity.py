@@ -126,10 +126,6 @@ class Identity:
             names.append([purpose, role, *dict.fromkeys(found)])
         inputs = {role: self._formula(inner) for role, inner in tree.inputs}
         settings = dict(tree.settings)
-        if tree.rule == "sql":
-            settings["sql"] = canonical(
-                expr.parse_aggregates(settings["sql"], self.catalog.dialect), self.catalog.dialect
-            )
         form = {"rule": tree.rule, **settings, "names": names, "inputs": inputs}
         shown = {c for a in atoms(tree) for t in tree.conditions for c in self._conditions(a, t)}
         return {**form, "shown": sorted(shown)} if shown else form
@@ -146,7 +142,7 @@ class Identity:
         return _digest(form)
 
     def _atom(self, atom: Atom) -> dict[str, Any]:
-        agg, tree = _plain_aggregation(atom.agg, self.catalog.snippet(atom.value).tree)
+        agg, tree = _plain_aggregation(atom.agg, self._value(atom))
         percentile = 0.5 if atom.agg == "median" else atom.percentile
         value = "*" if tree is None else canonical(tree, self.catalog.dialect)
         form: dict[str, Any] = {"agg": agg, "value": value, "of": self._relation_of(atom.model)}
@@ -161,6 +157,19 @@ class Identity:
         if conditions:
             form["conditions"] = sorted(conditions)
         return form
+
+    def _value(self, atom: Atom) -> exp.Expr:
+        tree = self.catalog.snippet(atom.value).tree
+        if not atom.reaches:
+            return tree
+
+        def column(name: str) -> exp.Expr:
+            if name not in atom.reaches:
+                return exp.column(exp.to_identifier(name, quoted=True))
+            form = self._name_form((atom.model, atom.time), name)
+            return exp.column(exp.to_identifier(form, quoted=False))
+
+        return expr.replace_names(tree, column)
 
     def _conditions(self, atom: Atom, text: str) -> list[str]:
         def digest(name: str) -> exp.Expr:

@@ -36,7 +36,9 @@ def lineage(graph: JoinGraph, metric: str) -> tuple[Used, ...]:
 
 
 def _of_atom(graph: JoinGraph, atom: Atom) -> Iterator[Used]:
-    yield from _columns(graph, atom.model, atom.value, "value")
+    yield from _columns(graph, atom.model, atom.value, "value", beside=atom.reaches)
+    for reached in atom.reaches:
+        yield from _named(graph, (atom.model, atom.time), reached, "value")
     if atom.time is not None:
         time = time_column(graph, atom.model, atom.time)
         if isinstance(time, Reached):
@@ -70,7 +72,10 @@ def _reached(graph: JoinGraph, reached: Reached, role: Role) -> Iterator[Used]:
     yield from _columns(graph, reached.model, text, role)
 
 
-def _columns(graph: JoinGraph, model: str, text: str, role: Role) -> Iterator[Used]:
+def _columns(
+    graph: JoinGraph, model: str, text: str, role: Role, beside: tuple[str, ...] = ()
+) -> Iterator[Used]:
     relation = graph.catalog.relation(model).key
     for name in graph.catalog.snippet(text).names:
-        yield Used(relation, name.name, role)
+        if name.name not in beside:
+            yield Used(relation, name.name, role)

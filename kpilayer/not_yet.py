@@ -16,7 +16,6 @@ from kpilayer.model.semantic_model import Dimension, Model
 
 #: What a rule of a formula is called.
 RULES: Final[dict[str, str]] = {
-    "sql": "aggregate expressions (`sql`)",
     "conversion": "conversion metrics",
     "funnel": "funnels",
     "active": "`as_of`",

@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from kpilayer import expr
 from kpilayer.address import filter_metric
+from kpilayer.aggregates import decompose
 from kpilayer.errors import Issue, did_you_mean, listing
 from kpilayer.model.definitions import Definitions, Kind, Steps
 from kpilayer.model.metric import DerivedMetric, InputMetric, Metric, SimpleMetric, SqlMetric
@@ -189,7 +190,7 @@ def metric_issues(
         check(metric.expr, "expr")
         issues += _unknown_inputs(definitions, metric)
     if isinstance(metric, SqlMetric):
-        for problem in expr.syntax_problems(metric.sql, definitions.config.dialect):
+        for problem in decompose(metric.sql, definitions.config.dialect).problems:
             args = (("sql",), problem.offset, problem.length, problem.word)
             where = definitions.within("metric", metric.name, *args)
             issues.append(Issue(problem.code, problem.message, where, problem.hint))

@@ -13,7 +13,7 @@ PACKAGE = Path(__file__).parent.parent / "kpilayer"
 
 #: Bottom up. A name is a module, or a folder with everything in it; within a floor, earlier first.
 FLOORS: dict[str, tuple[str, ...]] = {
-    "words": ("codes", "errors", "grain", "expr", "canonical", "address"),
+    "words": ("codes", "errors", "grain", "expr", "canonical", "address", "aggregates"),
     "definitions": ("model", "load"),
     "meaning": (
         "relation",
@@ -39,6 +39,7 @@ ORDER = [name for floor in FLOORS.values() for name in floor]
 #: Library to the parts of the package that may know it.
 MAY_KNOW: dict[str, set[str]] = {
     "sqlglot": {
+        "aggregates",
         "expr",
         "canonical",
         "relation",

@@ -10,9 +10,10 @@ from sqlglot import exp
 from kpilayer.check.context import Context
 from kpilayer.errors import Issue, Location, did_you_mean
 from kpilayer.expr import shown
+from kpilayer.formula import atoms, formula
 from kpilayer.model.definitions import Kind, Steps
 from kpilayer.model.lock import LockedRelation
-from kpilayer.model.metric import SimpleMetric
+from kpilayer.model.metric import SimpleMetric, SqlMetric
 from kpilayer.model.semantic_model import Dimension, Entity, Model
 
 Family = Literal["number", "text", "boolean", "time", "other"]
@@ -86,6 +87,23 @@ def columns_exist(context: Context) -> Iterator[Issue]:
     for metric, model, relation in _metrics(context):
         steps = ("expr",) if metric.expr is not None else ("name",)
         yield from _names(context, "metric", metric.name, steps, metric.value, model, relation)
+    yield from _names_of_aggregates(context)
+
+
+def _names_of_aggregates(context: Context) -> Iterator[Issue]:
+    """Columns of the model, and dimensions of others, in aggregate expressions."""
+    for metric in context.catalog.metrics.values():
+        relation = _relation(context, metric.model) if isinstance(metric, SqlMetric) else None
+        if not isinstance(metric, SqlMetric) or relation is None:
+            continue
+        model = context.catalog.models[metric.model]
+        for atom in atoms(formula(context.graph, metric.name)):
+            for name in context.catalog.snippet(atom.value).names:
+                if name.name in atom.reaches or relation.column(name.name) is not None:
+                    continue
+                args = (("sql",), max(metric.sql.find(name.name), 0), len(name.name), name.name)
+                place = context.catalog.definitions.within("metric", metric.name, *args)
+                yield _unknown(name.name, model, relation, place)
 
 
 def _derived(model: Model) -> Iterator[tuple[Steps, Entity | Dimension]]:

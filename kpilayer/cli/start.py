@@ -107,7 +107,7 @@ def init(
     (file.duckdb, file.duckdb:schema, file.duckdb:schema.table), or tables of the profile's
     connection (schema.table, 'schema.*'). Files that are already there are never written over.
 
-    --verify asks kpilayer and MetricFlow for every metric, in total, by time and by dimensions, runs
+    --verify asks kpilayer and MetricFlow for every metric, in total, by time and dimensions, runs
     both on the target's data and says where the numbers differ. It needs `dbt parse` to have run.
     """
     if dbt is not None and data:
