@@ -110,7 +110,12 @@ def formula(
                 time = time or metric.agg_time_dimension
                 inner = _input(graph, metric.input_metric, held, label, time)
             else:
+                shown: tuple[str, ...] = ()
+                if metric.as_of is not None:  # its time is that of the spine
+                    shown, held = _of_time(graph, name, held, time)
                 inner = _atom(graph, metric, held, label, time)
+                if metric.as_of is not None:
+                    inner = Shaped("active", (("as_of", metric.as_of),), (), (("", inner),), shown)
             return _layered(inner, dict(_own_layers(metric)), conditions)
         case SqlMetric():
             return _aggregates(graph, metric, held, label, time)
@@ -337,8 +342,6 @@ def inner_rule(tree: Formula) -> str | None:
 
 def _own_layers(metric: SimpleMetric) -> Iterator[tuple[str, Shaped]]:
     """What a simple metric has around its aggregation; without inputs."""
-    if metric.as_of is not None:
-        yield "active", Shaped("active", (("as_of", metric.as_of),), (), ())
     balance = metric.non_additive_dimension
     if balance is not None:
         names = (("over", "", balance.name), *(("per", "", n) for n in balance.group_by))
@@ -363,7 +366,7 @@ def _layered(inner: Formula, layers: dict[str, Shaped], conditions: tuple[str, .
     known |= layers
     for rule in _LAYERS:
         if rule in known:
-            held = conditions if rule == "spined" else ()
+            held = conditions if rule == "spined" else known[rule].conditions
             inner = replace(known[rule], inputs=(("", inner),), conditions=held)
     return inner
 

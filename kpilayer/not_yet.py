@@ -7,24 +7,15 @@ definition says.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import Final
 
 from kpilayer.catalog import Catalog
-from kpilayer.formula import Atom, Formula, atoms, rules
+from kpilayer.formula import Atom, Formula, atoms
 from kpilayer.join_graph import Reached, Step
 from kpilayer.model.semantic_model import Dimension, Model
-
-#: What a rule of a formula is called.
-RULES: Final[dict[str, str]] = {
-    "conversion": "conversion metrics",
-    "funnel": "funnels",
-    "active": "`as_of`",
-}
 
 
 def in_formula(tree: Formula) -> Iterator[str]:
     """What a metric's formula holds that cannot be computed."""
-    yield from (RULES[rule] for rule in rules(tree) if rule in RULES)
     yield from dict.fromkeys(r for atom in atoms(tree) for r in _of_atom(atom))
 
 
@@ -35,8 +26,6 @@ def _of_atom(atom: Atom) -> Iterator[str]:
 
 def in_model(model: Model) -> Iterator[str]:
     """What the rows of a model need whenever they are read."""
-    if model.active is not None:
-        yield f"models whose rows hold over an interval (`active` of `{model.name}`)"
     if model.row_access is not None:
         yield f"row access (`row_access` of `{model.name}`)"
 

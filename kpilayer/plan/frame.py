@@ -16,7 +16,18 @@ from kpilayer import expr
 from kpilayer.conditions import all_of, any_of
 from kpilayer.formula import Atom, Compute, Formula, Shaped, atoms
 from kpilayer.plan.keys import keeps
-from kpilayer.plan.kinds import aggregated, balance, cumulative, gaps, nested, offset, rolling
+from kpilayer.plan.kinds import (
+    active,
+    aggregated,
+    balance,
+    conversion,
+    cumulative,
+    funnel,
+    gaps,
+    nested,
+    offset,
+    rolling,
+)
 from kpilayer.plan.kinds.kind import Kind
 from kpilayer.plan.naming import column_names, is_leaf
 from kpilayer.plan.nodes import Column, Combine, Derived, Group, Match, Read, columns_of, keys_of
@@ -30,6 +41,9 @@ KINDS: Final[Mapping[str, Kind]] = {
     "semi_additive": balance.build,
     "spined": gaps.build,
     "nested": nested.build,
+    "conversion": conversion.build,
+    "funnel": funnel.build,
+    "active": active.build,
 }
 
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from kpilayer import address
+from sqlglot import exp
+
+from kpilayer import address, expr
 from kpilayer.columns import TimedColumn, resolve_name, time_column
 from kpilayer.errors import Issue, Location
 from kpilayer.formula import Atom, Formula, Home, Shaped
@@ -40,6 +42,13 @@ def is_of_home_time(graph: JoinGraph, key: Key, home: Home) -> bool:
         column.reached.path,
         column.reached.element,
     )
+
+
+def period(column: TimedColumn, at: exp.Expr, unit: str) -> exp.Expr:
+    """What a group-by on the time is at a date, the first instant of a period of ``unit``."""
+    if column.part is not None:
+        return expr.part(column.part, at)
+    return at if column.grain in (unit, None) else expr.trunc(column.grain or unit, at)
 
 
 def keyed(tree: Formula, text: str | None = None) -> Iterator[Home]:

@@ -71,9 +71,19 @@ def _generated(builder: Builder, home: Home, unit: str, span: Range) -> Spine:
     if first is None or last is None:
         bounds = _bounds(builder, home)
         first = first or exp.column("first", table=bounds.name)
-        last = last or exp.column("last", table=bounds.name)
+        last = last or _latest(bounds)
     name = builder.name(f"{home[0]}_{unit}s")
     return Spine(name, unit, unit, expr.trunc(unit, first), expr.trunc(unit, last), bounds)
+
+
+def _latest(bounds: Aggregate) -> exp.Expr:
+    """The last date known; of rows that hold over an interval, the last start or end."""
+    last = exp.column("last", table=bounds.name)
+    if len(bounds.measures) == 2:
+        return last
+    end = exp.column("last_end", table=bounds.name)
+    later = exp.If(this=exp.GT(this=end, expression=last), true=end.copy())
+    return exp.Case(ifs=[later], default=last.copy())
 
 
 def _last(upper: datetime, span: Range) -> datetime:
@@ -82,14 +92,20 @@ def _last(upper: datetime, span: Range) -> datetime:
 
 
 def _bounds(builder: Builder, home: Home) -> Aggregate:
-    """The first and last time of a time dimension, over all rows."""
+    """The first and last time of a time dimension, over all rows; of intervals, of both ends."""
     wanted = ("bounds", home)
     known = builder.spines.get(wanted)
     if not isinstance(known, Aggregate):
         reader = Reader(home[0], builder.graph)
-        time = time_of(reader, home)
-        ends = (Measure("first", "min", time), Measure("last", "max", time.copy()))
-        known = Aggregate(builder.name(f"{home[0]}_dates"), joined(reader), (), ends)
+        active = builder.graph.catalog.models[home[0]].active
+        if active is None:
+            time = time_of(reader, home)
+            ends = [Measure("first", "min", time), Measure("last", "max", time.copy())]
+        else:
+            start, end = reader.sql(active.from_, ()), reader.sql(active.to, ())
+            ends = [Measure("first", "min", start), Measure("last", "max", start.copy())]
+            ends.append(Measure("last_end", "max", end))
+        known = Aggregate(builder.name(f"{home[0]}_dates"), joined(reader), (), tuple(ends))
         builder.spines[wanted] = known
     return known
 

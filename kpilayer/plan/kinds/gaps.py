@@ -10,8 +10,8 @@ from kpilayer import expr, grain
 from kpilayer.columns import TimedColumn, resolve_name
 from kpilayer.conditions import all_of
 from kpilayer.formula import Formula, Home, Shaped, atoms, is_of_time
-from kpilayer.plan.keys import Key, is_of_home_time
-from kpilayer.plan.kinds.cumulative import named
+from kpilayer.plan.keys import Key, is_of_home_time, period
+from kpilayer.plan.kinds.cumulative import base_grain, conditions_grains, named
 from kpilayer.plan.nodes import Aggregate, Column, Derived, Group, Match, Read, Source, keys_of
 from kpilayer.plan.rows import filtered
 from kpilayer.plan.scope import Builder, Scope
@@ -82,18 +82,16 @@ def _periods(
     builder: Builder, home: Home, times: Sequence[Key], scope: Scope, shown: Sequence[str]
 ) -> Group:
     """The asked periods of the spine: pairs of them where several grains are asked."""
-    units = [k.column(home).grain or "day" for k in times]
-    finest = grain.finest(units)
-    nests = finest != "week" or set(units) == {"week"}
-    whole = spine(builder, home, finest if nests else "day", scope.span(home), shown)
+    units = [unit for k in times if (unit := k.column(home).grain) is not None]
+    nests = len(units) == len(times) and ("week" not in units or len(set(units)) == 1)
+    finest = grain.finest(units) if nests else base_grain(builder.graph, home, units)
+    finest = grain.finest([finest, *conditions_grains(builder.graph, shown, home)])
+    whole = spine(builder, home, finest, scope.span(home), shown)
     (column,) = keys_of(whole)
     at = exp.column(column, table=whole.name)
     if len(times) == 1 and times[0].name == column:
         return whole
-    keys = tuple(
-        Column(k.name, at.copy() if unit == column else expr.trunc(unit, at.copy()))
-        for k, unit in zip(times, units, strict=True)
-    )
+    keys = tuple(Column(k.name, period(k.column(home), at.copy(), column)) for k in times)
     return Aggregate(builder.name(f"{whole.name}_asked"), Read(whole), keys, ())
 
 
