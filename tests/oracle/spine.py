@@ -36,7 +36,8 @@ def dates_of(rows: Rows, base: str) -> list[datetime]:
         last = last if high is None else high - timedelta(microseconds=1)
         if first is None or last is None or first > last:
             return []
-        if (last - first).total_seconds() / 3600 > MOST and base in ("second", "minute", "hour"):
+        seconds = {"second": 1, "minute": 60, "hour": 3600}.get(base, 86_400)
+        if (last - first).total_seconds() / seconds > MOST:
             raise Unanswerable("too fine a spine")
         dates = list(periods(first, last, base))
     return [d for d in dates if (low is None or low <= d) and (high is None or d < high)]

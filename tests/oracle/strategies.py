@@ -192,6 +192,7 @@ class Library:
     world: World
     specs: list[Spec] = field(default_factory=list)
     kinds: dict[str, str] = field(default_factory=dict)
+    _names: dict[tuple[str, ...], dict[str, str | None]] = field(default_factory=dict)
 
     def homes(self, name: str) -> tuple[str, ...]:
         """The models below a metric."""
@@ -204,14 +205,19 @@ class Library:
 
     def names(self, metrics: Sequence[str]) -> dict[str, str | None]:
         """What all of the metrics can be grouped by, with the grain of times."""
+        homes = tuple(dict.fromkeys(home for m in metrics for home in self.homes(m)))
+        if homes not in self._names:
+            self._names[homes] = self._common(homes)
+        return self._names[homes]
+
+    def _common(self, homes: tuple[str, ...]) -> dict[str, str | None]:
+        joins = self.world.joins
         found: dict[str, str | None] = {}
         for name in NAMES:
-            places = [self._place(home, name) for m in metrics for home in self.homes(m)]
-            if places and all(p is not None for p in places):
-                joins = self.world.joins
-                ends = {(p.model, p.element) for p in places if p is not None}
-                if len(ends) == 1 or all(p is not None and p.is_entity for p in places):
-                    found[name] = joins.grain(places[0]) if places[0] else None
+            places = [place for home in homes if (place := self._place(home, name))]
+            ends = {(p.model, p.element) for p in places}
+            if len(places) == len(homes) and (len(ends) == 1 or all(p.is_entity for p in places)):
+                found[name] = joins.grain(places[0])
         return found
 
     def _place(self, model: str, name: str) -> Place | None:
@@ -531,7 +537,7 @@ class Library:
 def _jinja(text: str) -> str:
     item = group_by(text)
     if item.part is not None:
-        return f"{{{{ TimeDimension('{item.base}').date_part('{item.part}') }}}}"
+        return text
     if item.grain is not None:
         return f"{{{{ TimeDimension('{item.base}', '{item.grain}') }}}}"
     words = text.split("__")

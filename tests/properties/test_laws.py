@@ -6,7 +6,7 @@ import math
 import random
 import textwrap
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -19,47 +19,60 @@ from sqlglot import exp
 
 from kpilayer import Project, expr
 from kpilayer.canonical import canonical
-from tests.properties.brute_force import Condition, Either, IsNull, Item, Not
-from tests.properties.test_against_brute_force import (
-    Row,
-    conditions,
-    fill,
-    make_project,
-    name_of,
-    questions,
-    sql_of,
-    tables,
-)
-from tests.properties.world import METRICS, MODELS, PLACES, TABLES
+from kpilayer.errors import QueryError
+from tests.oracle import strategies
+from tests.oracle.bench import Bench
+from tests.oracle.joins import Row
+from tests.oracle.query import Query
+from tests.oracle.world import METRICS, MODELS
 
 ADDITIVE = ["revenue", "order_count", "quantity", "gifts", "done_revenue", "net"]
-ORDER_NAMES = dict(PLACES["orders"])
 
 
 class Answers:
-    """The example shop on a connection of its own."""
+    """The shop of the random questions, on a connection of its own."""
 
     def __init__(self, root: Path) -> None:
-        self.connection = duckdb.connect(":memory:")
-        for table, columns in TABLES.items():
-            self.connection.execute(
-                f"CREATE TABLE {table} ({', '.join(map(' '.join, columns.items()))})"
-            )
-        self.project = Project.load(root, connection=self.connection)
+        self.bench = Bench(root, random.Random(0), size=None)
+        self.project, self.connection = self.bench.project, self.bench.connection
 
-    def to(self, metrics: list[str], groups: list[str], **rest: Any) -> dict[tuple[Any, ...], Any]:
-        rows = self.project.query(metrics, groups, **rest).rows()
+    def to(
+        self, metrics: Sequence[str], groups: Sequence[str], **rest: Any
+    ) -> dict[tuple[Any, ...], Any]:
+        try:
+            rows = self.project.query(metrics, groups, **rest).rows()
+        except QueryError as error:
+            assume("not-supported-yet" not in {i.code for i in error.issues})
+            raise
         return {row[: len(groups)]: row[len(groups) :] for row in rows}
+
+    def database(self, choice: random.Random) -> dict[str, list[Row]]:
+        tables = strategies.database(choice)
+        self.bench.fill(tables)
+        return tables
+
+    def question(self, choice: random.Random) -> Query:
+        self.bench.random = self.bench.library.random = choice
+        return self.bench.question()
+
+    def condition(self, choice: random.Random) -> str:
+        self.bench.library.random = choice
+        return self.bench.library.condition(["revenue"])
+
+    def extra(self, choice: random.Random) -> str:
+        self.bench.library.random = choice
+        found = self.bench.library.asked(["revenue"])
+        assert found is not None
+        return found
 
 
 @pytest.fixture(scope="module")
 def shop(tmp_path_factory: pytest.TempPathFactory) -> Answers:
-    return Answers(make_project(tmp_path_factory.mktemp("laws")))
+    return Answers(tmp_path_factory.mktemp("laws"))
 
 
-def orders_items() -> st.SearchStrategy[Item]:
-    times = {"order__ordered_at": "month", "order__shipped_on": "week", "buyer__joined": "year"}
-    return st.sampled_from([Item(n, times.get(n)) for n in ORDER_NAMES if "joined" not in n])
+#: What databases and questions are drawn from.
+CHOICE = st.integers(0, 2**32).map(random.Random)
 
 
 def close(one: Any, other: Any) -> bool:
@@ -75,48 +88,45 @@ few = settings(max_examples=settings().max_examples // 6)
 
 
 @few
-@given(database=tables(), extra=orders_items(), metric=st.sampled_from(ADDITIVE))
+@given(choice=CHOICE, metric=st.sampled_from(ADDITIVE))
 def test_joining_an_attribute_keeps_every_row(
-    shop: Answers, database: dict[str, list[Row]], extra: Item, metric: str
+    shop: Answers, choice: random.Random, metric: str
 ) -> None:
-    fill(shop.connection, database)
+    shop.database(choice)
     whole = shop.to([metric], [])[()][0]
-    parts = [row[0] for row in shop.to([metric], [name_of(extra)]).values()]
+    parts = [row[0] for row in shop.to([metric], [shop.extra(choice)]).values()]
     known = [p for p in parts if p is not None]
     assert close(whole, sum(known[1:], known[0]) if known else None)
 
 
 @few
-@given(database=tables(), question=questions(), data=st.data())
-def test_order_of_group_bys_changes_only_columns(
-    shop: Answers, database: dict[str, list[Row]], question: Any, data: st.DataObject
-) -> None:
-    assume(len(question.group_by) > 1)
-    fill(shop.connection, database)
-    names = [name_of(g) for g in question.group_by]
-    order = data.draw(st.permutations(range(len(names))))
-    straight = shop.to([*question.metrics], names)
-    turned = shop.to([*question.metrics], [names[i] for i in order])
+@given(choice=CHOICE)
+def test_order_of_group_bys_changes_only_columns(shop: Answers, choice: random.Random) -> None:
+    shop.database(choice)
+    question = shop.question(choice)
+    names = list(question.group_by)
+    assume(len(names) > 1)
+    order = choice.sample(range(len(names)), len(names))
+    straight = shop.to(question.metrics, names)
+    turned = shop.to(question.metrics, [names[i] for i in order])
     assert {tuple(key[i] for i in order): row for key, row in straight.items()} == turned
 
 
 @few
-@given(database=tables(), question=questions())
-def test_metrics_together_equal_each_alone(
-    shop: Answers, database: dict[str, list[Row]], question: Any
-) -> None:
-    fill(shop.connection, database)
-    names = [name_of(g) for g in question.group_by]
+@given(choice=CHOICE)
+def test_metrics_together_equal_each_alone(shop: Answers, choice: random.Random) -> None:
+    shop.database(choice)
+    question = shop.question(choice)
     asked = {
-        "where": [sql_of(c) for c in question.where],
+        "where": question.where,
         "start": question.start,
         "end": question.end,
         "exact": question.exact,
     }
-    together = shop.to([*question.metrics], names, **asked)
+    together = shop.to(question.metrics, question.group_by, **asked)
     groups: set[tuple[Any, ...]] = set()
     for index, metric in enumerate(question.metrics):
-        alone = shop.to([metric], names, **asked)
+        alone = shop.to([metric], question.group_by, **asked)
         groups |= alone.keys()
         for key, row in together.items():
             assert close_or_equal(row[index], alone[key][0] if key in alone else None), metric
@@ -128,35 +138,25 @@ def close_or_equal(one: Any, other: Any) -> bool:
 
 
 @few
-@given(database=tables(), question=questions())
-def test_a_filter_that_is_always_true_changes_nothing(
-    shop: Answers, database: dict[str, list[Row]], question: Any
-) -> None:
-    fill(shop.connection, database)
-    names = [name_of(g) for g in question.group_by]
+@given(choice=CHOICE)
+def test_a_filter_that_is_always_true_changes_nothing(shop: Answers, choice: random.Random) -> None:
+    shop.database(choice)
+    question = shop.question(choice)
     assume(question.group_by)
-    always = sql_of(Either(IsNull(question.group_by[0]), Not(IsNull(question.group_by[0]))))
-    metrics = [*question.metrics]
-    assert shop.to(metrics, names, where=always) == shop.to(metrics, names)
+    first = question.group_by[0]
+    always = f"{first} IS NULL OR NOT {first} IS NULL"
+    asked = (question.metrics, question.group_by)
+    assert shop.to(*asked, where=always) == shop.to(*asked)
 
 
 @few
-@given(
-    database=tables(),
-    condition=conditions(ORDER_NAMES, "second"),
-    metric=st.sampled_from(ADDITIVE),
-    by=st.none() | orders_items(),
-)
+@given(choice=CHOICE, metric=st.sampled_from(ADDITIVE), is_grouped=st.booleans())
 def test_filter_complement_and_unknown_add_up(
-    shop: Answers,
-    database: dict[str, list[Row]],
-    condition: Condition,
-    metric: str,
-    by: Item | None,
+    shop: Answers, choice: random.Random, metric: str, is_grouped: bool
 ) -> None:
-    fill(shop.connection, database)
-    text = sql_of(condition)
-    names = [name_of(by)] if by else []
+    shop.database(choice)
+    text = shop.condition(choice)
+    names = [shop.extra(choice)] if is_grouped else []
     total: dict[tuple[Any, ...], Any] = defaultdict(int)
     for where in (text, f"NOT ({text})", f"({text}) IS NULL"):
         for key, (value,) in shop.to([metric], names, where=where).items():
@@ -164,18 +164,22 @@ def test_filter_complement_and_unknown_add_up(
     whole = shop.to([metric], names)
     assert total.keys() == whole.keys()
     for key, (value,) in whole.items():
-        assert math.isclose(total[key], value or 0, abs_tol=1e-9)
+        assert math.isclose(total[key], value or 0, rel_tol=1e-9, abs_tol=1e-9)
 
 
 @few
-@given(question=questions())
-def test_compiling_twice_gives_the_same_bytes(shop: Answers, question: Any) -> None:
-    asked = (question.metrics, [name_of(g) for g in question.group_by])
-    where = [sql_of(c) for c in question.where]
-    once = shop.project.compile(*asked, where)
-    assert shop.project.compile(*asked, where) == once
+@given(choice=CHOICE)
+def test_compiling_twice_gives_the_same_bytes(shop: Answers, choice: random.Random) -> None:
+    question = shop.question(choice)
+    asked = (question.metrics, question.group_by, question.where)
+    try:
+        once = shop.project.compile(*asked)
+    except QueryError as error:
+        assume("not-supported-yet" not in {i.code for i in error.issues})
+        raise
+    assert shop.project.compile(*asked) == once
     again = Project.load(shop.project.root, connection=shop.connection)
-    assert again.compile(*asked, where) == once
+    assert again.compile(*asked) == once
 
 
 def test_order_and_number_of_files_change_nothing(tmp_path: Path) -> None:
@@ -612,19 +616,11 @@ def _rounded(value: Any) -> Any:
 
 
 @few
-@given(
-    one=conditions(ORDER_NAMES, "second"),
-    other=conditions(ORDER_NAMES, "second"),
-    database=tables(),
-)
+@given(choice=CHOICE)
 def test_equal_fingerprints_of_filters_count_the_same_rows(
-    tmp_path_factory: pytest.TempPathFactory,
-    shop: Answers,
-    one: Condition,
-    other: Condition,
-    database: dict[str, list[Row]],
+    tmp_path_factory: pytest.TempPathFactory, shop: Answers, choice: random.Random
 ) -> None:
-    left, right = sql_of(one), sql_of(other)
+    left, right = shop.condition(choice), shop.condition(choice)
     texts = [left, right, f"NOT ({left})", f"({left}) AND ({right})", f"({right}) AND ({left})"]
     texts += [f"({left}) OR ({right})", left.replace("a", "A"), left.replace("'done'", "'Done'")]
     root = tmp_path_factory.mktemp("filters")
@@ -636,9 +632,13 @@ def test_equal_fingerprints_of_filters_count_the_same_rows(
     (root / "kpilayer.yml").write_text("name: shop\n")
     (root / "models" / "shop.yml").write_text(MODELS + "metrics:\n" + "\n".join(lines) + "\n")
     project = Project.load(root, connection=shop.connection)
-    fill(shop.connection, database)
+    shop.database(choice)
     metrics = project.metrics
-    row = project.query([m.name for m in metrics]).rows()[0]
+    try:
+        row = project.query([m.name for m in metrics]).rows()[0]
+    except QueryError as error:
+        assume("not-supported-yet" not in {i.code for i in error.issues})
+        raise
     found: dict[str, Any] = {}
     for metric, value in zip(metrics, row, strict=True):
         assert found.setdefault(metric.fingerprint, value) == value

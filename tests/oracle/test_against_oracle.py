@@ -1,0 +1,65 @@
+"""kpilayer's answers to random questions on random databases equal those of the oracle.
+
+What kpilayer refuses as `not-supported-yet` is skipped and counted, so that a kind of metric is
+compared as soon as it can be computed. `python -m tests.oracle.run` asks as many as wanted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from random import Random
+
+import pytest
+from hypothesis import HealthCheck, given, note, settings
+from hypothesis import strategies as st
+
+from tests.oracle import strategies
+from tests.oracle.bench import Bench, Tally, session
+from tests.oracle.run import report
+
+QUESTIONS = 250
+TOTAL = Tally()
+
+
+@pytest.fixture(scope="module", autouse=True)
+def table() -> Iterator[None]:
+    """At the end, how many questions of each kind were compared (shown with `-s`)."""
+    yield
+    print(report(TOTAL, 0))  # noqa: T201
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_answers_equal_those_of_the_oracle(seed: int) -> None:
+    tally = session(Random(f"fixed/{seed}"), QUESTIONS)
+    TOTAL.add(tally)
+    assert not tally.cases, "\n\n".join(map(str, tally.cases))
+    assert tally.counts["compared"] > QUESTIONS / 10
+
+
+@pytest.fixture(scope="module")
+def bench(tmp_path_factory: pytest.TempPathFactory) -> Bench:
+    return Bench(Path(tmp_path_factory.mktemp("oracle")), Random("one project"))
+
+
+@given(random=st.randoms(use_true_random=False))
+@settings(
+    max_examples=150,
+    deadline=None,
+    suppress_health_check=[
+        HealthCheck.too_slow,
+        HealthCheck.data_too_large,
+        HealthCheck.large_base_example,
+    ],
+)
+def test_answers_on_databases_that_hypothesis_makes_small(bench: Bench, random: Random) -> None:
+    tables = strategies.database(random)
+    bench.random = bench.library.random = random
+    query = bench.question()
+    bench.fill(tables)
+    tally = Tally()
+    case = bench.run(tables, query, tally)
+    TOTAL.add(tally)
+    if case is not None:
+        note(str(case))
+    assert case is None
