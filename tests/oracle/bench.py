@@ -119,6 +119,15 @@ class Bench:
                     made.append((kind, spec))
             self._keep(made)
 
+    def define(self, specs: list[Spec]) -> None:
+        """Adds metrics to the project.
+
+        Raises:
+            AssertionError: `check` refuses one of them.
+        """
+        self._keep([(spec.get("type", "simple"), spec) for spec in specs])
+        assert all(spec["name"] in self.library.kinds for spec in specs), self.refused
+
     def _keep(self, made: list[tuple[str, Spec]]) -> None:
         specs = [*self.specs, *(spec for _, spec in made)]
         world = self._load(specs)

@@ -43,6 +43,11 @@ NEAR = tuple(
 )
 
 
+#: Whether formulas are drawn that make a value of nothing, as `COALESCE(a, 0)` does. kpilayer gives
+#: such a value also in groups where no input has a row: see `test_against_oracle.py`.
+FROM_NOTHING = False
+
+
 # --------------------------------------------------------------------------------------- databases
 
 
@@ -381,7 +386,8 @@ class Library:
                 "CASE WHEN in_0 > in_1 THEN in_0 ELSE in_1 END"),
             3: ("in_0 - in_1 + in_2", "(in_0 - in_1) / in_2", "COALESCE(in_0, in_1, in_2, 0)"),
         }  # fmt: skip
-        form = self.random.choice(forms[len(names)])
+        fits = [f for f in forms[len(names)] if FROM_NOTHING or "COALESCE" not in f]
+        form = self.random.choice(fits)
         spec: Spec = {"name": name, "type": "derived", "expr": form, "input_metrics": inputs}
         return self.maybe_filter(spec, names, 0.15)
 

@@ -16,7 +16,9 @@ from hypothesis import strategies as st
 
 from tests.oracle import strategies
 from tests.oracle.bench import Bench, Tally, session
+from tests.oracle.query import Query
 from tests.oracle.run import report
+from tests.oracle.world import TABLES
 
 QUESTIONS = 250
 TOTAL = Tally()
@@ -63,3 +65,15 @@ def test_answers_on_databases_that_hypothesis_makes_small(bench: Bench, random: 
     if case is not None:
         note(str(case))
     assert case is None
+
+
+@pytest.mark.xfail(strict=True, reason="once it passes, draw such formulas: FROM_NOTHING")
+def test_a_formula_is_null_in_a_group_where_none_of_its_inputs_has_a_row(tmp_path: Path) -> None:
+    bench = Bench(tmp_path, Random(0), size=None)
+    spec = {"name": "at_least_0", "type": "derived", "expr": "COALESCE(fees, 0)"}
+    bench.define([{**spec, "input_metrics": ["fees"]}])
+    empty = {table: [] for table in TABLES}
+    tables = {**empty, "visits": [{"customer_id": 4, "visited_at": None, "page": None}]}
+    bench.fill(tables)
+    query = Query(("at_least_0", "visit_count"), ("customer",))
+    assert bench.run(tables, query, Tally()) is None
