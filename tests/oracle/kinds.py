@@ -208,15 +208,16 @@ class World:
         return self.regrouped(used.name, scope, used.group_by)
 
     def regrouped(self, name: str, scope: Scope, kept: tuple[str, ...]) -> Answer:
-        """A metric by some of the group-bys, repeated on the others."""
+        """A metric by some of the group-bys, repeated on the others: it makes no groups itself."""
         at = [i for i, key in enumerate(scope.keys) if any(_keeps(k, key) for k in kept)]
         whole = self.answer(name, replace(scope, keys=tuple(scope.keys[i] for i in at)))
 
         def repeated(group: Group) -> Value:
             return whole.at(tuple(group[i] for i in at))
 
-        groups = self.answer(name, scope).rows
-        return Answer({g: repeated(g) for g in groups}, repeated)
+        if len(at) == len(scope.keys):
+            return whole
+        return Answer({}, repeated)
 
     def answer(self, name: str, scope: Scope) -> Answer:
         """A metric by group.

@@ -79,7 +79,9 @@ def with_spine(rows: Rows, values: dict[Group, Value], scope: Scope) -> dict[Gro
         found = by_period.get(period, {})
         if rows.atom.spine == "grid" and rest:
             found = {others: found.get(others) for others in seen}
-        for others, value in (found or {nothing: None}).items():
+        elif not found:
+            found = {nothing: None}
+        for others, value in found.items():
             group = [None] * len(scope.keys)
             for i, v in [*zip(at, period, strict=True), *zip(rest, others, strict=True)]:
                 group[i] = v
