@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from kpilayer.model.metric import CumulativeMetric
 from kpilayer.model.metric_parts import NonAdditiveDimension
 from tests.oracle import snippets
 from tests.oracle.aggregate import aggregate
@@ -15,7 +14,7 @@ from tests.oracle.joins import Place, Row, Unanswerable
 from tests.oracle.names import Condition, Item, MetricItem, moved
 from tests.oracle.scope import Scope, base_of
 from tests.oracle.spine import dates_of, with_spine
-from tests.oracle.time import add, as_moment, is_finer, length, part, shown, truncate
+from tests.oracle.time import as_moment, is_finer, part, shown, truncate
 
 if TYPE_CHECKING:
     from tests.oracle.kinds import World
@@ -324,133 +323,3 @@ class Rows:
             return Answer(values)
         fill = self.atom.fill
         return Answer({g: fill if v is None else v for g, v in values.items()}, lambda g: fill)
-
-    # ------------------------------------------------------------------------------- cumulative
-
-    def cumulative(self, metric: CumulativeMetric, inner: tuple[Condition, ...]) -> Answer:
-        """The metric over all time so far, a window, or since a period began (A.9)."""
-        scope = self.scope
-        if self.atom.balance is not None or self.atom.as_of is not None or self.own is None:
-            raise Unanswerable("a cumulative metric of what is no plain event")
-        rows = [
-            (row, self.own_time(row))
-            for row in self.passing()
-            if all(self.holds(c, row, self.own_time(row)) for c in inner)
-        ]
-        if not scope.times:
-            return self._all_time(metric, rows)
-        if any(k.part for k in scope.times):
-            raise Unanswerable("a cumulative metric by a date part")
-        base = base_of(self.own, scope)
-        stage: dict[tuple[datetime, datetime, Group], list[Row]] = {}
-        with_data: set[tuple[datetime, datetime, Group]] = set()
-        others = [k for k in scope.keys if not k.is_time]
-        for date in self._output_dates(base):
-            for row, moment in rows:
-                if moment is None or not _reaches(metric, truncate(moment, base), date):
-                    continue
-                for where in self.shown_at(date):
-                    if self.kept(row, date, where):
-                        assert where is not None
-                        rest = tuple(self.read(row, where, k) for k in others)
-                        key = (date, where, rest)
-                        stage.setdefault(key, []).append(row)
-                        if truncate(moment, base) == date:
-                            with_data.add(key)
-        if metric.rows == "data":
-            stage = {key: found for key, found in stage.items() if key in with_data}
-        values = {key: self.value(found) for key, found in stage.items()}
-        return self._by_period(metric, values, base)
-
-    def _all_time(
-        self, metric: CumulativeMetric, rows: list[tuple[Row, datetime | None]]
-    ) -> Answer:
-        if metric.window or metric.grain_to_date:
-            raise Unanswerable("a window without `metric_time`")
-        _, high = self.scope.bounds.within(self.own or "day")
-        scope = self.scope
-        kept = [
-            Counted(row, moment, moment)
-            for row, moment in rows
-            if (high is None or (moment is not None and moment < high))
-            and all(self.holds(c, row, moment) for c in scope.shown)
-        ]
-        groups = self.grouped(kept)
-        is_grouped = bool(scope.keys)
-        return self.layered(
-            {g: self.value([c.row for c in found], is_grouped) for g, found in groups.items()},
-            scope,
-        )
-
-    def _output_dates(self, base: str) -> list[datetime]:
-        if not self.scope.shifts:
-            return dates_of(self, base)
-        if self.atom.spine is not None:
-            raise Unanswerable("an offset of a cumulative metric on a spine")
-        found: dict[datetime, None] = {}
-        declared = self.world.declared_dates(base)
-        for _, low, high in self.moves:
-            here = truncate(low, base)
-            while here < high:
-                if here >= low and (declared is None or here in declared):
-                    found[here] = None
-                here = add(here, 1, base)
-        return list(found)
-
-    def _by_period(
-        self,
-        metric: CumulativeMetric,
-        values: dict[tuple[datetime, datetime, Group], Value],
-        base: str,
-    ) -> Answer:
-        """From dates to the periods asked: the first or last of the dates, or their average."""
-        scope = self.scope
-
-        def full(where: datetime, rest: Group) -> Group:
-            others = iter(rest)
-            return tuple(self.read({}, where, k) if k.is_time else next(others) for k in scope.keys)
-
-        if self.atom.spine is not None:
-            values = self._spined(values, base)
-        if self.atom.fill is not None:
-            values = {k: self.atom.fill if v is None else v for k, v in values.items()}
-        periods: dict[Group, dict[datetime, Value]] = {}
-        for (date, where, rest), value in values.items():
-            periods.setdefault(full(where, rest), {})[date] = value
-        fill = self.atom.fill
-        answer = {g: _pick(metric, found, base, scope) for g, found in periods.items()}
-        return Answer(answer, lambda g: fill)
-
-    def _spined(
-        self, values: dict[tuple[datetime, datetime, Group], Value], base: str
-    ) -> dict[tuple[datetime, datetime, Group], Value]:
-        """`join_to_timespine` of what is accumulated acts on its dates."""
-        from dataclasses import replace
-
-        time = Item((), "metric_time", base)
-        others = tuple(k for k in self.scope.keys if not k.is_time)
-        inner = replace(self.scope, keys=(time, *others))
-        flat = {(shown(d, base), *rest): v for (d, _, rest), v in values.items()}
-        spined = with_spine(self, flat, inner)
-        return {(as_moment(g[0]), as_moment(g[0]), g[1:]): v for g, v in spined.items()}
-
-
-def _reaches(metric: CumulativeMetric, moment: datetime, date: datetime) -> bool:
-    """Whether what happened at a moment counts for a date."""
-    if moment > date:
-        return False
-    if metric.window is not None:
-        count, grain = length(metric.window)
-        return moment > add(date, -count, grain)
-    if metric.grain_to_date is not None:
-        return moment >= truncate(date, metric.grain_to_date)
-    return True
-
-
-def _pick(metric: CumulativeMetric, found: dict[datetime, Value], base: str, scope: Scope) -> Value:
-    dates = sorted(found)
-    if len(dates) == 1 and all(k.grain == base for k in scope.times):
-        return found[dates[0]]
-    if metric.period_agg == "average":
-        return aggregate("average", [found[d] for d in dates])
-    return found[dates[-1 if metric.period_agg == "last" else 0]]

@@ -23,6 +23,7 @@ from kpilayer.model.metric_parts import InputMetric
 from tests.oracle import conversion, names, snippets
 from tests.oracle.aggregate import aggregate
 from tests.oracle.atoms import Answer, Atom, Group, Rows
+from tests.oracle.cumulative import cumulative
 from tests.oracle.joins import Joins, Place, Row, Tables, Unanswerable
 from tests.oracle.names import Condition, Item, MetricItem
 from tests.oracle.scope import Scope, Shift
@@ -262,7 +263,7 @@ class World:
             raise Unanswerable("a cumulative metric of another time or group")
         scope = scope.narrowed(self.conditions(metric.name, metric.filter))
         rows = Rows(self, self.atom(used.name), scope)
-        return rows.cumulative(metric, self.conditions(used.name, used.filter))
+        return cumulative(rows, metric, self.conditions(used.name, used.filter))
 
     def _nested(self, metric: NestedMetric, scope: Scope) -> Answer:
         """Per inner group a value, then over them; a NULL entity drops out."""

@@ -1,4 +1,4 @@
-"""Random databases, metrics and questions.
+"""Random metrics of every kind, and random questions.
 
 Everything is drawn from one ``random.Random``: a seeded one on the command line, one that
 Hypothesis makes and shrinks in tests. Metrics are plain data, written as YAML for kpilayer.
@@ -7,143 +7,19 @@ Hypothesis makes and shrinks in tests. Metrics are plain data, written as YAML f
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import date, datetime, time, timedelta
-from decimal import Decimal
+from datetime import date, datetime, time
 from random import Random
-from typing import Any
 
-from tests.oracle.joins import Joins, Place, Row, Unanswerable
-from tests.oracle.kinds import World
-from tests.oracle.names import group_by
+from tests.oracle import library
+from tests.oracle.databases import EDGES, NEAR, database, literal
+from tests.oracle.joins import Joins
+from tests.oracle.library import Spec
 from tests.oracle.query import Query
-from tests.oracle.time import GRAINS, coarsest, is_finer
-from tests.oracle.world import NAMES, PRIMARY, TABLES
-
-Spec = dict[str, Any]
-
-#: Edges of periods: ends of days, months and years, leap days, weeks over the end of a year.
-EDGES = (
-    datetime(2023, 12, 31, 23, 59, 59, 999999),
-    datetime(2024, 1, 1),
-    datetime(2024, 1, 31, 6),
-    datetime(2024, 2, 28),
-    datetime(2024, 2, 29, 12, 30, 15, 250000),
-    datetime(2024, 2, 29, 23, 59, 59, 500000),
-    datetime(2024, 3, 1),
-    datetime(2024, 3, 30, 1),
-    datetime(2024, 3, 31, 12),
-    datetime(2024, 12, 29, 9, 30),
-    datetime(2024, 12, 30),
-    datetime(2025, 1, 1, 0, 0, 1),
-)
-#: Few days: so that rows meet.
-NEAR = tuple(
-    datetime(2024, 2, 27) + timedelta(days=d, hours=h) for d in range(6) for h in (0, 9, 23)
-)
-
 
 #: Whether formulas are drawn that make a value of nothing, as `COALESCE(a, 0)` does. kpilayer gives
 #: such a value also in groups where no input has a row: see `test_against_oracle.py`.
 FROM_NOTHING = False
 
-
-# --------------------------------------------------------------------------------------- databases
-
-
-def _value(random: Random, column: str, moments: Sequence[datetime]) -> Any:
-    moment = random.choice(moments)
-    if random.random() < 0.12:
-        return None
-    choices: dict[str, Sequence[Any]] = {
-        "zone": ("north", "south"),
-        "segment": ("a", "b", "none"),
-        "is_vip": (True, False),
-        "is_gift": (True, False),
-        "category": ("x", "y"),
-        "price": (Decimal("0.999"), Decimal("1.001")),
-        "sku": ("p1", "p2", "p3"),
-        "depot": (1, 2),
-        "height": ("top", "low"),
-        "truck": ("red", "blue"),
-        "level": ("gold", "iron"),
-        "status": ("done", "open", ""),
-        "method": ("card", "cash"),
-        "page": ("home", "buy"),
-        "amount": tuple(Decimal(t) for t in ("-3.10", "0.00", "0.01", "5.01", "99999999.99")),
-        "qty": (-2, 0, 1, 3, 2_147_483_647),
-        "fee": (-3, 0, 1, 2, 3),
-        "value": (-1.5, 0.0, 0.25, 8.0),
-        "account_id": (1, 2),
-    }
-    if column in choices:
-        return random.choice(choices[column])
-    kind = next(columns[column] for columns in TABLES.values() if column in columns)
-    if kind == "TIMESTAMP":
-        return moment
-    return moment.date() if kind == "DATE" else random.randint(1, 4)
-
-
-def database(random: Random) -> dict[str, list[Row]]:
-    """A few rows for each table; keys are unique, and some lead nowhere."""
-    moments = random.choice((EDGES, NEAR, NEAR))
-    found: dict[str, list[Row]] = {}
-    for table, columns in TABLES.items():
-        facts = table in ("orders", "payments", "visits", "signups", "balances", "contracts")
-        count = random.randint(0, 7 if facts else 3)
-        if random.random() < 0.06:
-            count = 0
-        rows = [{c: _value(random, c, moments) for c in columns} for _ in range(count)]
-        key = PRIMARY.get(table)
-        for number, row in enumerate(rows, 1):
-            if key is not None:
-                row[key] = f"p{number}" if key == "sku" else number
-        if key is not None and rows and random.random() < 0.2:
-            rows[-1][key] = None  # a row that nothing leads to
-        found[table] = rows
-    for row in found["balances"]:
-        row["amount"] = random.choice((-3, 0, 5, 70, None))
-    found["levels"] = _histories(random, moments)
-    found["shelves"] = _distinct(found["shelves"], ("sku", "depot"))
-    found["carriers"] = _distinct(found["carriers"], ("carrier_id", "shipped_on"))
-    found["contracts"] = [_ending(random, row) for row in found["contracts"]]
-    found["calendar"] = _calendar(random, moments)
-    return found
-
-
-def _histories(random: Random, moments: Sequence[datetime]) -> list[Row]:
-    """Of each customer, states one after another, with gaps."""
-    rows: list[Row] = []
-    for customer in range(1, 4):
-        edges = sorted({random.choice(moments) for _ in range(random.randint(0, 4))})
-        for start, end in zip(edges[:-1:2], edges[1::2], strict=False):
-            level = random.choice(("gold", "iron"))
-            last = end if end != edges[-1] or random.random() < 0.5 else None
-            rows.append(
-                {"customer_id": customer, "level": level, "valid_from": start, "valid_to": last}
-            )
-    return rows
-
-
-def _distinct(rows: list[Row], key: tuple[str, ...]) -> list[Row]:
-    return list({tuple(row[k] for k in key): row for row in rows}.values())
-
-
-def _ending(random: Random, row: Row) -> Row:
-    start = row["starts_on"]
-    if start is None or random.random() < 0.3:
-        return {**row, "ends_on": None}
-    return {**row, "ends_on": start + timedelta(days=random.choice((0, 1, 2, 31, 60)))}
-
-
-def _calendar(random: Random, moments: Sequence[datetime]) -> list[Row]:
-    """A declared spine, at times too short for the data."""
-    first = min(moments).date() - timedelta(days=random.choice((0, 3, 35)))
-    last = max(moments).date() + timedelta(days=random.choice((-2, 0, 3, 35)))
-    return [{"day_on": first + timedelta(days=n)} for n in range((last - first).days + 1)]
-
-
-# ----------------------------------------------------------------------------------------- metrics
 
 _VALUES = {
     "orders": (
@@ -189,119 +65,8 @@ KINDS = (
 )
 
 
-@dataclass
-class Library:
-    """Metrics made so far, with what later ones need to know of them."""
-
-    random: Random
-    world: World
-    specs: list[Spec] = field(default_factory=list)
-    kinds: dict[str, str] = field(default_factory=dict)
-    _names: dict[tuple[str, ...], dict[str, str | None]] = field(default_factory=dict)
-
-    def homes(self, name: str) -> tuple[str, ...]:
-        """The models below a metric."""
-        return tuple(dict.fromkeys(a.model for a in self.world.atoms(name)))
-
-    def of_kinds(self, *kinds: str) -> list[str]:
-        return [name for name, kind in self.kinds.items() if kind in kinds]
-
-    # ------------------------------------------------------------------------------ conditions
-
-    def names(self, metrics: Sequence[str]) -> dict[str, str | None]:
-        """What all of the metrics can be grouped by, with the grain of times."""
-        homes = tuple(dict.fromkeys(home for m in metrics for home in self.homes(m)))
-        if homes not in self._names:
-            self._names[homes] = self._common(homes)
-        return self._names[homes]
-
-    def _common(self, homes: tuple[str, ...]) -> dict[str, str | None]:
-        joins = self.world.joins
-        found: dict[str, str | None] = {}
-        for name in NAMES:
-            places = [place for home in homes if (place := self._place(home, name))]
-            ends = {(p.model, p.element) for p in places}
-            if len(places) == len(homes) and (len(ends) == 1 or all(p.is_entity for p in places)):
-                found[name] = joins.grain(places[0])
-        return found
-
-    def _place(self, model: str, name: str) -> Place | None:
-        try:
-            item = group_by(name)
-            place = self.world.joins.place(model, item.entities, item.name)
-        except Unanswerable:
-            return None
-        return None if place.is_many else place
-
-    def own_grain(self, metrics: Sequence[str]) -> str | None:
-        """The grain that `metric_time` has in all of the metrics; None without time."""
-        grains = [self.world.own(a) for m in metrics for a in self.world.atoms(m)]
-        return None if None in grains else coarsest(*(str(g) for g in grains))
-
-    def time(self, name: str, own: str, *, parts: bool = True) -> str:
-        """A time at a grain or part that its data have."""
-        random = self.random
-        if parts and random.random() < 0.15:
-            needs = {"year": "year", "quarter": "quarter", "month": "month", "week": "week"}
-            fits = [
-                p
-                for p in ("year", "quarter", "month", "week", "day", "dow", "doy")
-                if not is_finer(needs.get(p, "day"), own)
-            ]
-            return f"{name}__extract_{random.choice(fits)}"
-        fits = [g for g in GRAINS if g != "minute" and not is_finer(g, own)]
-        weights = [0.3 if is_finer(g, "day") else 2 if g in ("day", "month") else 1 for g in fits]
-        return f"{name}__{random.choices(fits, weights)[0]}"
-
-    def asked(self, metrics: Sequence[str], *, parts: bool = True) -> str | None:
-        """Something to group or filter by."""
-        names, own = self.names(metrics), self.own_grain(metrics)
-        if own is not None and (not names or self.random.random() < 0.45):
-            return self.time("metric_time", own, parts=parts)
-        if not names:
-            return None
-        name = self.random.choice(sorted(names))
-        grain = names[name]
-        return self.time(name, grain, parts=parts) if grain else name
-
-    def condition(self, metrics: Sequence[str], depth: int = 2, *, is_filter: bool = False) -> str:
-        """A SQL condition over what the metrics can be grouped by."""
-        random = self.random
-        kind = random.choice(("leaf", "leaf", "leaf", "not", "and", "or")) if depth else "leaf"
-        if kind == "not":
-            return f"NOT ({self.condition(metrics, depth - 1, is_filter=is_filter)})"
-        if kind in ("and", "or"):
-            sides = [self.condition(metrics, depth - 1, is_filter=is_filter) for _ in range(2)]
-            return f"({sides[0]} {kind.upper()} {sides[1]})"
-        text = self.asked(metrics)
-        if text is None:
-            return "TRUE"
-        item = group_by(text)
-        shown = _jinja(text) if is_filter else text
-        if random.random() < 0.15:
-            return f"{shown} IS {random.choice(('', 'NOT '))}NULL"
-        choices: Sequence[Any] = NAMES.get(item.base, ())
-        if item.part is not None:
-            choices = (1, 2, 12, 53, 366, 2024)
-        elif item.grain is not None:
-            fine = is_finer(item.grain, "day")
-            choices = [m if fine else m.date() for m in (*EDGES, *NEAR[::3])]
-        if not choices:
-            return shown
-        pick = [literal(random.choice(choices)) for _ in range(2)]
-        form = random.choice(("=", "<>", "<", "<=", ">", ">=", "IN", "BETWEEN"))
-        if form == "IN":
-            return f"{shown} IN ({pick[0]}, {pick[1]})"
-        if form == "BETWEEN":
-            return f"{shown} BETWEEN {pick[0]} AND {pick[1]}"
-        return f"{shown} {form} {pick[0]}"
-
-    def maybe_filter(self, spec: Spec, metrics: Sequence[str], chance: float = 0.25) -> Spec:
-        if self.random.random() < chance:
-            spec["filter"] = self.condition(metrics, 1, is_filter=True)
-        return spec
-
-    # ----------------------------------------------------------------------------------- kinds
+class Library(library.Library):
+    """Metrics made so far, and how to make more."""
 
     def make(self, kind: str, name: str) -> Spec | None:
         """A metric of a kind; None where there is nothing to make it of."""
@@ -538,30 +303,6 @@ class Library:
         inner = self.random.choice(pool)
         text = f"{{{{ Metric('{inner}', ['{entity}']) }}}} {mark} {bound}"
         return {"name": name, "input_metric": below, "filter": text}
-
-
-def _jinja(text: str) -> str:
-    item = group_by(text)
-    if item.part is not None:
-        return text
-    if item.grain is not None:
-        return f"{{{{ TimeDimension('{item.base}', '{item.grain}') }}}}"
-    words = text.split("__")
-    return f"{{{{ Dimension('{text}') }}}}" if len(words) > 1 else f"{{{{ Entity('{text}') }}}}"
-
-
-def literal(value: Any) -> str:
-    """A value as SQL."""
-    if value is None:
-        return "NULL"
-    if isinstance(value, bool):
-        return str(value).upper()
-    if isinstance(value, (int, float, Decimal)):
-        return str(value)
-    return "'" + str(value).replace("'", "''") + "'"
-
-
-# --------------------------------------------------------------------------------------- questions
 
 
 def query(library: Library, metrics: Sequence[str], exact: Mapping[str, bool]) -> Query:

@@ -1,0 +1,140 @@
+"""What random metrics can be grouped and filtered by, and random conditions on it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from random import Random
+from typing import Any
+
+from tests.oracle.databases import EDGES, NEAR, literal
+from tests.oracle.joins import Place, Unanswerable
+from tests.oracle.kinds import World
+from tests.oracle.names import group_by
+from tests.oracle.time import GRAINS, coarsest, is_finer
+from tests.oracle.world import NAMES
+
+Spec = dict[str, Any]
+
+
+@dataclass
+class Library:
+    """Metrics made so far, with what later ones need to know of them."""
+
+    random: Random
+    world: World
+    specs: list[Spec] = field(default_factory=list)
+    kinds: dict[str, str] = field(default_factory=dict)
+    _names: dict[tuple[str, ...], dict[str, str | None]] = field(default_factory=dict)
+
+    def homes(self, name: str) -> tuple[str, ...]:
+        """The models below a metric."""
+        return tuple(dict.fromkeys(a.model for a in self.world.atoms(name)))
+
+    def of_kinds(self, *kinds: str) -> list[str]:
+        return [name for name, kind in self.kinds.items() if kind in kinds]
+
+    # ------------------------------------------------------------------------------ conditions
+
+    def names(self, metrics: Sequence[str]) -> dict[str, str | None]:
+        """What all of the metrics can be grouped by, with the grain of times."""
+        homes = tuple(dict.fromkeys(home for m in metrics for home in self.homes(m)))
+        if homes not in self._names:
+            self._names[homes] = self._common(homes)
+        return self._names[homes]
+
+    def _common(self, homes: tuple[str, ...]) -> dict[str, str | None]:
+        joins = self.world.joins
+        found: dict[str, str | None] = {}
+        for name in NAMES:
+            places = [place for home in homes if (place := self._place(home, name))]
+            ends = {(p.model, p.element) for p in places}
+            if len(places) == len(homes) and (len(ends) == 1 or all(p.is_entity for p in places)):
+                found[name] = joins.grain(places[0])
+        return found
+
+    def _place(self, model: str, name: str) -> Place | None:
+        try:
+            item = group_by(name)
+            place = self.world.joins.place(model, item.entities, item.name)
+        except Unanswerable:
+            return None
+        return None if place.is_many else place
+
+    def own_grain(self, metrics: Sequence[str]) -> str | None:
+        """The grain that `metric_time` has in all of the metrics; None without time."""
+        grains = [self.world.own(a) for m in metrics for a in self.world.atoms(m)]
+        return None if None in grains else coarsest(*(str(g) for g in grains))
+
+    def time(self, name: str, own: str, *, parts: bool = True) -> str:
+        """A time at a grain or part that its data have."""
+        random = self.random
+        if parts and random.random() < 0.15:
+            needs = {"year": "year", "quarter": "quarter", "month": "month", "week": "week"}
+            fits = [
+                p
+                for p in ("year", "quarter", "month", "week", "day", "dow", "doy")
+                if not is_finer(needs.get(p, "day"), own)
+            ]
+            return f"{name}__extract_{random.choice(fits)}"
+        fits = [g for g in GRAINS if g != "minute" and not is_finer(g, own)]
+        weights = [0.3 if is_finer(g, "day") else 2 if g in ("day", "month") else 1 for g in fits]
+        return f"{name}__{random.choices(fits, weights)[0]}"
+
+    def asked(self, metrics: Sequence[str], *, parts: bool = True) -> str | None:
+        """Something to group or filter by."""
+        names, own = self.names(metrics), self.own_grain(metrics)
+        if own is not None and (not names or self.random.random() < 0.45):
+            return self.time("metric_time", own, parts=parts)
+        if not names:
+            return None
+        name = self.random.choice(sorted(names))
+        grain = names[name]
+        return self.time(name, grain, parts=parts) if grain else name
+
+    def condition(self, metrics: Sequence[str], depth: int = 2, *, is_filter: bool = False) -> str:
+        """A SQL condition over what the metrics can be grouped by."""
+        random = self.random
+        kind = random.choice(("leaf", "leaf", "leaf", "not", "and", "or")) if depth else "leaf"
+        if kind == "not":
+            return f"NOT ({self.condition(metrics, depth - 1, is_filter=is_filter)})"
+        if kind in ("and", "or"):
+            sides = [self.condition(metrics, depth - 1, is_filter=is_filter) for _ in range(2)]
+            return f"({sides[0]} {kind.upper()} {sides[1]})"
+        text = self.asked(metrics)
+        if text is None:
+            return "TRUE"
+        item = group_by(text)
+        shown = _jinja(text) if is_filter else text
+        if random.random() < 0.15:
+            return f"{shown} IS {random.choice(('', 'NOT '))}NULL"
+        choices: Sequence[Any] = NAMES.get(item.base, ())
+        if item.part is not None:
+            choices = (1, 2, 12, 53, 366, 2024)
+        elif item.grain is not None:
+            fine = is_finer(item.grain, "day")
+            choices = [m if fine else m.date() for m in (*EDGES, *NEAR[::3])]
+        if not choices:
+            return shown
+        pick = [literal(random.choice(choices)) for _ in range(2)]
+        form = random.choice(("=", "<>", "<", "<=", ">", ">=", "IN", "BETWEEN"))
+        if form == "IN":
+            return f"{shown} IN ({pick[0]}, {pick[1]})"
+        if form == "BETWEEN":
+            return f"{shown} BETWEEN {pick[0]} AND {pick[1]}"
+        return f"{shown} {form} {pick[0]}"
+
+    def maybe_filter(self, spec: Spec, metrics: Sequence[str], chance: float = 0.25) -> Spec:
+        if self.random.random() < chance:
+            spec["filter"] = self.condition(metrics, 1, is_filter=True)
+        return spec
+
+
+def _jinja(text: str) -> str:
+    item = group_by(text)
+    if item.part is not None:
+        return text
+    if item.grain is not None:
+        return f"{{{{ TimeDimension('{item.base}', '{item.grain}') }}}}"
+    words = text.split("__")
+    return f"{{{{ Dimension('{text}') }}}}" if len(words) > 1 else f"{{{{ Entity('{text}') }}}}"
