@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from kpilayer.model.metric_parts import NonAdditiveDimension
-from tests.oracle import snippets
+from tests.oracle import many, snippets
 from tests.oracle.aggregate import aggregate
-from tests.oracle.joins import Place, Row, Unanswerable
+from tests.oracle.joins import Place, Row, Step, Unanswerable
 from tests.oracle.names import Condition, Item, MetricItem, moved
 from tests.oracle.scope import Scope, base_of
 from tests.oracle.spine import dates_of, with_spine
@@ -42,13 +42,21 @@ class Atom:
     sql: str | None = None
 
 
+#: Of each path down, the row that a row is read with, or None where there is none.
+Joined = Mapping[tuple[Step, ...], Row | None]
+
+
 @dataclass(frozen=True)
 class Counted:
-    """A row, the date that it counts for before offsets, and the date that is shown."""
+    """A row, the date that it counts for before offsets, and the date that is shown.
+
+    ``joined``: the rows of the many side with which it counts, once for each group (P3).
+    """
 
     row: Row
     date: datetime | None
     shown: datetime | None
+    joined: tuple[Joined, ...] = ({},)
 
 
 @dataclass
@@ -68,6 +76,7 @@ class Rows:
     def __init__(self, world: World, atom: Atom, scope: Scope) -> None:
         self.world, self.atom, self.scope = world, atom, scope
         self.time = world.time_place(atom)
+        self.joined: Joined = {}  # what names on the many side are read from
         self.own = (world.joins.grain(self.time) or "day") if self.time else None
 
     # -------------------------------------------------------------------------- values of a row
@@ -91,7 +100,10 @@ class Rows:
                 raise Unanswerable(f"`{self.atom.model}` has no time")
             return self.as_asked(when, item, self.own)
         place = self.world.joins.place_of(self.atom.model, item)
-        value = self.world.joins.read(row, place, self.fact_time(row))
+        if place.is_many:
+            value = many.read(self, place)
+        else:
+            value = self.world.joins.read(row, place, self.fact_time(row))
         grain = self.world.joins.grain(place)
         if grain is None:
             if item.grain or item.part:
@@ -141,12 +153,15 @@ class Rows:
         return [
             row
             for row in self.world.joins.tables[self.atom.model]
-            if all(self.holds(c, row, self.own_time(row)) for c in self.atom.conditions)
+            if all(
+                self.holds(c, row, self.own_time(row))
+                for c in self.atom.conditions
+                if not many.is_many(self, c)
+            )
         ]
 
     def counted(self, inner: tuple[Condition, ...] = ()) -> Iterator[Counted]:
         """The rows of a plain aggregation; ``inner``: further conditions on their own time."""
-        scope = self.scope
         if self.atom.as_of is not None:
             yield from self.active()
             return
@@ -155,15 +170,14 @@ class Rows:
             if all(self.holds(c, row, moment) for c in inner):
                 for where in self.shown_at(moment):
                     if self.kept(row, moment, where):
-                        yield Counted(row, moment, where)
-        assert scope is self.scope
+                        yield from many.counted(self, Counted(row, moment, where))
 
     def kept(self, row: Row, date: datetime | None, where: datetime | None) -> bool:
         scope = self.scope
         return (
             (self.own is None or scope.bounds.hold(where, self.own))
-            and all(self.holds(c, row, date) for c in scope.moved)
-            and all(self.holds(c, row, where) for c in scope.shown)
+            and all(self.holds(c, row, date) for c in scope.moved if not many.is_many(self, c))
+            and all(self.holds(c, row, where) for c in scope.shown if not many.is_many(self, c))
         )
 
     def shown_at(self, date: datetime | None) -> list[datetime | None]:
@@ -193,11 +207,11 @@ class Rows:
         if self.scope.shifts:
             raise Unanswerable("an offset of rows that hold over an interval")
         base = base_of(self.own, self.scope)
-        dates = [
-            d
-            for d in dates_of(self, base)
-            if all(self.holds(c, {}, d) for c in self.scope.shown if c.is_only_time)
-        ]
+        conditions = (*self.atom.conditions, *self.scope.shown)
+        if any(many.is_many(self, c) for c in conditions):
+            raise Unanswerable("the many side of rows that hold over an interval")
+        timed = [c for c in conditions if c.is_only_time]
+        dates = [d for d in dates_of(self, base) if all(self.holds(c, {}, d) for c in timed)]
         if self.atom.as_of != "every_day":
             last = self.atom.as_of == "period_end"
             chosen: dict[Group, datetime] = {}
@@ -206,7 +220,7 @@ class Rows:
                 if last or period not in chosen:
                     chosen[period] = date
             dates = list(chosen.values())
-        for row in self.passing():
+        for row in self.world.joins.tables[self.atom.model]:
             start = self.world.joins.cell(row, interval.from_)
             end = self.world.joins.cell(row, interval.to)
             for date in dates:
@@ -217,18 +231,29 @@ class Rows:
                     close = truncate(as_moment(end), base)
                     if day > close or (day == close and not interval.to_inclusive):
                         continue
-                if self.kept(row, date, date):
+                own = all(self.holds(c, row, date) for c in self.atom.conditions)
+                if own and self.kept(row, date, date):
                     yield Counted(row, date, date)
 
     # ------------------------------------------------------------------------ groups and values
 
     def group(self, counted: Counted) -> Group:
+        """The one group of a row."""
         return tuple(self.read(counted.row, counted.shown, k) for k in self.scope.keys)
+
+    def groups(self, counted: Counted) -> Iterator[Group]:
+        """Each group of a row once: several where it is grouped by the many side."""
+        found: dict[Group, None] = {}
+        for self.joined in counted.joined:
+            found[self.group(counted)] = None
+        self.joined = {}
+        yield from found
 
     def grouped(self, rows: Iterable[Counted]) -> dict[Group, list[Counted]]:
         groups: dict[Group, list[Counted]] = {}
         for counted in rows:
-            groups.setdefault(self.group(counted), []).append(counted)
+            for group in self.groups(counted):
+                groups.setdefault(group, []).append(counted)
         if not self.scope.keys:
             groups.setdefault((), [])
         return groups

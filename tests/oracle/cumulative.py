@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from kpilayer.model.metric import CumulativeMetric
+from tests.oracle import many
 from tests.oracle.aggregate import aggregate
 from tests.oracle.atoms import Answer, Counted, Group, Rows
 from tests.oracle.joins import Row, Unanswerable
@@ -28,6 +29,8 @@ def cumulative(source: Rows, metric: CumulativeMetric, inner: tuple[Condition, .
         for row in source.passing()
         if all(source.holds(c, row, source.own_time(row)) for c in inner)
     ]
+    if any(many.is_many(source, c) for c in (*source.atom.conditions, *inner, *scope.shown)):
+        raise Unanswerable("a cumulative metric of the many side")
     if not scope.times:
         return _all_time(source, metric, rows)
     if any(k.part for k in scope.times):

@@ -51,6 +51,11 @@ class Place:
         """Whether a row may have several values there."""
         return any(not step.is_up for step in self.path)
 
+    @property
+    def down(self) -> tuple[Step, ...]:
+        """The part of the path that leads to the many side: its first steps."""
+        return tuple(step for step in self.path if not step.is_up)
+
 
 @dataclass
 class Joins:
@@ -228,6 +233,21 @@ class Joins:
                 here = found[0] if found else None
             self._values[known] = None if here is None else self.at_end(here, place)
         return self._values[known]
+
+    def joined(self, row: Row, path: tuple[Step, ...], when: datetime | None) -> list[Row | None]:
+        """The rows on the many side of a row; one of NULLs where there is none."""
+        here = [row]
+        for step in path:
+            here = [r for one in here for r in self._below(one, step, when)]
+        return [*here] or [None]
+
+    def _below(self, row: Row, step: Step, when: datetime | None) -> list[Row]:
+        up = Step(step.right, step.key, step.left, step.entity)
+        return [
+            r
+            for r in self.tables[step.right]
+            if any(row is found for found in self.follow(r, up, when))
+        ]
 
     def at_end(self, row: Row, place: Place) -> Value:
         """The value of a place's element in a row of its own model."""

@@ -15,6 +15,8 @@ from tests.oracle.time import GRAINS, coarsest, is_finer
 from tests.oracle.world import NAMES
 
 Spec = dict[str, Any]
+#: How often names on the many side are among those that are drawn.
+MANY = 0.1
 
 
 @dataclass
@@ -25,7 +27,7 @@ class Library:
     world: World
     specs: list[Spec] = field(default_factory=list)
     kinds: dict[str, str] = field(default_factory=dict)
-    _names: dict[tuple[str, ...], dict[str, str | None]] = field(default_factory=dict)
+    _names: dict[tuple[tuple[str, ...], bool], dict[str, str | None]] = field(default_factory=dict)
 
     def homes(self, name: str) -> tuple[str, ...]:
         """The models below a metric."""
@@ -39,27 +41,28 @@ class Library:
     def names(self, metrics: Sequence[str]) -> dict[str, str | None]:
         """What all of the metrics can be grouped by, with the grain of times."""
         homes = tuple(dict.fromkeys(home for m in metrics for home in self.homes(m)))
-        if homes not in self._names:
-            self._names[homes] = self._common(homes)
-        return self._names[homes]
+        many = self.random.random() < MANY
+        if (homes, many) not in self._names:
+            self._names[homes, many] = self._common(homes, many)
+        return self._names[homes, many]
 
-    def _common(self, homes: tuple[str, ...]) -> dict[str, str | None]:
+    def _common(self, homes: tuple[str, ...], many: bool) -> dict[str, str | None]:
         joins = self.world.joins
         found: dict[str, str | None] = {}
         for name in NAMES:
-            places = [place for home in homes if (place := self._place(home, name))]
+            places = [place for home in homes if (place := self._place(home, name, many))]
             ends = {(p.model, p.element) for p in places}
             if len(places) == len(homes) and (len(ends) == 1 or all(p.is_entity for p in places)):
                 found[name] = joins.grain(places[0])
         return found
 
-    def _place(self, model: str, name: str) -> Place | None:
+    def _place(self, model: str, name: str, many: bool) -> Place | None:
         try:
             item = group_by(name)
             place = self.world.joins.place(model, item.entities, item.name)
         except Unanswerable:
             return None
-        return None if place.is_many else place
+        return None if place.is_many and not many else place
 
     def own_grain(self, metrics: Sequence[str]) -> str | None:
         """The grain that `metric_time` has in all of the metrics; None without time."""

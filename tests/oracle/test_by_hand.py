@@ -529,3 +529,35 @@ def test_a_metric_in_a_filter_is_that_of_the_entity_over_all_time(ask) -> None:
     assert ask(
         metrics, {"sales": rows}, "of_regulars", group_by=MONTH, start=day("2024-02-01")
     ) == [(day("2024-02-01"), 2)]
+
+
+def test_each_row_counts_once_for_each_group_of_the_many_side(ask) -> None:
+    people = [{"id": n, "town": t, "joined": None} for n, t in ((1, "Ulm"), (2, "Ulm"), (3, None))]
+    rows = [
+        sale("2024-01-01", 1, "a"),
+        sale("2024-01-02", 2, "a"),
+        sale("2024-01-03", 3, "b"),
+        sale("2024-01-04", 4, "b", 2),
+    ]
+    tables = {"people": people, "sales": rows}
+    # Person 1 bought a (twice) and b, person 2 b, person 3 nothing.
+    assert ask("", tables, "people_count", group_by=("sale__kind",)) == [
+        ("a", 1),
+        ("b", 2),
+        (None, 1),
+    ]
+
+
+def test_conditions_on_the_many_side_are_tested_on_one_row(ask) -> None:
+    people = [{"id": n, "town": None, "joined": None} for n in (1, 2, 3)]
+    rows = [sale("2024-01-01", 1, "a"), sale("2024-02-02", 2, "b"), sale("2024-02-04", 4, "a", 2)]
+    tables = {"people": people, "sales": rows}
+    where = ("sale__kind = 'a'", "sale__sold_on__month = '2024-02-01'")
+    # Only person 2 has a sale of a in February; person 1 has one of each.
+    assert ask("", tables, "people_count", where=where) == [(1,)]
+    # A sale that is no b: 1 and 2. Person 3 has none, of which nothing is known.
+    assert ask("", tables, "people_count", where=("NOT sale__kind = 'b'",)) == [(2,)]
+    # Where it is grouped by, they choose among the joined rows.
+    assert ask(
+        "", tables, "people_count", group_by=("sale__kind",), where=("sale__kind = 'a'",)
+    ) == [("a", 2)]
