@@ -17,7 +17,7 @@ from typing import Any
 import duckdb
 
 from kpilayer import Project
-from kpilayer.errors import Issue, KpilayerError
+from kpilayer.errors import Issue, KpilayerError, QueryError
 from tests.oracle import strategies
 from tests.oracle.aggregate import Undetermined
 from tests.oracle.joins import Row, Tables, Unanswerable
@@ -215,7 +215,7 @@ class Bench:
         except KpilayerError as error:
             return error, "", {}
         except AssertionError as error:
-            return KpilayerError(Issue("internal", f"a traceback: {error}")), "", {}
+            return QueryError(Issue("query-failed", f"a traceback: {error}")), "", {}
         types = {f.name: str(f.type) for f in result.to_arrow().schema}
         return result.rows(), result.sql, types
 
