@@ -58,7 +58,8 @@ def build(
     inner = Scope(rest)
     own = {c.name: c for c in keys_over(builder, reader, home, inner)}
     values = {name: reader.value_of(a) for name, a in atoms.items()}
-    rows = filtered(joined(reader), list(own_conditions(atom, reader)))
+    kept = list(own_conditions(atom, reader))
+    rows = filtered(joined(reader), kept)
     source = Match(rows, Read(dates), all_of([*held]))
     keys = tuple(
         own.get(k.name) or Column(k.name, exp.column(k.name, table=dates.name)) for k in scope.keys
