@@ -18,7 +18,7 @@ import sys
 import tempfile
 import time
 import venv
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -85,10 +85,14 @@ def projects(work: Path, sizes: list[int], systems: list[str]) -> None:
         subprocess.run(command, check=True)
 
 
-def pythons(arguments: argparse.Namespace, work: Path) -> dict[str, Path]:
+def pythons(
+    arguments: argparse.Namespace, work: Path, systems: Sequence[str] = SYSTEMS
+) -> dict[str, Path]:
     """The interpreter of each system that is there; `--install` makes those that are not."""
     found = {"kpilayer": Path(sys.executable)}
     for system, packages in PACKAGES.items():
+        if system not in systems:
+            continue
         given = getattr(arguments, system)
         made = work / "venvs" / system
         if given is None and arguments.install and not made.exists():

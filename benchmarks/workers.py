@@ -1,10 +1,12 @@
 """One system, one project, one process: stages run once each and are timed on the way.
 
     python workers.py SYSTEM FOLDER [--one | all]
+    python workers.py metricflow FOLDER requests < requests.json
 
 Runs under the Python in which the system is installed, and imports nothing of the others. Prints
 one JSON object: stages with CPU and wall seconds and the peak memory after them, and either each
-metric's compile time, nothing more with `--one`, or with `all` their SQL.
+metric's compile time, nothing more with `--one`, with `all` their SQL, or with `requests` that of
+the questions that `query.py` asks.
 """
 
 from __future__ import annotations
@@ -16,7 +18,9 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 Compile = Callable[[str], str]
 
@@ -51,6 +55,13 @@ def kpilayer(folder: Path, clock: Clock) -> tuple[list[str], Compile]:
 
 
 def metricflow(folder: Path, clock: Clock) -> tuple[list[str], Compile]:
+    names, explain = _metricflow(folder, clock)
+    groups = ["metric_time__month", "customer__country"]
+    return names, lambda m: explain({"metric_names": [m], "group_by_names": groups})
+
+
+def _metricflow(folder: Path, clock: Clock) -> tuple[list[str], Callable[[dict[str, Any]], str]]:
+    """The metrics' names, and the SQL of a request by the names of MetricFlow's arguments."""
     with clock("import"):
         from metricflow.engine.metricflow_engine import MetricFlowEngine, MetricFlowQueryRequest
         from metricflow.protocols.sql_client import SqlEngine
@@ -76,13 +87,26 @@ def metricflow(folder: Path, clock: Clock) -> tuple[list[str], Compile]:
     with clock("prepare"):
         engine = MetricFlowEngine(SemanticManifestLookup(manifest), Client())  # type: ignore[arg-type]
 
-    def explain(metric: str) -> str:
-        request = MetricFlowQueryRequest.create(
-            metric_names=[metric], group_by_names=["metric_time__month", "customer__country"]
-        )
-        return engine.explain(request).sql_statement.sql
+    def explain(request: dict[str, Any]) -> str:
+        asked = MetricFlowQueryRequest.create(**request)
+        return engine.explain(asked).sql_statement.sql
 
     return sorted(m.name for m in manifest.metrics), explain
+
+
+def answer_requests(folder: Path) -> dict[str, str]:
+    """MetricFlow's SQL for each of the requests on standard input, by name."""
+    _, explain = _metricflow(folder, Clock())
+    found = {}
+    for name, request in json.load(sys.stdin).items():
+        for moment in ("time_constraint_start", "time_constraint_end"):
+            if request.get(moment):
+                request[moment] = datetime.fromisoformat(request[moment])
+        try:
+            found[name] = explain(request)
+        except Exception as error:  # noqa: BLE001 - another system's failure is a result
+            found[name] = f"error: {' '.join(str(error).split())}"
+    return found
 
 
 def sidemantic(folder: Path, clock: Clock, engine: str = "python") -> tuple[list[str], Compile]:
@@ -135,6 +159,9 @@ def _texts(names: list[str], compile_: Compile) -> dict[str, str]:
 
 def main() -> None:
     system, folder, *rest = sys.argv[1:]
+    if rest == ["requests"]:
+        print(json.dumps({"sql": answer_requests(Path(folder))}))
+        return
     clock = Clock()
     names, compile_ = SYSTEMS[system](Path(folder), clock)
     if rest == ["all"]:

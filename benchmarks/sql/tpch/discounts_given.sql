@@ -1,0 +1,7 @@
+-- TPC-H query 6.
+SELECT SUM(l_extendedprice * l_discount) AS revenue
+FROM lineitem
+WHERE l_shipdate >= DATE '2022-01-01'
+  AND l_shipdate < DATE '2022-01-01' + INTERVAL 1 YEAR
+  AND l_discount BETWEEN 0.06 - 0.01 AND 0.06 + 0.01
+  AND l_quantity < 24
