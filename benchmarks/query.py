@@ -249,15 +249,15 @@ def measure(
                 run.cut.add(name)
                 run.remarks[name] = f"more than {patience:g} s"
             elif name not in run.rows:
-                run.rows[name] = keyed(table, len(run.question.group_by), run.question)
+                run.rows[name] = keyed(table, run.question)
 
 
-def keyed(table: Any, keys: int, question: Question) -> Rows:
+def keyed(table: Any, question: Question) -> Rows:
     """Rows by their group; columns by name where they have the question's, else as they stand."""
-    names = [*table.column_names]
-    metrics = [m for m in question.metrics if m in names]
-    if len(metrics) == len(question.metrics):
-        names = [*(n for n in names if n not in metrics), *metrics]
+    asked, names = [*question.group_by, *question.metrics], [*table.column_names]
+    keys = len(question.group_by)
+    if sorted(asked) == sorted(names):
+        names = asked
     columns = [table.column(name).to_pylist() for name in names]
     rows = [tuple(map(plain, row)) for row in zip(*columns, strict=True)]
     found = {row[:keys]: row[keys:] for row in rows}
