@@ -5,9 +5,9 @@ WITH daily AS (
   WHERE l_shipdate BETWEEN DATE '2025-01-01' AND DATE '2025-12-31'
   GROUP BY ALL
 )
-SELECT
-  day,
-  mode,
-  SUM(revenue) OVER (PARTITION BY mode, DATE_TRUNC('month', day) ORDER BY day) AS revenue_mtd
-FROM daily
+SELECT date_day, mode, SUM(revenue) AS revenue_mtd
+FROM days
+JOIN daily ON day <= date_day AND day >= DATE_TRUNC('month', date_day)
+WHERE date_day BETWEEN DATE '2025-01-01' AND DATE '2025-12-31'
+GROUP BY ALL
 ORDER BY ALL

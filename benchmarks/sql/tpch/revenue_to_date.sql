@@ -10,6 +10,9 @@ WITH daily AS (
   WHERE l_shipdate <= DATE '2025-06-30'
   GROUP BY ALL
 )
-SELECT day, nation, SUM(revenue) OVER (PARTITION BY nation ORDER BY day) AS revenue_to_date
-FROM daily
+SELECT date_day, nation, SUM(revenue) AS revenue_to_date
+FROM days
+JOIN daily ON day <= date_day
+WHERE date_day BETWEEN DATE '2025-06-01' AND DATE '2025-06-30'
+GROUP BY ALL
 ORDER BY ALL

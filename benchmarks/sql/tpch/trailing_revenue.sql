@@ -4,16 +4,14 @@ WITH daily AS (
   FROM lineitem
   WHERE l_shipdate BETWEEN DATE '2024-12-05' AND DATE '2025-12-31'
   GROUP BY ALL
-), windowed AS (
-  SELECT
-    day,
-    mode,
-    SUM(revenue) OVER (
-      PARTITION BY mode ORDER BY day RANGE BETWEEN INTERVAL 6 DAYS PRECEDING AND CURRENT ROW
-    ) AS revenue_7_days,
-    SUM(revenue) OVER (
-      PARTITION BY mode ORDER BY day RANGE BETWEEN INTERVAL 27 DAYS PRECEDING AND CURRENT ROW
-    ) AS revenue_28_days
-  FROM daily
 )
-SELECT * FROM windowed WHERE day >= DATE '2025-01-01' ORDER BY ALL
+SELECT
+  date_day,
+  mode,
+  SUM(revenue) FILTER (day > date_day - INTERVAL 7 DAYS) AS revenue_7_days,
+  SUM(revenue) AS revenue_28_days
+FROM days
+JOIN daily ON day <= date_day AND day > date_day - INTERVAL 28 DAYS
+WHERE date_day BETWEEN DATE '2025-01-01' AND DATE '2025-12-31'
+GROUP BY ALL
+ORDER BY ALL
