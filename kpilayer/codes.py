@@ -190,14 +190,24 @@ CODES: Final[dict[str, Code]] = {
         "Add the foreign entity to the metric's model, or use a dimension that it reaches.",
     ),
     "fan-out-join": Code(
-        "A dimension is reached only by joining from one row to many.",
-        "Each row of the metric's table would be counted once per matching row: a wrong total.",
+        "A dimension is reached only by joining from one row to many, which is not allowed here.",
+        "Groups would overlap (`fanout: refuse` forbids that), or a condition mixes many sides.",
         "Use a dimension on the metric's own side, or define the metric on the finer table.",
     ),
     "ambiguous-join": Code(
         "A dimension is reached by several equally short paths.",
         "The paths can lead to different rows, so the number would depend on a coin toss.",
         "Name the path in full, entity by entity, as the message shows.",
+    ),
+    "composite-key": Code(
+        "A key of several parts is used where one value is needed, or its sides differ in parts.",
+        "The parts of two keys pair by position; a part without a partner would join other rows.",
+        "Group and filter by the dimensions that are the parts; give both sides as many parts.",
+    ),
+    "no-primary-key": Code(
+        "A metric is grouped by its many side, and its model declares no primary key.",
+        "A row counts once per group; without a key, two equal rows cannot be told from one twice.",
+        "Declare the model's primary entity with its column, or group by another dimension.",
     ),
     # -------------------------------------------------------------------------------------- queries
     "no-metrics": Code(
@@ -284,6 +294,16 @@ CODES: Final[dict[str, Code]] = {
         "A literal compared with a time grain was moved to the start of its period.",
         "A month is compared by its first day; `>= '2026-01-15'` would otherwise drop January.",
         "Write the first day of the period.",
+    ),
+    "overlapping-groups": Code(
+        "A metric is grouped by its many side: a row can stand in several groups.",
+        "Each row counts once per group, so that the groups do not add up to the total.",
+        "Ask for the total without this group-by; `fanout: refuse` forbids such groups.",
+    ),
+    "matched-rows": Code(
+        "A metric is filtered by its many side: rows count once if some match meets the filter.",
+        "An order with two matching lines is one order; all conditions are tested on one line.",
+        "Nothing, if that is meant; else define the metric on the many side.",
     ),
     "partial-period": Code(
         "An exact time range cuts through a period of the result.",

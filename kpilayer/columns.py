@@ -12,6 +12,7 @@ from kpilayer import address, grain
 from kpilayer.address import METRIC_TIME, Address
 from kpilayer.errors import listing, nearest
 from kpilayer.join_graph import JoinGraph, Reached, Unreached
+from kpilayer.many_side import reach
 from kpilayer.model.semantic_model import Dimension, Entity
 
 
@@ -52,9 +53,11 @@ def resolve_name(
     elif METRIC_TIME in asked.entities:
         return _not_a_grain(asked.name)
     else:
-        reached = graph.reach(model, asked)
+        reached = reach(graph, model, asked)
     if isinstance(reached, Unreached):
         return _perhaps_a_grain(graph, model, asked) or reached
+    if (problem := _unusable(graph, model, time, asked, reached)) is not None:
+        return problem
     own = reached.element.granularity if isinstance(reached.element, Dimension) else None
     if own is None:
         if asked.grain or asked.part:
@@ -73,6 +76,27 @@ def resolve_name(
         message = f"`{asked.base}` of `{model}` has the grain {own}: {wanted} is finer"
         return Unreached("grain-too-fine", message, f"ask for `{asked.base}__{own}` or coarser")
     return TimedColumn(asked, reached, wanted, None)
+
+
+def _unusable(
+    graph: JoinGraph, model: str, time: str | None, asked: Address, reached: Reached
+) -> Unreached | None:
+    """Why a column that a name means is no single value of a row, if it is none."""
+    element = reached.element
+    if isinstance(element, Entity) and element.columns:
+        names = ", ".join(f"`{part}`" for part in element.columns)
+        message = (
+            f"`{asked.base}` is a composite key of {len(element.columns)} parts, not one column"
+        )
+        return Unreached(
+            "composite-key", message, f"name the dimensions that are its parts: {names}"
+        )
+    versions = graph.versioned(reached.path)
+    if versions is not None and isinstance(time_column(graph, model, time), Unreached):
+        message = f"`{asked.base}` changes over time, and metrics of `{model}` have no time to say "
+        message += f"which version in `{versions}` holds"
+        return Unreached("no-time-dimension", message, f"give `{model}` an `agg_time_dimension`")
+    return None
 
 
 def resolve_property(
@@ -111,6 +135,10 @@ def time_column(graph: JoinGraph, model: str, time: str | None) -> Reached | Unr
     if own is not None:
         return Reached((), model, own, definition.own_names[:1])
     reached = graph.reach(model, address.parse(time))
+    versions = graph.versioned(reached.path) if isinstance(reached, Reached) else None
+    if versions is not None:
+        message = f"`{time}` depends on the version in `{versions}` that holds at that time"
+        return Unreached("bad-value", message, "name a time dimension that does not change")
     if isinstance(reached, Reached) and not (
         isinstance(reached.element, Dimension) and reached.element.type == "time"
     ):

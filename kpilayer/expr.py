@@ -189,6 +189,7 @@ def _parse(text: str, dialect: str) -> Snippet:
     try:
         if _is_too_deep(tree):
             return Snippet(text, exp.Null(), (), (_too_deep(text),))
+        problems += _quoted_conditions(tree, text, dialect)
         problems += tuple(_refusals(tree, text))
         if any(p.severity == "error" for p in problems):
             return Snippet(text, exp.Null(), (), problems)
@@ -196,6 +197,31 @@ def _parse(text: str, dialect: str) -> Snippet:
         return Snippet(text, true_division(_without_notes(tree)), names, problems)
     except RecursionError:
         return Snippet(text, exp.Null(), (), (_too_deep(text),))
+
+
+def _quoted_conditions(tree: exp.Expr, text: str, dialect: str) -> tuple[Problem, ...]:
+    """Reads the condition of each `none('..')`, in place; what is wrong with one that cannot be."""
+    if "none" not in text.lower():
+        return ()
+    for node in [n for n in nodes(tree) if is_none(n)]:
+        quoted = node.expressions[0]
+        if not (isinstance(quoted, exp.Literal) and quoted.is_string):
+            continue
+        inner, problems = _parse_one(quoted.name, dialect)
+        start = max(text.find(quoted.name), 0)
+        if inner is None or _is_too_deep(inner):
+            return problems or (_too_deep(text),)
+        for name in inner.find_all(exp.Identifier):
+            offset, length = _span(name)
+            name.update_positions(start=start + offset, end=start + offset + length - 1)
+        quoted.replace(inner)
+    return ()
+
+
+def is_none(node: exp.Expr) -> bool:
+    """Whether a condition is `none(..)`: that no row of the many side meets another (P6)."""
+    is_call = isinstance(node, exp.Anonymous) and len(node.expressions) == 1
+    return is_call and str(node.name).lower() == "none"
 
 
 #: Whose operands stand beside each other in a canonical form, however many there are.
@@ -371,6 +397,8 @@ def _refusal(node: exp.Expr) -> Problem | None:
         name = str(node.sql()).lower()
         message = f"type `{name}` has not been executed on every supported dialect"
         return Problem("unproven-function", message, word=name, severity="warning")
+    if is_none(node):
+        return None
     if _is_call(node) and not (isinstance(node, SAFE_FUNCTIONS) or _is_day_difference(node)):
         name = function_name(node)
         message = f"`{name}` has not been executed on every supported dialect"
@@ -381,7 +409,8 @@ def _refusal(node: exp.Expr) -> Problem | None:
 def not_for_callers(tree: exp.Expr) -> tuple[str, ...]:
     """What a condition of a caller holds that is on no list; nothing where it is safe."""
     allowed = (*_CALLERS, *SAFE_FUNCTIONS)
-    return tuple(dict.fromkeys(function_name(n) for n in nodes(tree) if type(n) not in allowed))
+    unknown = (n for n in nodes(tree) if type(n) not in allowed and not is_none(n))
+    return tuple(dict.fromkeys(map(function_name, unknown)))
 
 
 def _is_call(node: exp.Expr) -> bool:

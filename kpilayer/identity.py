@@ -74,30 +74,39 @@ class Identity:
                 if getattr(element, key) is not None:
                     form[key] = getattr(element, key)
         if reached.path:
-            form["joins"] = [self.join_form(step) for step in reached.path]
+            lengths = range(1, len(reached.path) + 1)
+            form["joins"] = [self.join_form(reached.path[:length]) for length in lengths]
         return form
 
     def join(self, step: Step) -> str:
         """The fingerprint of a join."""
-        return fingerprint(self.join_form(step))
+        return fingerprint(self.join_form((step,)))
 
-    def join_form(self, step: Step) -> dict[str, Any]:
-        """The resolved normal form of a join: whose key meets whose unique key."""
+    def join_form(self, path: tuple[Step, ...]) -> dict[str, Any]:
+        """The resolved normal form of the last join of a path: whose key meets whose unique key."""
+        step = path[-1]
+        pairs = sorted((self._sql(left), self._sql(right)) for left, right in step.on)
         form: dict[str, Any] = {
             "from": self._relation_of(step.left),
-            "key": self._sql(step.entity.sql),
+            "key": pairs[0][0] if len(pairs) == 1 else [left for left, _ in pairs],
             "to": self._relation_of(step.right),
-            "unique_key": self._sql(step.key.sql),
+            "unique_key": pairs[0][1] if len(pairs) == 1 else [right for _, right in pairs],
         }
-        left, right = self.catalog.models[step.left], self.catalog.models[step.right]
-        partitions = {d.name: d for d in left.dimensions if d.is_partition}
-        same = [(partitions[d.name], d) for d in right.dimensions if d.name in partitions]
-        if pairs := [[self._sql(a.sql), self._sql(b.sql)] for a, b in same if b.is_partition]:
-            form["partitions"] = sorted(pairs)
-        for dimension in right.dimensions:
-            ends = dimension.validity_params
-            if ends is not None and (ends.is_start or ends.is_end):
-                form["valid_from" if ends.is_start else "valid_to"] = self._sql(dimension.sql)
+        if partitions := [
+            [
+                self._relation_of(path[pair.at].left),
+                self._sql(pair.left.sql),
+                self._sql(pair.right.sql),
+                pair.grain,
+            ]
+            for pair in self.graph.partitions(path)
+        ]:
+            form["partitions"] = sorted(partitions, key=str)
+        if step.kind != "up":
+            form["kind"] = "many"
+        ends = self.catalog.models[step.right].validity
+        if ends is not None:
+            form["valid_from"], form["valid_to"] = (self._sql(end.sql) for end in ends)
         return form
 
     # ------------------------------------------------------------------------------- parts of forms

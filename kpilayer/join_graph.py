@@ -11,8 +11,9 @@ from collections.abc import Iterator
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from itertools import islice
-from typing import Final
+from typing import Final, Literal
 
+from kpilayer import grain
 from kpilayer.address import Address
 from kpilayer.catalog import Catalog
 from kpilayer.errors import did_you_mean, listing, nearest
@@ -25,7 +26,12 @@ MOST_TRIED: Final = 5_000  # to find what one name means
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """A many-to-one join: the left entity's key equals a unique key of the right model."""
+    """A join of two models on an entity: ``onto`` of the right one, ``by`` of the left one.
+
+    Up is many-to-one: the left entity's key, called ``via``, equals a unique key of the right
+    model. Down goes the other way, and across into a bridge, both of which are known by the right
+    model's own name. ``on`` pairs the parts of the two keys, as SQL over the left and right model.
+    """
 
     left: str
     via: str
@@ -33,9 +39,30 @@ class Step:
     onto: str
     entity: Entity = field(compare=False)
     key: Entity = field(compare=False)
+    on: tuple[tuple[str, str], ...] = field(compare=False)
+    kind: Literal["up", "down", "across"] = "up"
+    by: str = ""
+
+    @property
+    def words(self) -> tuple[str, ...]:
+        """What names the step in a path that is given in full."""
+        return (self.via,) if self.kind == "up" or self.onto == self.via else (self.onto, self.via)
 
 
 Wanted = AbstractSet[Step]
+
+
+@dataclass(frozen=True, slots=True)
+class Partition:
+    """Dimensions that must be equal where models are joined, truncated to ``grain`` if it is time.
+
+    ``left`` is of the model that stands ``at`` so many steps on a path, ``right`` of the last one.
+    """
+
+    at: int
+    left: Dimension
+    right: Dimension
+    grain: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +104,10 @@ class JoinGraph:
         default_factory=dict, compare=False
     )
 
+    known_on_any_side: dict[tuple[str, Address], Reached | Unreached] = field(
+        default_factory=dict, compare=False
+    )
+
     def homes(self, entity: str) -> tuple[tuple[Model, Entity], ...]:
         """The models in which an entity is unique: one row per value, or per value and time."""
         if not self._homes:
@@ -91,15 +122,50 @@ class JoinGraph:
     def steps(self, model: str) -> tuple[Step, ...]:
         """The many-to-one joins that leave a model."""
         if model not in self._leaving:
+            left = self.catalog.models[model]
             self._leaving[model] = tuple(
-                Step(model, entity.name, home.name, key.name, entity, key)
-                for entity in self.catalog.models[model].entities
+                Step(
+                    model,
+                    entity.name,
+                    home.name,
+                    key.name,
+                    entity,
+                    key,
+                    _pairs(left, entity, home, key),
+                )
+                for entity in left.entities
                 for home, key in self.homes(entity.target)
-                if home.name != model or entity.name != key.name
+                if (home.name != model or entity.name != key.name)
+                and not (left.validity and home.validity)
+                and len(left.key(entity)) == len(home.key(key))
             )
         return self._leaving[model]
 
-    def _into(self, model: str) -> tuple[Step, ...]:
+    def partitions(self, path: tuple[Step, ...]) -> tuple[Partition, ...]:
+        """On which columns the last model of a path must agree with those before it.
+
+        Each partition of the last model is paired with that of its name in the nearest model before
+        it that has one (reference A.7: fewest links).
+        """
+        before = [step.left for step in path]
+        found: list[Partition] = []
+        for dimension in self.catalog.models[path[-1].right].partitions:
+            for length in range(len(before) - 1, -1, -1):
+                model = self.catalog.models[before[length]]
+                own = next((d for d in model.partitions if d.name == dimension.name), None)
+                if own is not None:
+                    grains: list[str] = [d.granularity for d in (own, dimension) if d.granularity]
+                    unit = grain.coarsest(grains) if len(grains) == 2 else None
+                    found.append(Partition(length, own, dimension, unit))
+                    break
+        return tuple(found)
+
+    def versioned(self, path: tuple[Step, ...]) -> str | None:
+        """A model on a path that keeps versions of its rows, the first of them."""
+        models = (step.right for step in path)
+        return next((name for name in models if self.catalog.models[name].validity), None)
+
+    def into(self, model: str) -> tuple[Step, ...]:
         """The many-to-one joins that enter a model."""
         if not self._entering:
             found: dict[str, list[Step]] = {name: [] for name in self.catalog.models}
@@ -109,7 +175,14 @@ class JoinGraph:
             self._entering.update({name: tuple(steps) for name, steps in found.items()})
         return self._entering[model]
 
-    def _having(self, name: str) -> dict[str, tuple[str, ...]]:
+    def bridged(self, model: str) -> tuple[str, ...]:
+        """The models that have an entity of a bridge, where the model is one."""
+        bridge = self.catalog.models[model]
+        keys = {e.target for e in bridge.entities} if bridge.bridge else set()
+        models = self.catalog.models.values() if keys else ()
+        return tuple(m.name for m in models if any(e.target in keys for e in m.entities))
+
+    def having(self, name: str) -> dict[str, tuple[str, ...]]:
         """The models with a dimension or entity of a name, each with its own names."""
         if not self._holders:
             for model in self.catalog.models.values():
@@ -198,7 +271,7 @@ class JoinGraph:
             columns.setdefault((reached.path, reached.model, reached.element.sql), reached)
         if len(columns) == 1:
             return next(iter(columns.values()))
-        return _ambiguous(model, address, list(columns.values()))
+        return ambiguous(model, address, list(columns.values()))
 
     def _nearest(self, model: str, address: Address) -> list[Reached] | Unreached:
         """What an address can mean: the model's own, or at the end of the shortest paths.
@@ -234,17 +307,17 @@ class JoinGraph:
 
         They keep the search from going where nothing is to be found.
         """
-        ends = self._having(address.name)
+        ends = self.having(address.name)
         words = list(address.entities)
         last = words.pop()
-        steps = {s for end, own in ends.items() for s in self._into(end)
+        steps = {s for end, own in ends.items() for s in self.into(end)
                  if s.via == last or last in own}  # fmt: skip
         while True:
             # A path does not come back to where it begins, but for a self-join there.
             steps = {s for s in steps if s.right != model or s.left == model}
             yield steps
             word = words.pop() if words else None
-            before = {s for left in {s.left for s in steps} for s in self._into(left)}
+            before = {s for left in {s.left for s in steps} for s in self.into(left)}
             steps = {s for s in before if word in (None, s.via)}
 
     def _at_the_end(
@@ -273,7 +346,8 @@ class JoinGraph:
         for things in self.names(model).values():
             for reached in things:
                 key = (reached.path, reached.model, reached.element.name, _kind(reached.element))
-                found.setdefault(key, reached)
+                if not (isinstance(reached.element, Entity) and reached.element.columns):
+                    found.setdefault(key, reached)
         return tuple(sorted(found.values(), key=lambda r: (len(r.path), r.address)))
 
     def _why_not(self, model: str, address: Address) -> Unreached:
@@ -327,6 +401,10 @@ class JoinGraph:
         return any(path[-1].right == model for path in self.paths(other))
 
 
+def _pairs(left: Model, entity: Entity, home: Model, key: Entity) -> tuple[tuple[str, str], ...]:
+    return tuple(zip(left.key(entity), home.key(key), strict=False))
+
+
 def _own(model: Model) -> Iterator[Reached]:
     """A model's own names; of a column that is dimension and entity, the dimension is first."""
     names = model.own_names
@@ -344,13 +422,22 @@ def _kind(element: Dimension | Entity) -> str:
     return "entity" if isinstance(element, Entity) else "dimension"
 
 
-def _ambiguous(model: str, address: Address, columns: list[Reached]) -> Unreached:
+def many_part(path: tuple[Step, ...]) -> tuple[Step, ...]:
+    """A path up to its last step to the many side; empty where every step is many-to-one."""
+    lengths = [length for length, step in enumerate(path, start=1) if step.kind != "up"]
+    return path[: lengths[-1]] if lengths else ()
+
+
+def ambiguous(model: str, address: Address, columns: list[Reached]) -> Unreached:
+    """Why none of several columns is chosen: their paths, and how each is named."""
+
     def spelled(reached: Reached) -> str:
         steps = " → ".join((model, *(s.right for s in reached.path)))
         return f"`{in_full(reached)}` ({steps})"
 
     def in_full(reached: Reached) -> str:
-        return "__".join((*(step.via for step in reached.path), reached.element.name))
+        words = (word for step in reached.path for word in step.words)
+        return "__".join((*words, reached.element.name))
 
     ways = " or ".join(sorted(spelled(r) for r in columns))
     message = f"`{address.base}` can mean {ways}"

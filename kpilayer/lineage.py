@@ -64,9 +64,15 @@ def _found(graph: JoinGraph, found: TimedColumn | Unreached, role: Role) -> Iter
 
 
 def _reached(graph: JoinGraph, reached: Reached, role: Role) -> Iterator[Used]:
-    for step in reached.path:
-        yield from _columns(graph, step.left, step.entity.sql, "join")
-        yield from _columns(graph, step.right, step.key.sql, "join")
+    for length, step in enumerate(reached.path, start=1):
+        for left, right in step.on:
+            yield from _columns(graph, step.left, left, "join")
+            yield from _columns(graph, step.right, right, "join")
+        for pair in graph.partitions(reached.path[:length]):
+            yield from _columns(graph, reached.path[pair.at].left, pair.left.sql, "join")
+            yield from _columns(graph, step.right, pair.right.sql, "join")
+        for end in graph.catalog.models[step.right].validity or ():
+            yield from _columns(graph, step.right, end.sql, "join")
     element = reached.element
     text = element.sql
     yield from _columns(graph, reached.model, text, role)

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 
 from kpilayer.catalog import Catalog
 from kpilayer.formula import Atom, Formula, atoms
-from kpilayer.join_graph import Reached, Step
+from kpilayer.join_graph import Reached
 from kpilayer.model.semantic_model import Dimension, Model
 
 
@@ -34,23 +34,8 @@ def in_columns(catalog: Catalog, columns: Iterable[Reached]) -> Iterator[str]:
     """What the joins to columns, and the columns, need."""
     for reached in columns:
         for step in reached.path:
-            yield from _in_step(catalog, step)
+            yield from in_model(catalog.models[step.right])
         element = reached.element
         if isinstance(element, Dimension) and (element.timezone or element.report_timezone):
             key = "timezone" if element.timezone else "report_timezone"
             yield f"time zones (`{key}` of `{element.name}`)"
-        if not isinstance(element, Dimension) and element.columns:
-            yield f"composite keys (`columns` of entity `{element.name}`)"
-
-
-def _in_step(catalog: Catalog, step: Step) -> Iterator[str]:
-    left, right = catalog.models[step.left], catalog.models[step.right]
-    yield from in_model(right)
-    if any(d.validity_params is not None for d in right.dimensions):
-        yield f"dimensions that change over time (`validity_params` of `{right.name}`)"
-    if step.entity.columns or step.key.columns:
-        yield f"composite keys (`columns` of entity `{step.entity.name}`)"
-    parts = {d.name for d in left.dimensions if d.is_partition}
-    same = sorted(parts & {d.name for d in right.dimensions if d.is_partition})
-    if same:
-        yield f"partitions (`is_partition` of `{same[0]}` in `{left.name}` and `{right.name}`)"

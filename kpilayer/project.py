@@ -385,6 +385,7 @@ class Project:
             sql=compiled.sql,
             fingerprints=compiled.fingerprints,
             notices=compiled.notices,
+            overlapping=compiled.overlapping,
         )
 
     def verify_with_metricflow(

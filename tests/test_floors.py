@@ -20,6 +20,7 @@ FLOORS: dict[str, tuple[str, ...]] = {
         "references",
         "catalog",
         "join_graph",
+        "many_side",
         "columns",
         "formula",
         "not_yet",

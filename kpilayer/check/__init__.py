@@ -7,6 +7,7 @@ from typing import Final
 
 from kpilayer.check.context import Context
 from kpilayer.check.contracts import contracts_resolve
+from kpilayer.check.joins import composite_keys_pair
 from kpilayer.check.kinds import balances_have_dates, inputs_can_convert, names_of_kinds_resolve
 from kpilayer.check.names import default_grains_fit, filters_resolve, time_paths_resolve
 from kpilayer.check.types import columns_exist, relations_are_locked, types_fit
@@ -18,6 +19,7 @@ Rule = Callable[[Context], Iterator[Issue]]
 RULES: Final[tuple[Rule, ...]] = (
     filters_resolve,
     time_paths_resolve,
+    composite_keys_pair,
     default_grains_fit,
     inputs_can_convert,
     names_of_kinds_resolve,

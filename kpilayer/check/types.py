@@ -82,8 +82,8 @@ def columns_exist(context: Context) -> Iterator[Issue]:
                 steps: Steps = ("columns", index, "name")
                 place = context.catalog.definitions.at("model", model.name, *steps)
                 yield _unknown(column.name, model, relation, place)
-        for at, element in _derived(model):
-            yield from _names(context, "model", model.name, at, element.sql, model, relation)
+        for at, text in _derived(model):
+            yield from _names(context, "model", model.name, at, text, model, relation)
     for metric, model, relation in _metrics(context):
         steps = ("expr",) if metric.expr is not None else ("name",)
         yield from _names(context, "metric", metric.name, steps, metric.value, model, relation)
@@ -106,14 +106,18 @@ def _names_of_aggregates(context: Context) -> Iterator[Issue]:
                 yield _unknown(name.name, model, relation, place)
 
 
-def _derived(model: Model) -> Iterator[tuple[Steps, Entity | Dimension]]:
-    """Derived entities and dimensions, each with the place of its expression."""
+def _derived(model: Model) -> Iterator[tuple[Steps, str]]:
+    """The SQL of derived entities and dimensions, each with its place."""
     for index, entity in enumerate(model.derived_semantics.entities):
-        key = "expr" if entity.expr else "name"
-        yield ("derived_semantics", "entities", index, key), entity
+        steps: Steps = ("derived_semantics", "entities", index)
+        for number, part in enumerate(entity.columns):
+            if model.dimension(part.strip().lower()) is None:
+                yield (*steps, "columns", number), part
+        if not entity.columns:
+            yield (*steps, "expr" if entity.expr else "name"), entity.sql
     for index, dimension in enumerate(model.derived_semantics.dimensions):
         key = "expr" if dimension.expr else "name"
-        yield ("derived_semantics", "dimensions", index, key), dimension
+        yield ("derived_semantics", "dimensions", index, key), dimension.sql
 
 
 def types_fit(context: Context) -> Iterator[Issue]:
@@ -148,12 +152,13 @@ def types_fit(context: Context) -> Iterator[Issue]:
 def _join_types(context: Context, model: Model, relation: LockedRelation) -> Iterator[Issue]:
     for step in context.graph.steps(model.name):
         other = _relation(context, step.right)
-        left = _family_of(context, step.entity.sql, relation)
-        right = _family_of(context, step.key.sql, other) if other else None
-        if left is not None and right is not None and left != right:
-            message = f"`{model.name}.{shown(step.entity.sql)}` is a {left}, and "
-            message += f"`{step.right}.{shown(step.key.sql)}` is a {right}: they cannot be joined"
-            yield Issue("type-mismatch", message, _entity_place(context, model, step.entity))
+        for ours, theirs in step.on:
+            left = _family_of(context, ours, relation)
+            right = _family_of(context, theirs, other) if other else None
+            if left is not None and right is not None and left != right:
+                message = f"`{model.name}.{shown(ours)}` is a {left}, and "
+                message += f"`{step.right}.{shown(theirs)}` is a {right}: they cannot be joined"
+                yield Issue("type-mismatch", message, _entity_place(context, model, step.entity))
 
 
 def _entity_place(context: Context, model: Model, entity: Entity) -> Location | None:
@@ -161,6 +166,9 @@ def _entity_place(context: Context, model: Model, entity: Entity) -> Location | 
     for index, column in enumerate(model.columns):
         if column.entity is not None and (column.entity.name or column.name) == entity.name:
             return definitions.at("model", model.name, "columns", index, "entity")
+    for index, derived in enumerate(model.derived_semantics.entities):
+        if derived.name == entity.name:
+            return definitions.at("model", model.name, "derived_semantics", "entities", index)
     return definitions.at("model", model.name, "name")
 
 

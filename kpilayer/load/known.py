@@ -30,9 +30,8 @@ IGNORED: Final[dict[str, frozenset[str]]] = {
 NOT_YET: Final[dict[str, frozenset[str]]] = {
     "file": frozenset({"conformed_dimensions", "kpis", "okrs", "scorecards", "views"}),
     "project": frozenset(
-        {"fanout", "fiscal_year_named_by", "fiscal_year_start", "kpi_defaults", "week_starts"}
+        {"fiscal_year_named_by", "fiscal_year_start", "kpi_defaults", "week_starts"}
     ),
-    "metric": frozenset({"overlapping"}),
 }
 
 #: Which place a key of a definition opens, for the tables above.

@@ -28,6 +28,8 @@ class ProjectConfig(Definition):
     """The reporting time zone."""
     week_start: Literal["monday"] = "monday"
     """The first day of a week."""
+    fanout: Literal["answer", "refuse"] = "answer"
+    """Whether a metric may be grouped and filtered by what is on its many side."""
     dbt_project: str | None = None
     """The folder of a dbt project whose files these are too; by default, of one at this place."""
     dbt_manifest: str | None = None

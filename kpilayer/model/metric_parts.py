@@ -229,6 +229,8 @@ class MetricBase(Definition):
     """Whether lists leave it out."""
     time_granularity: Grain | None = None
     """The grain of `metric_time` when a query names none."""
+    overlapping: bool = False
+    """Whether totals, shares and views may be made where its groups overlap."""
     contracts: Contracts | None = None
     """What must hold for its numbers."""
     metric_tests: tuple[MetricTest, ...] = ()

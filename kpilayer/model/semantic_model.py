@@ -35,7 +35,7 @@ class Entity(Definition):
     expr: Sql | None = None
     """The key as an expression; the name by default."""
     columns: tuple[Sql, ...] = ()
-    """Instead of `expr`: the parts of a composite key, in order."""
+    """Instead of `expr`: the parts of a composite key: dimensions, columns, expressions."""
     to: Reference | None = None
     """The entity that a role stands for: `buyer` to `user`. The name by default."""
     label: str | None = None
@@ -50,6 +50,12 @@ class Entity(Definition):
         if self.expr and self.columns:
             raise PydanticCustomError(
                 "bad-value", "an entity has an `expr` or `columns`, not both", {"key": "columns"}
+            )
+        if len(self.columns) == 1:
+            raise PydanticCustomError(
+                "bad-value",
+                "a composite key has two parts or more",
+                {"key": "columns", "hint": f"for one: `expr: {self.columns[0]}`"},
             )
         return self
 
@@ -316,6 +322,27 @@ class Model(Definition):
     def dimension(self, name: str) -> Dimension | None:
         """The dimension of this name."""
         return next((d for d in self.dimensions if d.name == name), None)
+
+    def key(self, entity: Entity) -> tuple[str, ...]:
+        """The SQL of each part of an entity's key; a part that is a dimension's name means it."""
+        if not entity.columns:
+            return (entity.sql,)
+        named = (self.dimension(part.strip().lower()) for part in entity.columns)
+        pairs = zip(entity.columns, named, strict=True)
+        return tuple(part if found is None else found.sql for part, found in pairs)
+
+    @cached_property
+    def validity(self) -> tuple[Dimension, Dimension] | None:
+        """From when and until when a row holds, where the model keeps versions of its rows."""
+        ends = [d for d in self.dimensions if d.validity_params is not None]
+        starts = [d for d in ends if d.validity_params and d.validity_params.is_start]
+        stops = [d for d in ends if d.validity_params and d.validity_params.is_end]
+        return (starts[0], stops[0]) if starts and stops else None
+
+    @cached_property
+    def partitions(self) -> tuple[Dimension, ...]:
+        """The dimensions on which joined models must agree, where both have them."""
+        return tuple(d for d in self.dimensions if d.is_partition)
 
     @property
     def own_names(self) -> tuple[str, ...]:

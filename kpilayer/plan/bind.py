@@ -14,6 +14,7 @@ from kpilayer.catalog import Catalog
 from kpilayer.errors import Issue, did_you_mean, listing
 from kpilayer.formula import Formula, Home, default_grain, formula
 from kpilayer.join_graph import JoinGraph
+from kpilayer.plan import overlap
 from kpilayer.plan.answerable import unanswerable
 from kpilayer.plan.keys import Key, asked_place, conditioned, find_key, keyed
 from kpilayer.plan.query import Query
@@ -31,6 +32,12 @@ class BoundQuery:
     order: tuple[tuple[str, bool], ...]
     limit: int | None
 
+    @property
+    def overlapping(self) -> bool:
+        """Whether a row can stand in several groups, which then do not add up."""
+        paths = (column.reached.path for key in self.keys for _, column in key.at)
+        return bool(overlap.many_parts(paths))
+
 
 def bind(query: Query, graph: JoinGraph) -> tuple[BoundQuery | None, list[Issue]]:
     """The question with every name resolved, or None; notices come with an answer too."""
@@ -46,6 +53,7 @@ def bind(query: Query, graph: JoinGraph) -> tuple[BoundQuery | None, list[Issue]
         metrics = [(name, formula(graph, name, where)) for name, _ in metrics]
     if not any(i.severity == "error" for i in issues):
         issues += unanswerable(graph, metrics, keys, spans)
+        issues += (i for name, tree in metrics for i in overlap.issues(graph, name, tree, keys))
     names = [k.name for k in keys] + [name for name, _ in metrics]
     for name in dict.fromkeys(n for n in names if names.count(n) > 1):
         issues.append(Issue("duplicate-column", f"`{name}` is asked for twice"))

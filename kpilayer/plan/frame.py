@@ -31,6 +31,8 @@ from kpilayer.plan.kinds import (
 from kpilayer.plan.kinds.kind import Kind
 from kpilayer.plan.naming import column_names, is_leaf
 from kpilayer.plan.nodes import Column, Combine, Derived, Group, Match, Read, columns_of, keys_of
+from kpilayer.plan.overlap import conditions_on_many
+from kpilayer.plan.rows import depends_on_time
 from kpilayer.plan.scope import Builder, Frame, Scope
 
 KINDS: Final[Mapping[str, Kind]] = {
@@ -57,7 +59,7 @@ def frame(builder: Builder, trees: Sequence[tuple[str, Formula]], scope: Scope) 
     everything = dict.fromkeys(leaf for _, tree in named for leaf in leaves(tree))
     for leaf in everything:
         if not _is_regrouped(leaf):
-            together.setdefault(_kin(leaf, scope), []).append(leaf)
+            together.setdefault(_kin(builder, leaf, scope), []).append(leaf)
     branches = [_branch(builder, leaves, columns, scope) for leaves in together.values()]
     spread = [leaf for leaf in everything if _is_regrouped(leaf)]
     top = _met(builder, branches, spread, columns, scope)
@@ -86,14 +88,18 @@ def _is_regrouped(leaf: Formula) -> bool:
 # ------------------------------------------------------------------------------------- branches
 
 
-def _kin(leaf: Formula, scope: Scope) -> object:
+def _kin(builder: Builder, leaf: Formula, scope: Scope) -> object:
     """What leaves must have in common to be computed in one branch."""
     if isinstance(leaf, Atom):
         if scope.rolling is not None:
             return ("rolling", rolling.reading(leaf), *_rows_of(leaf))
         # Without time in the question, metrics over different dates of a row can share its scan.
+        home, graph = (leaf.model, leaf.time), builder.graph
+        paths = [k.column(home).reached.path for k in scope.keys]
         uses_time = scope.spans or scope.moved or any(k.is_metric_time for k in scope.keys)
-        return ("rows", leaf.model, leaf.time if uses_time else None)
+        uses_time = uses_time or depends_on_time(graph, leaf, paths)
+        many = conditions_on_many(graph, leaf)
+        return ("rows", leaf.model, leaf.time if uses_time else None, many)
     assert isinstance(leaf, Shaped), "arithmetic is no leaf"
     shape = (leaf.rule, leaf.settings, leaf.names, leaf.conditions)
     return (*shape, *((role, *_shape(inner)) for role, inner in leaf.inputs))

@@ -17,11 +17,26 @@ def scan_alias(graph: JoinGraph, model: str, path: tuple[Step, ...]) -> str:
     """A scan is known by its model at the root, and by the entities that lead to it elsewhere."""
     if not path:
         return model
-    alias = "__".join(step.via for step in path)
+    alias = "__".join(_word(graph, step) for step in path)
     # Where an entity has several homes, or bears the root's name, the model tells them apart.
     if alias == model or any(len(graph.homes(step.entity.target)) > 1 for step in path):
         alias = f"{alias}___{path[-1].right}"  # no name has two underscores, no path has three
     return alias
+
+
+def _word(graph: JoinGraph, step: Step) -> str:
+    """A step's name; down and across, with the key where another step has the same name."""
+    if step.kind == "up":
+        return step.via
+    entities = {e.name for e in graph.catalog.models[step.left].entities}
+    keys = [e for e in graph.catalog.models[step.right].entities if e.target == step.key.target]
+    homes = [m for m in graph.catalog.models.values() if step.via in m.own_names]
+    word = (
+        step.via if len(keys) == 1 and step.by == step.key.target else f"{step.onto}___{step.via}"
+    )
+    if step.by != step.key.target:
+        word = f"{step.by}___{word}"
+    return word if len(homes) < 2 and step.via not in entities else f"{word}___{step.right}"
 
 
 def taken_names(catalog: Catalog) -> set[str]:

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 from sqlglot import exp
 
+from kpilayer.conditions import all_of
 from kpilayer.expr import columns
 from kpilayer.relation import Relation
 
@@ -52,17 +53,27 @@ class Read:
 
 @dataclass(frozen=True, slots=True)
 class Join:
-    """Each row of ``left`` once, with the columns of the matching row of ``right``, or NULLs."""
+    """Each row of ``left`` once, with the columns of the matching row of ``right``, or NULLs.
+
+    ``on`` pairs what must be equal, left and right. ``valid`` says which of several versions of the
+    right row holds. With ``repeats``, a row of ``left`` comes once for each match: only a Distinct
+    can make a number of that.
+    """
 
     left: Source
     right: Scan
-    left_key: exp.Expr
-    right_key: exp.Expr
+    on: tuple[tuple[exp.Expr, exp.Expr], ...]
     right_key_is_unique: bool
+    valid: exp.Expr | None = None
+    repeats: bool = False
 
     def __post_init__(self) -> None:
-        assert self.right_key_is_unique, f"joining `{self.right.alias}` could repeat rows"
+        one = self.right_key_is_unique or self.repeats
+        assert one, f"joining `{self.right.alias}` could repeat rows"
         assert self.right.alias not in aliases(self.left), f"`{self.right.alias}` is joined twice"
+        assert self.on, f"`{self.right.alias}` is joined on nothing"
+        for _, right in self.on:
+            _only_from(right, self.right)
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +110,42 @@ class Filter:
         _only_from(self.condition, self.input)
 
 
-Source = Scan | Read | Join | Match | Filter
+@dataclass(frozen=True, slots=True)
+class SemiJoin:
+    """The rows of ``input`` for which some row of ``match`` meets ``condition``.
+
+    ``on`` says which rows match. Where none does and ``keeps_unmatched``, one row of NULLs is
+    tested instead, as after a left join. With ``none``, the rows for which no match meets it.
+    """
+
+    input: Source
+    match: Scan | Join
+    on: exp.Expr
+    condition: exp.Expr
+    keeps_unmatched: bool
+    none: bool = False
+
+    def __post_init__(self) -> None:
+        _only_from(self.on, self.input, self.match)
+        _only_from(self.condition, self.input, self.match)
+
+
+@dataclass(frozen=True, slots=True)
+class Distinct:
+    """Each different row of ``columns`` once, known as ``alias``."""
+
+    input: Source
+    alias: str
+    columns: tuple[Column, ...]
+
+    def __post_init__(self) -> None:
+        for column in self.columns:
+            _only_from(column.value, self.input)
+        names = [c.name for c in self.columns]
+        assert len(set(names)) == len(names), f"`{self.alias}` has two columns of one name"
+
+
+Source = Scan | Read | Join | Match | Filter | SemiJoin | Distinct
 
 
 # --------------------------------------------------------------------------------------- groups
@@ -255,8 +301,39 @@ def aliases(source: Source) -> tuple[str, ...]:
             return (source.alias,)
         case Join() | Match():
             return (*aliases(source.left), source.right.alias)
-        case Filter():
+        case Filter() | SemiJoin():
             return aliases(source.input)
+        case Distinct():
+            return (source.alias,)
+
+
+def repeats(source: Source) -> bool:
+    """Whether a row of the scan on the left can come several times."""
+    match source:
+        case Scan() | Read() | Distinct():
+            return False
+        case Join():
+            return source.repeats or repeats(source.left)
+        case Match():
+            return repeats(source.left)
+        case Filter() | SemiJoin():
+            return repeats(source.input)
+
+
+def join_condition(join: Join) -> exp.Expr:
+    """What joins two rows: every pair is equal, and the version holds."""
+    parts: list[exp.Expr] = [
+        exp.EQ(this=_operand(left), expression=_operand(right)) for left, right in join.on
+    ]
+    if join.valid is not None:
+        parts.append(join.valid)
+    condition = all_of(parts)
+    assert condition is not None, "a join has at least one pair"
+    return condition
+
+
+def _operand(tree: exp.Expr) -> exp.Expr:
+    return exp.Paren(this=tree.copy()) if isinstance(tree, exp.Predicate) else tree.copy()
 
 
 def keys_of(group: Group) -> tuple[str, ...]:
@@ -324,7 +401,9 @@ def inputs(node: Node) -> tuple[Node, ...]:
             return node.branches
         case Spine():
             return (node.bounds,) if node.bounds else ()
-        case Filter() | Aggregate() | Derived() | Project() | Sort():
+        case SemiJoin():
+            return (node.input, node.match)
+        case Filter() | Distinct() | Aggregate() | Derived() | Project() | Sort():
             return (node.input,)
 
 
@@ -348,8 +427,8 @@ def groups_below(group: Group) -> tuple[Group, ...]:
     return tuple(found)
 
 
-def _only_from(tree: exp.Expr, source: Source) -> None:
-    known = dict(_tables(source))
+def _only_from(tree: exp.Expr, *sources: Source) -> None:
+    known = {alias: names for source in sources for alias, names in _tables(source)}
     for column in columns(tree):
         assert column.table in known, f"column `{column.sql()}` comes from no scan below"
         names = known[column.table]
@@ -366,10 +445,13 @@ def _tables(source: Source) -> Iterator[tuple[str, tuple[str, ...] | None]]:
         case Join() | Match():
             yield from _tables(source.left)
             yield from _tables(source.right)
-        case Filter():
+        case Filter() | SemiJoin():
             yield from _tables(source.input)
+        case Distinct():
+            yield source.alias, tuple(c.name for c in source.columns)
 
 
 def _once(group: Aggregate | Derived) -> None:
+    assert not repeats(group.input), f"`{group.name}` would count rows several times"
     names = columns_of(group)
     assert len(set(names)) == len(names), f"`{group.name}` has two columns of one name"

@@ -16,6 +16,7 @@ from kpilayer.plan.nodes import (
     Aggregate,
     Combine,
     Derived,
+    Distinct,
     Filter,
     Group,
     Join,
@@ -23,6 +24,7 @@ from kpilayer.plan.nodes import (
     Plan,
     Read,
     Scan,
+    SemiJoin,
     Source,
     Spine,
 )
@@ -39,6 +41,9 @@ def merge_bounds(plan: Plan) -> Plan:
     """
 
     def merged(source: Source) -> Source:
+        if isinstance(source, (SemiJoin, Distinct)):
+            below = merged(source.input)
+            return source if below is source.input else replace(source, input=below)
         if not isinstance(source, Filter):
             return source
         parts = list(conjuncts(source.condition))
@@ -113,7 +118,7 @@ def _on_aggregates(plan: Plan, change: Callable[[Aggregate], Aggregate]) -> Plan
             case Read():
                 below = group(node.group)
                 return node if below is node.group else replace(node, group=below)
-            case Filter():
+            case Filter() | SemiJoin() | Distinct():
                 inner = source(node.input)
                 return node if inner is node.input else replace(node, input=inner)
             case Join():
@@ -149,12 +154,29 @@ def _without(source: Source, used: set[str]) -> Source:
             inner = {c.table for c in columns(source.condition)}
             below = _without(source.input, used | inner)
             return source if below is source.input else Filter(below, source.condition)
+        case SemiJoin():
+            trees = [source.on, source.condition, *_conditions(source.match)]
+            inner = {c.table for tree in trees for c in columns(tree)}
+            below = _without(source.input, used | inner)
+            return source if below is source.input else replace(source, input=below)
+        case Distinct():
+            inner = {c.table for column in source.columns for c in columns(column.value)}
+            below = _without(source.input, inner)
+            return source if below is source.input else replace(source, input=below)
         case Join():
             if source.right.alias not in used:
                 return _without(source.left, used)
-            keys = {c.table for c in columns(source.left_key)}
+            keys = {c.table for tree in _of_join(source) for c in columns(tree)}
             left = _without(source.left, used | keys)
             return source if left is source.left else replace(source, left=left)
+
+
+def _of_join(join: Join) -> list[exp.Expr]:
+    return [left for left, _ in join.on] + ([join.valid] if join.valid else [])
+
+
+def _conditions(source: Source) -> list[exp.Expr]:
+    return [*_of_join(source), *_conditions(source.left)] if isinstance(source, Join) else []
 
 
 def _implies(tighter: exp.Expr, looser: exp.Expr) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 from sqlglot import exp
@@ -12,6 +12,7 @@ from kpilayer.columns import resolver, time_column
 from kpilayer.conditions import all_of, between, bind_condition, moment
 from kpilayer.formula import Atom, Home
 from kpilayer.join_graph import JoinGraph, Reached, Step
+from kpilayer.model.semantic_model import Dimension
 from kpilayer.plan.naming import scan_alias
 from kpilayer.plan.nodes import Filter, Join, Scan, Source
 from kpilayer.plan.ranges import Range
@@ -25,13 +26,20 @@ class Reader:
 
     model: str
     graph: JoinGraph
+    time: str | None
     paths: dict[tuple[Step, ...], None] = field(default_factory=dict)
 
     def value(self, reached: Reached) -> exp.Expr:
         """The SQL of a column, qualified by the alias of its scan."""
-        for length in range(1, len(reached.path) + 1):
-            self.paths.setdefault(reached.path[:length])
+        if self.graph.versioned(reached.path):
+            self.read(self._when().path)
+        self.read(reached.path)
         return self.at(reached.element.sql, reached.path)
+
+    def read(self, path: tuple[Step, ...]) -> None:
+        """Takes in the joins of a path."""
+        for length in range(1, len(path) + 1):
+            self.paths.setdefault(path[:length])
 
     def value_of(self, atom: Atom) -> exp.Expr:
         """The value of an atom's row; names of other models in it are joined."""
@@ -55,12 +63,45 @@ class Reader:
         value = self.sql(text, path)
         if not path or expr.is_null_of_nulls(value):
             return value
-        step = path[-1]
-        key = self.sql(step.key.sql, path)
-        found: exp.Expr = exp.Not(this=exp.Is(this=key, expression=exp.Null()))
-        if not expr.is_null_of_nulls(key):
-            found = exp.EQ(this=self.at(step.entity.sql, path[:-1]), expression=key)
+        parts = (self.sql(right, path) for _, right in path[-1].on)
+        key = next((part for part in parts if expr.is_null_of_nulls(part)), None)
+        found: exp.Expr | None = exp.Not(this=exp.Is(this=key, expression=exp.Null()))
+        if key is None:
+            pairs = self.on(path)
+            found = all_of([exp.EQ(this=left, expression=right) for left, right in pairs])
         return exp.Case(ifs=[exp.If(this=found, true=value)])
+
+    def on(self, path: tuple[Step, ...]) -> list[tuple[exp.Expr, exp.Expr]]:
+        """What must be equal where the last model of a path is joined: keys, then partitions."""
+        pairs = [(self.at(left, path[:-1]), self.sql(right, path)) for left, right in path[-1].on]
+        for pair in self.graph.partitions(path):
+            left, right = self.at(pair.left.sql, path[: pair.at]), self.sql(pair.right.sql, path)
+            if pair.grain is not None:
+                left, right = expr.trunc(pair.grain, left), expr.trunc(pair.grain, right)
+            pairs.append((left, right))
+        return pairs
+
+    def valid(self, path: tuple[Step, ...]) -> exp.Expr | None:
+        """When the row at the end of a path holds, at the time of the metric's row (A.7: SCD-2).
+
+        From its start on, and until before its end; NULL: still.
+        """
+        ends = self.graph.catalog.models[path[-1].right].validity
+        if ends is None:
+            return None
+        when = self._when()
+        unit = when.element.granularity if isinstance(when.element, Dimension) else None
+        assert unit is not None, "checked when the query was bound"
+        now = expr.trunc(unit, self.at(when.element.sql, when.path))
+        start, end = (self.sql(d.sql, path) for d in ends)
+        still = exp.Is(this=end.copy(), expression=exp.Null())
+        over = exp.Or(this=exp.LT(this=now.copy(), expression=end), expression=still)
+        return exp.And(this=exp.GTE(this=now, expression=start), expression=exp.Paren(this=over))
+
+    def _when(self) -> Reached:
+        reached = time_column(self.graph, self.model, self.time)
+        assert isinstance(reached, Reached), "checked when the query was bound"
+        return reached
 
     def sql(self, text: str, path: tuple[Step, ...]) -> exp.Expr:
         """A snippet over the model at the end of a path."""
@@ -69,6 +110,14 @@ class Reader:
     def alias(self, path: tuple[Step, ...]) -> str:
         """The name of the scan at the end of a path."""
         return scan_alias(self.graph, self.model, path)
+
+
+def depends_on_time(graph: JoinGraph, atom: Atom, paths: Iterable[tuple[Step, ...]]) -> bool:
+    """Whether a version is chosen by an atom's own time, so that others cannot share its scan."""
+    resolve = resolver(graph, atom.model, atom.time)
+    named = (n.name for text in atom.conditions for n in graph.catalog.snippet(text).names)
+    read = (*paths, *(resolve(name).reached.path for name in named))
+    return any(graph.versioned(path) for path in read)
 
 
 def groupable(tree: exp.Expr) -> exp.Expr:
@@ -115,16 +164,24 @@ def joined(reader: Reader) -> Source:
     """The scan of the model with every join that its columns need, the nearest first."""
     catalog = reader.graph.catalog
     source: Source = Scan(catalog.relation(reader.model), reader.alias(()))
-    for path in sorted(reader.paths, key=lambda p: (len(p), reader.alias(p))):
-        step = path[-1]
-        source = Join(
-            source,
-            Scan(catalog.relation(step.right), reader.alias(path)),
-            left_key=reader.at(step.entity.sql, path[:-1]),
-            right_key=reader.sql(step.key.sql, path),
-            right_key_is_unique=step.key.is_unique,
-        )
+    versioned = reader.graph.versioned
+    # What says when a row happened comes before what depends on it.
+    for path in sorted(reader.paths, key=lambda p: (bool(versioned(p)), len(p), reader.alias(p))):
+        source = join(source, path, reader)
     return source
+
+
+def join(source: Source, path: tuple[Step, ...], reader: Reader) -> Join:
+    """A source with the last join of a path."""
+    step, valid = path[-1], reader.valid(path)
+    return Join(
+        source,
+        Scan(reader.graph.catalog.relation(step.right), reader.alias(path)),
+        tuple(reader.on(path)),
+        right_key_is_unique=step.key.is_unique or (step.kind == "up" and valid is not None),
+        valid=valid,
+        repeats=step.kind != "up",
+    )
 
 
 def filtered(source: Source, conditions: list[exp.Expr]) -> Source:

@@ -96,7 +96,7 @@ def _bounds(builder: Builder, home: Home) -> Aggregate:
     wanted = ("bounds", home)
     known = builder.spines.get(wanted)
     if not isinstance(known, Aggregate):
-        reader = Reader(home[0], builder.graph)
+        reader = Reader(home[0], builder.graph, home[1])
         active = builder.graph.catalog.models[home[0]].active
         if active is None:
             time = time_of(reader, home)

@@ -8,6 +8,7 @@ from kpilayer.plan.nodes import (
     Aggregate,
     Combine,
     Derived,
+    Distinct,
     Filter,
     Join,
     Match,
@@ -17,6 +18,7 @@ from kpilayer.plan.nodes import (
     Project,
     Read,
     Scan,
+    SemiJoin,
     Sort,
     Spine,
     inputs,
@@ -55,8 +57,18 @@ def _line(node: Node) -> str:
         case Scan():
             return f"Scan {node.relation.key} as {node.alias}"
         case Join():
-            keys = f"{node.left_key.sql()} = {node.right_key.sql()}"
-            return f"Join {node.right.relation.key} as {node.right.alias} on unique {keys}"
+            keys = " AND ".join(f"{left.sql()} = {right.sql()}" for left, right in node.on)
+            valid = "" if node.valid is None else f", valid where {node.valid.sql()}"
+            how = "many" if node.repeats else "unique"
+            return f"Join {node.right.relation.key} as {node.right.alias} on {how} {keys}{valid}"
+        case SemiJoin():
+            how = "none" if node.none else "some"
+            how += " or nothing" if node.keeps_unmatched else ""
+            on, condition = node.on.sql(), node.condition.sql()
+            return f"SemiJoin {how} where {on}: {condition}"
+        case Distinct():
+            each = ", ".join(f"{c.name} = {c.value.sql()}" for c in node.columns)
+            return f"Distinct {node.alias}: {each}"
         case Filter():
             return f"Filter {node.condition.sql()}"
         case Aggregate():

@@ -35,6 +35,8 @@ class Compiled:
     notices: tuple[Issue, ...]
     planned: Plan = field(repr=False)
     schema: str = field(repr=False)
+    overlapping: bool = False
+    """Whether rows stand in several groups, which then do not add up to the total."""
 
     def running_in(self, folder: str) -> str:
         """The SQL with paths of files taken from a folder, wherever it is run."""
@@ -84,6 +86,7 @@ def compile_query(
         tuple(dict.fromkeys(issues)),
         plan,
         schema,
+        bound.overlapping,
     )
 
 

@@ -24,6 +24,7 @@ from kpilayer.plan.nodes import (
     Column,
     Combine,
     Derived,
+    Distinct,
     Filter,
     Group,
     Join,
@@ -33,6 +34,7 @@ from kpilayer.plan.nodes import (
     Project,
     Read,
     Scan,
+    SemiJoin,
     Sort,
     Source,
     Spine,
@@ -40,6 +42,7 @@ from kpilayer.plan.nodes import (
     agg_of,
     columns_of,
     groups_below,
+    join_condition,
     keys_of,
     owner,
     values_of,
@@ -287,14 +290,43 @@ class _Generator:
                 select.append("joins", self._match(node, right))
             case Join():
                 self.read(select, node.left)
-                condition = exp.EQ(
-                    this=self.spelled(node.left_key), expression=self.spelled(node.right_key)
-                )
                 right = self.table(node.right.relation, node.right.alias)
+                condition = self.spelled(join_condition(node))
                 select.append("joins", exp.Join(this=right, side="LEFT", on=condition))
             case Filter():
                 self.read(select, node.input)
-                select.set("where", exp.Where(this=self.spelled(node.condition)))
+                _and_where(select, self.spelled(node.condition))
+            case SemiJoin():
+                self.read(select, node.input)
+                _and_where(select, self.semi_join(node))
+            case Distinct():
+                inner = exp.Select(
+                    expressions=[_named(self.spelled(c.value), c.name) for c in node.columns],
+                    distinct=exp.Distinct(),
+                )
+                self.read(inner, node.input)
+                name = exp.TableAlias(this=exp.to_identifier(node.alias))
+                select.set("from_", exp.From(this=exp.Subquery(this=inner, alias=name)))
+
+    def semi_join(self, node: SemiJoin) -> exp.Expr:
+        """EXISTS over the rows that match; over a left join of one row, where that may be NULLs."""
+        select = exp.Select(expressions=[exp.Literal.number(1)])
+        self.read(select, node.match)
+        on, condition = self.spelled(node.on), self.spelled(node.condition)
+        if node.keeps_unmatched:
+            one = _named(exp.Literal.number(1), "one")
+            row = exp.Subquery(
+                this=exp.Select(expressions=[one]),
+                alias=exp.TableAlias(this=exp.to_identifier("one_row")),
+            )
+            first = exp.Join(this=select.args["from_"].this, side="LEFT", on=on)
+            select.set("joins", [first, *(select.args.get("joins") or ())])
+            select.set("from_", exp.From(this=row))
+        else:
+            condition = _both(on, condition)
+        select.set("where", exp.Where(this=condition))
+        found = exp.Exists(this=select)
+        return exp.Not(this=found) if node.none else found
 
     def _match(self, node: Match, right: exp.Table) -> exp.Join:
         if node.on is None or node.on == exp.true():
@@ -430,6 +462,11 @@ def _both(condition: exp.Expr | None, value: exp.Expr) -> exp.Expr:
         return value
     sides = [exp.Paren(this=s) if isinstance(s, exp.Or) else s for s in (condition, value)]
     return exp.And(this=sides[0], expression=sides[1])
+
+
+def _and_where(select: exp.Select, condition: exp.Expr) -> None:
+    before = select.args.get("where")
+    select.set("where", exp.Where(this=_both(before.this if before else None, condition)))
 
 
 def _is_column(tree: exp.Expr, name: str) -> bool:

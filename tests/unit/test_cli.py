@@ -350,7 +350,7 @@ def test_every_entry_of_the_table_is_a_command() -> None:
 def test_explain_says_what_why_and_instead() -> None:
     text = run("explain", "fan-out-join").stdout
     assert text.startswith("fan-out-join: A dimension is reached only by joining from one row")
-    assert "\n\nWhy: Each row" in text
+    assert "\n\nWhy: Groups would overlap" in text
     assert "\n\nInstead: Use a dimension" in text
 
 

@@ -184,9 +184,7 @@ def test_what_cannot_be_computed_is_refused_by_name(company: Project, metric: st
 @pytest.mark.parametrize(
     ("asked", "reason"),
     [
-        ({"group_by": "user__country"}, "partitions (`is_partition` of `loaded_on`"),
         ({"group_by": "sale__shown_at__day"}, "time zones (`timezone` of `shown_at`)"),
-        ({"group_by": "part"}, "composite keys (`columns` of entity `part`)"),
         ({"where": "{{ Metric('revenue', ['user']) }} > 1"}, "in a filter cannot be computed"),
     ],
 )

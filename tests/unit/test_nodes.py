@@ -27,7 +27,8 @@ def column(name: str, table: str) -> exp.Column:
 
 
 def join(left: Scan | Join, right: Scan, *, unique: bool = True) -> Join:
-    return Join(left, right, column("customer_id", "orders"), column("id", right.alias), unique)
+    on = ((column("customer_id", "orders"), column("id", right.alias)),)
+    return Join(left, right, on, unique)
 
 
 def total(name: str, measure: str) -> Aggregate:

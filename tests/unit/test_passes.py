@@ -12,8 +12,8 @@ from kpilayer.relation import Relation
 ORDERS = Scan(Relation("table", ("orders",)), "o")
 CUSTOMERS = Scan(Relation("table", ("customers",)), "c")
 REGIONS = Scan(Relation("table", ("regions",)), "r")
-BY_CUSTOMER = Join(ORDERS, CUSTOMERS, exp.column("cid", "o"), exp.column("id", "c"), True)
-BY_REGION = Join(BY_CUSTOMER, REGIONS, exp.column("rid", "c"), exp.column("id", "r"), True)
+BY_CUSTOMER = Join(ORDERS, CUSTOMERS, ((exp.column("cid", "o"), exp.column("id", "c")),), True)
+BY_REGION = Join(BY_CUSTOMER, REGIONS, ((exp.column("rid", "c"), exp.column("id", "r")),), True)
 
 
 def condition(text: str) -> exp.Expr:

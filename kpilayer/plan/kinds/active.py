@@ -33,7 +33,7 @@ def build(
     atoms = {name: tree for name, tree in together.items() if isinstance(tree, Atom)}
     atom = next(iter(atoms.values()))
     home = (atom.model, atom.time)
-    reader = Reader(atom.model, builder.graph)
+    reader = Reader(atom.model, builder.graph, atom.time)
     times = [k for k in scope.keys if is_of_home_time(builder.graph, k, home)]
     wanted = [unit for k in times if (unit := k.column(home).grain) is not None]
     conditions = (*scope.shown, *rule.conditions)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from sqlglot import exp
 
@@ -10,9 +10,11 @@ from kpilayer import expr
 from kpilayer.columns import TimedColumn
 from kpilayer.conditions import all_of, any_of, timed
 from kpilayer.formula import Atom, Formula, Home
+from kpilayer.plan.fan_out import beside_tests, once_per_group, semi_joined
 from kpilayer.plan.keys import is_of_home_time
 from kpilayer.plan.naming import branch_name
-from kpilayer.plan.nodes import Aggregate, Column, Measure
+from kpilayer.plan.nodes import Aggregate, Column, Measure, repeats
+from kpilayer.plan.overlap import conditions_on_many, many_parts
 from kpilayer.plan.rows import Reader, bound_to, filtered, groupable, in_range, joined
 from kpilayer.plan.scope import Builder, Scope
 
@@ -23,10 +25,13 @@ def build(
     """One row per group of the rows that any of the atoms keeps."""
     together = [leaf for leaf in leaves if isinstance(leaf, Atom)]
     home = (together[0].model, together[0].time)
-    reader = Reader(home[0], builder.graph)
+    reader = Reader(home[0], builder.graph, home[1])
     keys = keys_over(builder, reader, home, scope)
-    common = [*shown_over(builder, reader, home, scope)]
-    own = [tuple(own_conditions(atom, reader)) for atom in together]
+    grouped = many_parts(k.column(home).reached.path for k in scope.keys)
+    apart = conditions_on_many(builder.graph, together[0])  # the same of all atoms
+    plain, tests = beside_tests(together[0], apart, grouped, reader)
+    common = [*shown_over(builder, reader, home, scope), *plain]
+    own = [tuple(own_conditions(atom, reader, apart)) for atom in together]
     shared = [c for c in own[0] if all(c in conditions for conditions in own[1:])]
     rests = [all_of([c for c in conditions if c not in shared]) for conditions in own]
     values = [reader.value_of(atom) for atom in together]
@@ -47,7 +52,12 @@ def build(
         for atom, value, rest in zip(together, values, rests, strict=True)
     )
     name = builder.name(branch_name(home[0], [k.name for k in keys]))
-    return Aggregate(name, filtered(joined(reader), held), keys, measures)
+    source = filtered(joined(reader), held)
+    for test in tests:
+        source = semi_joined(source, test)
+    if repeats(source):
+        source, keys, measures = once_per_group(source, keys, measures, reader)
+    return Aggregate(name, source, keys, measures)
 
 
 def keys_over(builder: Builder, reader: Reader, home: Home, scope: Scope) -> tuple[Column, ...]:
@@ -76,11 +86,14 @@ def shown_over(builder: Builder, reader: Reader, home: Home, scope: Scope) -> It
         yield from expr.conjuncts(bound_to(tree, home, reader, shown))
 
 
-def own_conditions(atom: Atom, reader: Reader) -> Iterator[exp.Expr]:
-    """The conditions of an atom over the columns of its rows, one by one."""
+def own_conditions(
+    atom: Atom, reader: Reader, apart: Collection[exp.Expr] = ()
+) -> Iterator[exp.Expr]:
+    """The conditions of an atom over the columns of its rows, one by one, without some."""
     for text in atom.conditions:
-        tree = reader.graph.catalog.snippet(text).tree
-        yield from expr.conjuncts(bound_to(tree, (atom.model, atom.time), reader))
+        for tree in expr.conjuncts(reader.graph.catalog.snippet(text).tree):
+            if tree not in apart:
+                yield from expr.conjuncts(bound_to(tree, (atom.model, atom.time), reader))
 
 
 def _moved(value: exp.Expr, moves: tuple[tuple[int, str], ...]) -> exp.Expr:

@@ -31,7 +31,7 @@ def build(
     atom = next(iter(together.values()))
     assert isinstance(atom, Atom), "a balance is an aggregation of rows"
     home = (atom.model, atom.time)
-    reader = Reader(atom.model, builder.graph)
+    reader = Reader(atom.model, builder.graph, atom.time)
     keys = keys_over(builder, reader, home, scope)
     held = [*shown_over(builder, reader, home, scope), *own_conditions(atom, reader)]
     found = {(what, name): resolve_property(builder.graph, *home, what, name)

@@ -47,7 +47,7 @@ def events(
 ) -> Derived:
     """The events of an atom; with the group-bys and the range of a scope, where one is given."""
     home = (atom.model, atom.time)
-    reader = Reader(atom.model, builder.graph)
+    reader = Reader(atom.model, builder.graph, atom.time)
 
     def value(purpose: str, name: str) -> exp.Expr:
         column = resolve_property(builder.graph, *home, purpose, name)
