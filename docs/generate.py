@@ -237,19 +237,15 @@ def _metric_keys() -> str:
 
 def _not_yet() -> str:
     from kpilayer.load.known import NOT_YET
-    from kpilayer.not_yet import RULES
 
     rows = [(_PLACES[place], words(sorted(keys))) for place, keys in NOT_YET.items() if keys]
-    kinds = "; ".join(RULES.values())
     keys = table(("place", "refused when the project is read"), rows)
-    return f"{keys}\n\nRefused when a question needs them: {kinds}; {_MODEL_LATER}."
+    return f"{keys}\n\nRefused when a question needs them: {_MODEL_LATER}."
 
 
 #: What models can say that questions cannot use yet (``kpilayer.not_yet``).
 _MODEL_LATER: Final = (
-    "approximate percentiles; `Metric(..)` in filters; `active`, `row_access`, `validity_params`, "
-    "`is_partition` in both models of a join, composite keys (`columns` of an entity) and "
-    "`timezone` of a dimension"
+    "approximate percentiles; `Metric(..)` in filters; `row_access`; `timezone` of a dimension"
 )
 
 

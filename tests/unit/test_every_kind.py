@@ -149,12 +149,8 @@ groups:
   - {name: finance, owner: {email: finance@example.com}}
 """
 LATER = {
-    "visit_to_sale": "conversion metrics",
-    "arpu": "aggregate expressions",
-    "journey": "funnels",
     "around_p90": "approximate percentiles",
     "of_big_users": "metrics in filters",
-    "open_contracts": "`as_of`",
 }
 
 
@@ -282,11 +278,11 @@ def test_compiling_everything_leaves_out_what_cannot_be_computed_and_says_so(
 ) -> None:
     result = CliRunner().invoke(cli, ["-C", str(company.root), "compile"])
     assert result.exit_code == 0
-    assert "Left out 6 metrics that this version cannot compute: around_p90," in result.stderr
+    assert "Left out 3 metrics that this version cannot compute: around_p90," in result.stderr
     manifest = json.loads((company.root / "target/kpilayer/manifest.json").read_text())
-    assert manifest["metrics"]["journey"]["sql"] == {}
-    assert manifest["metrics"]["journey"]["not_supported_yet"] == [
-        "`journey` needs funnels, which this version cannot compute"
+    assert manifest["metrics"]["around_p90"]["sql"] == {}
+    assert manifest["metrics"]["around_p90"]["not_supported_yet"] == [
+        "`around_p90` needs approximate percentiles, which this version cannot compute"
     ]
     assert (company.root / "target/kpilayer/duckdb/revenue.sql").is_file()
-    assert not (company.root / "target/kpilayer/duckdb/journey.sql").exists()
+    assert not (company.root / "target/kpilayer/duckdb/around_p90.sql").exists()
