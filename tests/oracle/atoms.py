@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +11,7 @@ from kpilayer.model.metric_parts import NonAdditiveDimension
 from tests.oracle import many, snippets
 from tests.oracle.aggregate import aggregate
 from tests.oracle.joins import Place, Row, Step, Unanswerable
-from tests.oracle.names import Condition, Item, MetricItem, moved
+from tests.oracle.names import METRIC_TIME, Condition, Item, MetricItem, moved
 from tests.oracle.scope import Scope, base_of
 from tests.oracle.spine import dates_of, with_spine
 from tests.oracle.time import as_moment, is_finer, part, shown, truncate
@@ -65,6 +65,8 @@ class Answer:
 
     rows: dict[Group, Value]
     absent: Callable[[Group], Value] = lambda group: None
+    repeats: bool = False
+    """Whether it makes no groups itself, but has values in those of others."""
 
     def at(self, group: Group) -> Value:
         return self.rows[group] if group in self.rows else self.absent(group)
@@ -74,10 +76,25 @@ class Rows:
     """The rows of one atom under a scope."""
 
     def __init__(self, world: World, atom: Atom, scope: Scope) -> None:
-        self.world, self.atom, self.scope = world, atom, scope
+        self.world, self.atom = world, atom
         self.time = world.time_place(atom)
         self.joined: Joined = {}  # what names on the many side are read from
         self.own = (world.joins.grain(self.time) or "day") if self.time else None
+
+        self.scope = replace(scope, keys=tuple(map(self.as_time, scope.keys)))
+
+    def as_time(self, item: Item) -> Item:
+        """The metric's own time dimension, by its own name, is its `metric_time` (A.8, A.9)."""
+        if item.is_time or self.time is None or self.time.path:
+            return item
+        if self.world.joins.place_of(self.atom.model, item) != self.time:
+            return item
+        return Item((), METRIC_TIME, item.grain or (None if item.part else self.own), item.part)
+
+    def is_only_time(self, condition: Condition) -> bool:
+        """Whether a condition speaks of the metric's time and nothing else."""
+        items = list(condition.items())
+        return bool(items) and all(isinstance(i, Item) and self.as_time(i).is_time for i in items)
 
     # -------------------------------------------------------------------------- values of a row
 
@@ -95,6 +112,7 @@ class Rows:
 
     def read(self, row: Row, when: datetime | None, item: Item) -> Value:
         """A row's value of a group-by name, where `metric_time` is ``when``."""
+        item = self.as_time(item)
         if item.is_time:
             if self.own is None:
                 raise Unanswerable(f"`{self.atom.model}` has no time")
@@ -210,7 +228,7 @@ class Rows:
         conditions = (*self.atom.conditions, *self.scope.shown)
         if any(many.is_many(self, c) for c in conditions):
             raise Unanswerable("the many side of rows that hold over an interval")
-        timed = [c for c in conditions if c.is_only_time]
+        timed = [c for c in conditions if self.is_only_time(c)]
         dates = [d for d in dates_of(self, base) if all(self.holds(c, {}, d) for c in timed)]
         if self.atom.as_of != "every_day":
             last = self.atom.as_of == "period_end"

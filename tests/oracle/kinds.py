@@ -218,7 +218,7 @@ class World:
 
         if len(at) == len(scope.keys):
             return whole
-        return Answer({}, repeated)
+        return Answer({}, repeated, repeats=True)
 
     def answer(self, name: str, scope: Scope) -> Answer:
         """A metric by group.
@@ -297,12 +297,19 @@ class World:
 
 
 def combined(node: snippets.Node, inputs: list[tuple[str, Answer]]) -> Answer:
-    """An expression over inputs: a row where any of them has one."""
-    groups = dict.fromkeys(group for _, answer in inputs for group in answer.rows)
-    made: dict[Group, Value] = {}
-    for group in groups:
+    """An expression over inputs: a row where any of them has one.
+
+    Elsewhere it is NULL, whatever it would make of nothing; unless all its inputs only repeat.
+    """
+
+    def value(group: Group) -> Value:
         values = {name: answer.at(group) for name, answer in inputs}
-        made[group] = snippets.evaluate(node, values.__getitem__)
+        return snippets.evaluate(node, values.__getitem__)
+
+    groups = dict.fromkeys(group for _, answer in inputs for group in answer.rows)
+    made = {group: value(group) for group in groups}
+    if all(answer.repeats for _, answer in inputs):
+        return Answer(made, value, repeats=True)
     return Answer(made)
 
 

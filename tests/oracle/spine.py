@@ -63,7 +63,7 @@ def with_spine(rows: Rows, values: dict[Group, Value], scope: Scope) -> dict[Gro
     """
     assert rows.own is not None
     base = base_of(rows.own, scope)
-    timed = [c for c in scope.shown if c.is_only_time]
+    timed = [c for c in scope.shown if rows.is_only_time(c)]
     dates = [d for d in dates_of(rows, base) if all(rows.holds(c, {}, d) for c in timed)]
     at = [i for i, k in enumerate(scope.keys) if k.is_time]
     rest = [i for i, k in enumerate(scope.keys) if not k.is_time]
@@ -92,13 +92,13 @@ def with_spine(rows: Rows, values: dict[Group, Value], scope: Scope) -> dict[Gro
 
 def _holds(rows: Rows, condition: Condition, keys: tuple[Item, ...], group: Group) -> bool:
     """Whether a condition is true for a group, as far as it speaks of what is grouped by."""
-    items = list(condition.items())
-    if condition.is_only_time or not all(i in keys for i in items):
+    items = [rows.as_time(i) if isinstance(i, Item) else i for i in condition.items()]
+    if rows.is_only_time(condition) or not all(i in keys for i in items):
         return True
     by_item = dict(zip(keys, group, strict=True))
 
     def read(name: str) -> Value:
-        return by_item[rows.world.name(name, condition.bare)]
+        return by_item[rows.as_time(rows.world.name(name, condition.bare))]
 
     def move(name: str, literal: Value) -> Value:
         return moved(literal, rows.unit(rows.world.name(name, condition.bare)))
