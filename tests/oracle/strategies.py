@@ -16,11 +16,6 @@ from tests.oracle.joins import Joins
 from tests.oracle.library import Spec
 from tests.oracle.query import Query
 
-#: Whether formulas are drawn that make a value of nothing, as `COALESCE(a, 0)` does. kpilayer gives
-#: such a value also in groups where no input has a row: see `test_against_oracle.py`.
-FROM_NOTHING = False
-
-
 _VALUES = {
     "orders": (
         *(("sum", v) for v in ("amount", "qty", "amount * 2", "amount - qty / 4", "1")),
@@ -151,8 +146,7 @@ class Library(library.Library):
                 "CASE WHEN in_0 > in_1 THEN in_0 ELSE in_1 END"),
             3: ("in_0 - in_1 + in_2", "(in_0 - in_1) / in_2", "COALESCE(in_0, in_1, in_2, 0)"),
         }  # fmt: skip
-        fits = [f for f in forms[len(names)] if FROM_NOTHING or "COALESCE" not in f]
-        form = self.random.choice(fits)
+        form = self.random.choice(forms[len(names)])
         spec: Spec = {"name": name, "type": "derived", "expr": form, "input_metrics": inputs}
         return self.maybe_filter(spec, names, 0.15)
 
