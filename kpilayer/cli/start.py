@@ -107,8 +107,9 @@ def init(
     (file.duckdb, file.duckdb:schema, file.duckdb:schema.table), or tables of the profile's
     connection (schema.table, 'schema.*'). Files that are already there are never written over.
 
-    --verify asks kpilayer and MetricFlow for every metric, in total, by time and dimensions, runs
-    both on the target's data and says where the numbers differ. It needs `dbt parse` to have run.
+    --verify asks kpilayer and MetricFlow for every metric, in total, by time and by dimensions, on
+    the target's data, and says where numbers differ. It needs `dbt parse` to have run, and keeps a
+    kpilayer.yml that is there.
     """
     if dbt is not None and data:
         raise click.UsageError("`--from-dbt` and `--from` exclude each other.")
@@ -135,17 +136,19 @@ def _init_from_dbt(
     session: Session, folder: Path | None, path: Path, verify: bool, python: Path | None
 ) -> int:
     from kpilayer.cli.from_dbt import dbt_project_in, findings, project_file, verified
+    from kpilayer.interop.metricflow import find_python
 
+    verify = verify or python is not None
+    if verify:
+        find_python(python)
     dbt = dbt_project_in(path)
     folder = folder or (path.parent if path.is_file() else path)
-    if not (
-        (verify or python) and (folder / "kpilayer.yml").is_file()
-    ):  # to verify again changes nothing
+    if not (verify and (folder / "kpilayer.yml").is_file()):
         _write_new(session, folder, {"kpilayer.yml": project_file(dbt, folder)})
     project = replace(session, project_dir=str(folder)).load()
     for line in findings(project):
         say(session, line)
-    if verify or python is not None:
+    if verify:
         return 0 if verified(session, project, python) else 1
     metrics = sorted(project.catalog.metrics)
     _say_next(session, folder, "check", f"query -m {metrics[0]}" if metrics else "list models")

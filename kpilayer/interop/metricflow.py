@@ -10,6 +10,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from importlib.util import find_spec
 from itertools import dropwhile, takewhile
@@ -95,8 +96,9 @@ class MetricFlow:
         assert self._process.stdin is not None
         waiting = 0
         for question in questions:
-            self._process.stdin.write(json.dumps(question.asked()) + "\n")
-            self._process.stdin.flush()
+            with suppress(BrokenPipeError):  # it has ended, as reading will tell
+                self._process.stdin.write(json.dumps(question.asked()) + "\n")
+                self._process.stdin.flush()
             waiting += 1
             if waiting > _AHEAD:
                 waiting -= 1
@@ -114,7 +116,8 @@ class MetricFlow:
         """Ends the process."""
         for pipe in (self._process.stdin, self._process.stdout):
             if pipe is not None:
-                pipe.close()
+                with suppress(BrokenPipeError):
+                    pipe.close()
         self._process.wait(timeout=30)
 
     def __enter__(self) -> MetricFlow:
@@ -130,9 +133,11 @@ class MetricFlow:
 
     def _read(self) -> dict[str, Any]:
         assert self._process.stdout is not None
-        line = self._process.stdout.readline()
-        found: dict[str, Any] = json.loads(line) if line else {}
-        return found
+        try:
+            found = json.loads(self._process.stdout.readline())
+        except ValueError:  # nothing, or nothing that the worker says
+            return {}
+        return found if isinstance(found, dict) else {}
 
 
 def _missing(message: str) -> ConfigError:

@@ -22,7 +22,7 @@ from kpilayer.interop.compare import Answer, difference
 from kpilayer.interop.metricflow import Refusal
 from kpilayer.interop.question import Question
 from tests.parity.exceptions import EXCEPTIONS, FAILURES, exception
-from tests.parity.harness import Both, Missing, Report, prepared
+from tests.parity.harness import Both, Missing, Report, metricflow_python, prepared
 from tests.parity.questions import kinds, random_questions
 from tests.parity.shown import SHOWN, Shown
 
@@ -160,6 +160,15 @@ def test_x10_nulls_are_last_also_where_the_engine_puts_them_first(both: Both) ->
     assert isinstance(theirs, Answer)
     assert [row[0] for row in theirs.rows] == [None]
     assert [row[0] for row in ours.rows] == ["cancelled"]
+
+
+def test_verify_finds_the_differences_on_purpose_and_no_others(both: Both) -> None:
+    verdicts = both.project.verify_with_metricflow(metricflow_python())
+    assert {v.metric for v in verdicts} == {m.name for m in both.project.metrics if not m.hidden}
+    different = [v for v in verdicts if v.outcome == "differs"]
+    assert different
+    assert [v for v in different if exception(v.question) is None] == []
+    assert sum(v.outcome == "equal" for v in verdicts) > 100
 
 
 def test_the_same_seed_asks_the_same() -> None:
