@@ -6,7 +6,7 @@ import os
 import shutil
 import subprocess
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -41,11 +41,8 @@ def metricflow_python() -> Path:
     return python
 
 
-def prepared(folder: Path, replaced: Mapping[str, str] | None = None) -> Path:
-    """The project in a folder, parsed by dbt, and its rows in parity.duckdb.
-
-    ``replaced`` are texts of orders.yml to replace before.
-    """
+def prepared(folder: Path) -> Path:
+    """The project in a folder, parsed by dbt, and its rows in parity.duckdb."""
     named = os.environ.get("KPILAYER_TEST_DBT")
     dbt = Path(named) if named else ROOT / ".venv-dbt" / "bin" / "dbt"
     if not dbt.is_file():
@@ -53,12 +50,6 @@ def prepared(folder: Path, replaced: Mapping[str, str] | None = None) -> Path:
             "no dbt: `make dbt`, or set KPILAYER_TEST_DBT to the path of a dbt executable"
         )
     shutil.copytree(PROJECT, folder, ignore=shutil.ignore_patterns("target", "logs"))
-    orders = folder / "models" / "orders.yml"
-    text = orders.read_text(encoding="utf-8")
-    for old, new in (replaced or {}).items():
-        assert old in text
-        text = text.replace(old, new)
-    orders.write_text(text, encoding="utf-8")
     done = subprocess.run(
         [dbt, "--no-use-colors", "parse", "--no-version-check"],
         cwd=folder,
@@ -78,6 +69,7 @@ class Both:
     """kpilayer and MetricFlow on the rows of a prepared project."""
 
     def __init__(self, folder: Path) -> None:
+        self.folder = folder
         self.connection = duckdb.connect(str(folder / "parity.duckdb"), read_only=True)
         self.metricflow = MetricFlow(
             metricflow_python(), folder / "target" / "semantic_manifest.json", "duckdb"

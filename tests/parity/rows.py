@@ -37,11 +37,16 @@ def build(connection: duckdb.DuckDBPyConnection) -> None:
     assert made.keys() == TABLES.keys()
     for name, columns in TABLES.items():
         connection.execute(f"CREATE TABLE main.{name} ({columns})")
-        marks = ", ".join(
-            "?"
-            for _ in columns.replace("DECIMAL(10, 2)", "").replace("DECIMAL(12, 2)", "").split(", ")
-        )
-        connection.executemany(f"INSERT INTO main.{name} VALUES ({marks})", made[name])
+        for rows in batched(made[name], 500):
+            marks = ", ".join(["(" + ", ".join("?" * len(rows[0])) + ")"] * len(rows))
+            values = [value for row in rows for value in row]
+            connection.execute(f"INSERT INTO main.{name} VALUES {marks}", values)
+
+
+def batched(rows: list[tuple[Any, ...]], size: int) -> Iterator[list[tuple[Any, ...]]]:
+    """The rows in pieces: one statement for each is a hundred times faster than one a row."""
+    for start in range(0, len(rows), size):
+        yield rows[start : start + size]
 
 
 def _rows(dice: random.Random) -> Iterator[tuple[str, list[tuple[Any, ...]]]]:
