@@ -25,8 +25,9 @@ _ORDER: Final = ("hour", "day", "week", "month", "quarter", "year")
 
 def exception(question: Question) -> str | None:
     """The number of the first exception that a question shows, or None."""
-    known = (*EXCEPTIONS, *FAILURES)
-    return next((number for number, _, holds in known if holds(question)), None)
+    known = [(number, holds) for number, _, holds in (*EXCEPTIONS, *FAILURES)]
+    known += [(number, holds) for number, _, holds, _ in DIFFERENCES]
+    return next((number for number, holds in known if holds(question)), None)
 
 
 def _homes(question: Question) -> set[str]:
@@ -172,6 +173,52 @@ def _offset_with_a_metric_filter(question: Question) -> bool:
     return nested and any("Metric(" in where for where in question.where)
 
 
+def _by_time(question: Question) -> bool:
+    """Whether a condition is about the time of the metrics, by whichever name."""
+    times = "metric_time|order__ordered_on|visit__visited_at|customer__signed_up_on|snapshot__snapshot_on"
+    return any(re.search(rf"TimeDimension\('({times})'", where) for where in question.where)
+
+
+def _all_time_filtered_in_total(question: Question) -> bool:
+    running = any(METRICS[name]["type"] == "cumulative" for name in _everything(question))
+    return (
+        running
+        and _by_time(question)
+        and not any(g.startswith("metric_time") for g in question.group_by)
+    )
+
+
+def _nested_offset_filtered_by_time(question: Question) -> bool:
+    nested = any(depth for name in _everything(question) for _, depth in facts(name).offsets)
+    return nested and _by_time(question)
+
+
+def _month_of_a_week(question: Question) -> bool:
+    """Weeks asked, months moved."""
+    asked = {g.split("__")[1] for g in question.group_by if g.startswith("metric_time__")}
+    units = {unit for name in _everything(question) for unit, _ in facts(name).offsets}
+    return (
+        "week" in asked
+        and not asked & {"day", "hour"}
+        and bool(units & {"month", "quarter", "year"})
+    )
+
+
+def _filter_within_a_moved_period(question: Question) -> bool:
+    shaped = any(facts(name).kinds & {"offset", "spined"} for name in question.metrics)
+    return shaped and _by_time(question)
+
+
+def _spine_by_a_part(question: Question) -> bool:
+    spined = any("spined" in facts(name).kinds for name in question.metrics)
+    return spined and any("__extract_" in g for g in question.group_by)
+
+
+def _filled_sums_by_periods(question: Question) -> bool:
+    asked = {g.split("__")[1] for g in question.group_by if g.startswith("metric_time__")}
+    return "orders_7_days_filled" in _everything(question) and "day" not in asked
+
+
 def _literal_within_a_period(question: Question) -> bool:
     compared = r"TimeDimension\('\w+', 'month'\) \}\} [<>=]+ '\d{4}-\d\d-(?!01)"
     return any(re.search(compared, where) for where in question.where)
@@ -208,6 +255,11 @@ EXCEPTIONS: Final[tuple[tuple[str, str, Callable[[Question], bool]], ...]] = (
     ("X7", "MetricFlow joins two hops at most", _many_hops),
     ("X8", "MetricFlow drops rows whose window grouping is NULL; `branch` may be", _null_groupings),
     ("X9", "expressions are parsed when loaded: shown by a project that does not load", _never),
+    (
+        "R1",
+        "weeks are no months: kpilayer refuses `uneven-offset`, MetricFlow finds next to nothing",
+        _month_of_a_week,
+    ),
     (
         "Q3",
         "a literal within a month is compared with a month as that month",
@@ -248,5 +300,47 @@ FAILURES: Final[tuple[tuple[str, str, Callable[[Question], bool]], ...]] = (
         "F6",
         "SQL with an unknown column: nested offsets, and `Metric(..)` in a filter",
         _offset_with_a_metric_filter,
+    ),
+    (
+        "F7",
+        "a sum for each day of the spine: all time without `metric_time`, filtered by time",
+        _all_time_filtered_in_total,
+    ),
+    (
+        "F8",
+        "periods outside of a filter: nested offsets, filtered by time",
+        _nested_offset_filtered_by_time,
+    ),
+)
+
+#: Differences that nobody wants: number, what is wrong, whether a question shows it, and one that
+#: does. Each leaves the list when it is corrected; a test fails until it does.
+DIFFERENCES: Final[tuple[tuple[str, str, Callable[[Question], bool], Question], ...]] = (
+    (
+        "D1",
+        "kpilayer tests a filter on days against the first day of a period, where values are moved or on the spine",
+        _filter_within_a_moved_period,
+        Question(
+            ("orders_last_week",),
+            ("metric_time__week",),
+            ("{{ TimeDimension('metric_time', 'day') }} >= '2024-01-31'",),
+        ),
+    ),
+    (
+        "D2",
+        "kpilayer's SQL fails: `join_to_timespine` by a part of a date",
+        _spine_by_a_part,
+        Question(("buyers_on_spine",), ("metric_time__extract_month",)),
+    ),
+    (
+        "D3",
+        "kpilayer joins a cumulative input to the spine of periods, MetricFlow to that of days",
+        _filled_sums_by_periods,
+        Question(
+            ("orders_7_days_filled",),
+            ("metric_time__month", "order__promo"),
+            ("{{ Dimension('order__is_large') }}", "NOT {{ Dimension('customer__is_vip') }}"),
+            start="2024-01-31",
+        ),
     ),
 )

@@ -173,11 +173,13 @@ SHOWN: Final = (
     ),
     Shown(
         "F1",
-        Question(("buyers_on_spine",), ("metric_time__extract_month",), start="2024-02-01"),
-        ("metric_time__extract_month", "buyers_on_spine"),
+        Question(("buyers_on_spine",), ("order__ordered_on__month",), start="2024-02-01"),
+        ("order__ordered_on__month", "buyers_on_spine"),
         right="""
-            SELECT EXTRACT(month FROM ordered_on), COUNT(DISTINCT customer_id) FROM orders
-            WHERE ordered_on >= '2024-02-01' GROUP BY 1""",
+            SELECT DATE_TRUNC('month', ds), COUNT(DISTINCT customer_id) FILTER (WHERE customer_id IS NOT NULL)
+            FROM days LEFT JOIN orders ON ordered_on = ds WHERE ds >= '2024-02-01'
+            GROUP BY 1 HAVING COUNT(order_id) > 0
+            UNION ALL SELECT DATE '2024-05-01', NULL""",
         refusal="No metric time dimensions with standard granularities",
     ),
     Shown(
@@ -253,5 +255,28 @@ SHOWN: Final = (
             LEFT JOIN monthly AS p ON p.month = months.month - INTERVAL 2 MONTH
             WHERE n.month IS NOT NULL OR o.month IS NOT NULL OR p.month IS NOT NULL""",
         refusal="not found in FROM clause",
+    ),
+    Shown(
+        "F7",
+        Question(
+            ("revenue_all_time",),
+            where=("{{ TimeDimension('metric_time', 'day') }} >= '2024-01-31'",),
+        ),
+        ("revenue_all_time",),
+        right="SELECT SUM(amount) FROM orders WHERE ordered_on >= '2024-01-31'",
+        theirs="""
+            SELECT SUM(amount) FROM days JOIN orders ON ordered_on <= ds
+            WHERE ds >= '2024-01-31'""",
+    ),
+    Shown(
+        "F8",
+        Question(
+            ("growth_of_growth",),
+            ("metric_time__month",),
+            ("{{ TimeDimension('order__ordered_on', 'month') }} = '2024-02-01'",),
+        ),
+        ("metric_time__month", "growth_of_growth"),
+        right="SELECT DATE '2024-02-01', NULL",
+        theirs="SELECT * FROM (VALUES (DATE '2024-02-01', NULL), (DATE '2024-03-01', NULL))",
     ),
 )

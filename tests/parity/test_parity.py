@@ -22,7 +22,7 @@ from kpilayer import DefinitionError, Project
 from kpilayer.interop.compare import Answer, difference
 from kpilayer.interop.metricflow import MetricFlow
 from kpilayer.interop.question import Question
-from tests.parity.exceptions import EXCEPTIONS, FAILURES, exception
+from tests.parity.exceptions import DIFFERENCES, EXCEPTIONS, FAILURES, exception
 from tests.parity.harness import Both, Missing, Report, metricflow_python, prepared
 from tests.parity.questions import kinds, random_questions
 from tests.parity.shown import SHOWN, Shown
@@ -30,14 +30,9 @@ from tests.parity.shown import SHOWN, Shown
 #: Kinds that kpilayer refuses so far. A kind that is computed must leave this list.
 PENDING: Final = (
     "conversion",
-    "cumulative",
     "custom_grains",
-    "filled",
     "metric_filters",
-    "offset",
     "partitions",
-    "semi_additive",
-    "spined",
     "validity",
 )
 
@@ -104,7 +99,7 @@ def test_a_kind_is_answered_or_stands_in_the_list_of_what_is_not(kind: str, both
 
 
 def test_every_exception_is_shown() -> None:
-    shown = {case.number for case in SHOWN} | {"X9", "X10"}
+    shown = {case.number for case in SHOWN} | {"X9", "X10", "R1"}
     assert shown == {number for number, *_ in (*EXCEPTIONS, *FAILURES)}
 
 
@@ -162,6 +157,28 @@ def test_x10_nulls_are_last_also_where_the_engine_puts_them_first(both: Both) ->
     assert isinstance(theirs, Answer)
     assert [row[0] for row in theirs.rows] == [None]
     assert [row[0] for row in ours.rows] == ["cancelled"]
+
+
+def test_r1_weeks_cannot_be_moved_by_months(both: Both) -> None:
+    question = Question(("revenue_last_month",), ("metric_time__week",))
+    assert exception(question) == "R1"
+    assert both.theirs(question) == Answer(("metric_time__week", "revenue_last_month"), ())
+    ours = both.ours(question)
+    assert not isinstance(ours, Answer)
+    assert ours.issues[0].code == "uneven-offset"
+
+
+@pytest.mark.parametrize(
+    ("number", "question"), [(number, question) for number, _, _, question in DIFFERENCES]
+)
+def test_a_difference_that_is_gone_leaves_the_list(
+    number: str, question: Question, both: Both
+) -> None:
+    assert exception(question) == number
+    ours, theirs = both.ours(question), both.theirs(question)
+    assert isinstance(theirs, Answer), theirs
+    keys = [c for c in theirs.columns if c not in question.metrics]
+    assert not isinstance(ours, Answer) or difference(ours, theirs, keys) is not None
 
 
 def test_verify_finds_the_differences_on_purpose_and_no_others(both: Both) -> None:
