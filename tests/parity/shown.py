@@ -279,4 +279,19 @@ SHOWN: Final = (
         right="SELECT DATE '2024-02-01', NULL",
         theirs="SELECT * FROM (VALUES (DATE '2024-02-01', NULL), (DATE '2024-03-01', NULL))",
     ),
+    Shown(
+        "F9",
+        Question(("last_balance",), ("metric_time__quarter", "metric_time__month")),
+        ("metric_time__quarter", "metric_time__month", "last_balance"),
+        right="""
+            SELECT DATE_TRUNC('quarter', snapshot_on), DATE_TRUNC('month', snapshot_on), SUM(balance)
+            FROM balances WHERE snapshot_on IN (
+                SELECT MAX(snapshot_on) FROM balances GROUP BY DATE_TRUNC('month', snapshot_on))
+            GROUP BY 1, 2""",
+        theirs="""
+            SELECT DATE_TRUNC('quarter', snapshot_on), DATE_TRUNC('month', snapshot_on), SUM(balance)
+            FROM balances WHERE snapshot_on IN (
+                SELECT MAX(snapshot_on) FROM balances GROUP BY DATE_TRUNC('quarter', snapshot_on))
+            GROUP BY 1, 2""",
+    ),
 )

@@ -29,7 +29,6 @@ from tests.parity.shown import SHOWN, Shown
 
 #: Kinds that kpilayer refuses so far. A kind that is computed must leave this list.
 PENDING: Final = (
-    "conversion",
     "custom_grains",
     "metric_filters",
     "partitions",
