@@ -237,6 +237,12 @@ def _two_sources_on_the_spine(question: Question) -> bool:
     )
 
 
+def _moved_by_weeks_and_months(question: Question) -> bool:
+    asked = {g.split("__")[1] for g in question.group_by if g.startswith("metric_time__")}
+    moved = any("offset" in facts(name).kinds for name in question.metrics)
+    return moved and "week" in asked and bool(asked & {"month", "quarter", "year"})
+
+
 def _literal_within_a_period(question: Question) -> bool:
     compared = r"TimeDimension\('\w+', 'month'\) \}\} [<>=]+ '\d{4}-\d\d-(?!01)"
     return any(re.search(compared, where) for where in question.where)
@@ -365,5 +371,16 @@ DIFFERENCES: Final[tuple[tuple[str, str, Callable[[Question], bool], Question], 
         "kpilayer's SQL names a column that is not there: a ratio of metrics on the spine, and another metric",
         _two_sources_on_the_spine,
         Question(("filled_per_order", "visitors"), ("customer__is_vip",)),
+    ),
+    (
+        "D5",
+        "undecided: values moved, by weeks and by months at once, where a week lies in two months",
+        _moved_by_weeks_and_months,
+        Question(
+            ("filled_last_week",),
+            ("metric_time__month", "customer__segment", "metric_time__week"),
+            ("{{ Dimension('order__status') }} <> 'cancelled'",),
+            start="2024-01-01",
+        ),
     ),
 )
