@@ -17,6 +17,7 @@ from kpilayer.errors import (
 if TYPE_CHECKING:
     from kpilayer.project import Project
     from kpilayer.sql.compiled import Compiled
+    from kpilayer.verify.outcome import Outcome
     from kpilayer.warehouse.result import Result
 
 __all__ = [
@@ -26,6 +27,7 @@ __all__ = [
     "Issue",
     "KpilayerError",
     "Location",
+    "Outcome",
     "Project",
     "QueryError",
     "Result",
@@ -37,6 +39,7 @@ __version__ = "0.1.0"
 
 _HOMES = {
     "Compiled": "kpilayer.sql.compiled",
+    "Outcome": "kpilayer.verify.outcome",
     "Project": "kpilayer.project",
     "Result": "kpilayer.warehouse.result",
 }

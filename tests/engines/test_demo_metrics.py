@@ -62,3 +62,47 @@ def same(value: Any, wanted: Any) -> bool:
     if isinstance(value, float) and isinstance(wanted, float):
         return math.isclose(value, wanted, rel_tol=1e-9, abs_tol=1e-9)
     return bool(value == wanted)
+
+
+def test_the_company_passes_its_own_tests_and_keeps_its_contracts(
+    local: duckdb.DuckDBPyConnection,
+) -> None:
+    outcomes = Project.load(ROOT, connection=local).test()
+    assert [(o.metric, o.name, o.message) for o in outcomes if not o.ok] == []
+    kinds = [(o.kind, o.status) for o in outcomes]
+    assert kinds.count(("metric_test", "passed")) >= 8
+    assert kinds.count(("contract", "passed")) >= 10
+
+
+@pytest.mark.postgres
+def test_its_contracts_hold_on_postgres_too(server: Any) -> None:
+    outcomes = Project.load(ROOT, connection=server).test(kinds=["contract"])
+    assert {o.status for o in outcomes} == {"passed"}
+
+
+def test_a_contract_that_the_data_break_is_found(local: duckdb.DuckDBPyConnection) -> None:
+    """A void invoice that is counted after all: its revenue was never recognised."""
+    local.execute(
+        "UPDATE invoices SET status = 'paid' WHERE invoice_id = "
+        "(SELECT MIN(invoice_id) FROM invoices WHERE status = 'void' AND amount > tax)"
+    )
+    broken = [o for o in Project.load(ROOT, connection=local).test("revenue") if not o.ok]
+    assert [o.name for o in broken] == ["reconciles_with"]
+    assert "`revenue` differs from `invoiced_revenue`: in total, " in broken[0].message
+    assert "in 1 of " in broken[0].message
+
+
+@pytest.mark.postgres
+def test_live_data_of_the_company_are_what_its_models_say(
+    local: duckdb.DuckDBPyConnection, server: Any
+) -> None:
+    """A few keys lead nowhere, on purpose; both engines count the same ones."""
+    found, there = (Project.load(ROOT, connection=c).check_live() for c in (local, server))
+    assert {(i.severity, i.code) for i in found} == {("notice", "unmatched-keys")}
+    lost, known = local.execute(
+        "SELECT count(*) FILTER (WHERE u.user_id IS NULL), count(*) FROM product_events e "
+        "LEFT JOIN users u USING (user_id) WHERE e.user_id IS NOT NULL"
+    ).fetchall()[0]
+    begins = f"`user_id` of `product_events` joins `users`: {lost:,} of {known:,} keys find no row"
+    assert any(issue.message.startswith(begins) for issue in found)
+    assert [i.message for i in there] == [i.message for i in found]

@@ -368,3 +368,57 @@ def test_the_selection_says_whose_tests_run(define: Define) -> None:
     assert [o.metric for o in project.test("revenue")] == ["revenue"]
     assert project.test("order_count") == ()
     assert project.test(kinds=["contract"]) == ()
+
+
+def test_names_and_values_never_become_sql(define: Define) -> None:
+    project = define("""
+models:
+  - name: orders
+    semantic_model: true
+    columns:
+      - {name: id, entity: {type: primary, name: order}}
+      - {name: 'a"; DROP SCHEMA given CASCADE; --', dimension: {type: categorical, name: odd}}
+    metrics:
+      - name: order_count
+        agg: count
+        metric_tests:
+          - name: odd
+            given:
+              orders:
+                - {id: 1, 'a"; DROP SCHEMA given CASCADE; --': "'); DROP SCHEMA given CASCADE; --"}
+            query: {group_by: order__odd}
+            expect: [{order__odd: "'); DROP SCHEMA given CASCADE; --", order_count: 1}]
+""")
+    assert [(o.status, o.message) for o in project.test()] == [("passed", "")]
+
+
+@pytest.mark.parametrize(
+    ("written", "code", "message"),
+    [
+        ("contracts: {between: [2, 1]}", "bad-value", "lowest and the highest"),
+        ("contracts: {sums_to: {}}", "missing-field", "names a `dimension`"),
+        ("contracts: {sums_to: {dimension: order__staus}}", "unknown-dimension", "order__staus"),
+        ("contracts: {reconciles_with: {metric: revnue}}", "unknown-metric", "`revnue`"),
+        ("contracts: {never_negativ: true}", "unknown-field", "never_negativ"),
+        ("metric_tests: [{name: x}]", "missing-field", "needs `expect`"),
+        ("metric_tests: [{name: x, expect: [], query: {metrics: y}}]", "unknown-metric", "`y`"),
+        ("metric_tests: [{name: x, expect: [], query: {groupby: y}}]", "unknown-field", "groupby"),
+        ("metric_tests: [{name: x, expect: [], given: [1]}]", "bad-value", "given"),
+    ],
+)
+def test_what_is_wrong_with_a_test_is_found_by_check(
+    define: Define, written: str, code: str, message: str
+) -> None:
+    metrics = METRICS.replace("    metric_tests:", f"    {written}")
+    issues = define(MODELS, files={"metrics/m.yml": metrics}).check()
+    (issue,) = [i for i in issues if i.severity == "error"]
+    assert issue.code == code
+    assert message in issue.message
+    assert issue.location is not None and issue.location.path == "metrics/m.yml"
+
+
+def test_monotone_needs_a_time(define: Define) -> None:
+    metrics = METRICS.replace("    metric_tests:", "    contracts: {monotone: true}")
+    models = MODELS.replace("    agg_time_dimension: ordered_at\n", "")
+    issues = define(models, files={"metrics/m.yml": metrics}).check()
+    assert [i.code for i in issues if i.severity == "error"] == ["no-time-dimension"]
