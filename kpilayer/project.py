@@ -479,7 +479,7 @@ class Project:
     def _rows(self, query: Query, connection: Connection) -> list[Row]:
         compiled = compile_query(query, self._identity, connection.dialect, self._schema)
         sql = compiled.running_in(self.root.as_posix())
-        return Result.from_table(connection.run(sql), sql=compiled.sql).rows()
+        return Result.from_table(run_with_progress(connection, sql), sql=compiled.sql).rows()
 
     # ------------------------------------------------------------------------------------ artefacts
 

@@ -9,7 +9,8 @@ dialect, and two tables that differ in schema or case alone stay apart.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -63,7 +64,9 @@ def givable(catalog: Catalog, schema: str) -> dict[str, Source]:
         found.setdefault(query, ("query", query))
     for spine in catalog.definitions.time_spines:
         found[spine.name] = source_of(spine_relation(catalog, spine.name), schema)
-    return found | {m: source_of(catalog.relation(m), schema) for m in catalog.models}
+    models = {m: source_of(catalog.relation(m), schema) for m in catalog.models}
+    refs = {m.ref: models[m.name] for m in catalog.models.values() if m.ref}
+    return refs | found | models
 
 
 def spine_relation(catalog: Catalog, name: str) -> Relation:
@@ -76,13 +79,15 @@ def spine_relation(catalog: Catalog, name: str) -> Relation:
     return catalog.relation(spine.ref or spine.name)
 
 
-def replaced(catalog: Catalog, given: Iterable[Source], schema: str) -> Replaced:
-    """The catalog that reads ``given``, and views without rows for everything else."""
-    known = givable(catalog, schema)
-    own = set(given)
+def replaced(catalog: Catalog, own: AbstractSet[Source], schema: str) -> Replaced:
+    """The catalog that reads views.
+
+    ``own`` says of which SQL models and time spines the rows are given, and not made: other SQL
+    models are computed, and in the place of other spines one is generated.
+    """
     views: dict[Source, str] = {}
     columns: dict[Source, tuple[str, ...]] = {}
-    for name, source in sorted(known.items(), key=lambda item: (item[1] not in own, item)):
+    for name, source in sorted(givable(catalog, schema).items()):
         if source not in views and (source[0] != "query" or source in own):
             views[source] = _view_name(name, views)
     queries = {}
@@ -108,7 +113,7 @@ def replaced(catalog: Catalog, given: Iterable[Source], schema: str) -> Replaced
         models[name] = model.model_copy(update=there) if view else model
     definitions = replace(catalog.definitions, models=tuple(models.values()), time_spines=())
     spines = []
-    for spine in catalog.definitions.time_spines:  # one without rows would hide every period
+    for spine in catalog.definitions.time_spines:
         source = source_of(spine_relation(catalog, spine.name), schema)
         if source in own:
             there = {"relation": f"{SCHEMA}.{views[source]}", "path": None, "ref": None}

@@ -28,6 +28,7 @@ from kpilayer.verify.given_rows import columns_read
 from kpilayer.warehouse.connection import Connection
 from kpilayer.warehouse.lock import Described, take_lock
 from kpilayer.warehouse.result import Result
+from kpilayer.warehouse.run import run_with_progress
 
 _EXAMPLES: Final = 3
 
@@ -54,7 +55,7 @@ class Live:
 
     def rows(self, sql: str) -> list[tuple[object, ...]]:
         """The rows of an answer."""
-        return Result.from_table(self.connection.run(sql), sql=sql).rows()
+        return Result.from_table(run_with_progress(self.connection, sql), sql=sql).rows()
 
     def numbers(self, sql: str) -> list[int]:
         """The one row of an answer of counts; 0 where there is none."""

@@ -54,7 +54,7 @@ def run(
     if not any(tests for _, tests in tested):
         return
     connection = connect(_MEMORY, project_dir=Path())
-    bench = _Bench(identity, lock, schema, connection)
+    bench = _Bench(identity, lock, schema, connection, givable(identity.catalog, schema))
     try:
         for metric, tests in tested:
             for index, test in enumerate(tests):
@@ -78,11 +78,13 @@ class _Bench:
     lock: Lock | None
     schema: str
     connection: Connection
-    _known: dict[frozenset[Source], tuple[Replaced, Identity]] = field(default_factory=dict)
+    known: Mapping[str, Source]
+    """What rows can be given for, by name."""
+    _made: dict[frozenset[Source], tuple[Replaced, Identity]] = field(default_factory=dict)
 
     def outcome(self, metric: str, test: MetricTest) -> Outcome:
         given = self._given(test)
-        found, identity = self._replaced(frozenset(given))
+        found, identity = self._replaced(self._own(given))
         query = _query(metric, test, quote_of(self.identity.catalog.dialect))
         compiled = compile_query(query, identity, _DIALECT, "")
         wanted = _columns(test, compiled, query)
@@ -114,13 +116,13 @@ class _Bench:
         Raises:
             QueryError: a name that nothing reads, or two names of one relation.
         """
-        known = givable(self.identity.catalog, self.schema)
         found: dict[Source, tuple[str, tuple[Mapping[str, object], ...]]] = {}
         issues = []
         for name, rows in test.given.items():
-            source = known.get(name.lower())
+            source = self.known.get(name.lower())
             if source is None:
-                hint = did_you_mean(name, known) or f"rows can be given for {listing(list(known))}"
+                names = list(self.known)
+                hint = did_you_mean(name, names) or f"rows can be given for {listing(names)}"
                 message = f"no definition reads `{name}`, which has rows in `given`"
                 issues.append(Issue("unknown-model", message, hint=hint))
             elif source in found:
@@ -132,13 +134,18 @@ class _Bench:
             raise QueryError(issues)
         return found
 
-    def _replaced(self, given: frozenset[Source]) -> tuple[Replaced, Identity]:
-        if given not in self._known:
-            found = replaced(self.identity.catalog, given, self.schema)
+    def _own(self, given: Iterable[Source]) -> frozenset[Source]:
+        """Of what is given, what would otherwise be made: SQL models and time spines."""
+        spines = {self.known[s.name] for s in self.identity.catalog.definitions.time_spines}
+        return frozenset(source for source in given if source[0] == "query" or source in spines)
+
+    def _replaced(self, own: frozenset[Source]) -> tuple[Replaced, Identity]:
+        if own not in self._made:
+            found = replaced(self.identity.catalog, own, self.schema)
             # Paths between models are what they were: the graph keeps those that it has found.
             graph = replace(self.identity.graph, catalog=found.catalog)
-            self._known[given] = (found, Identity(graph))
-        return self._known[given]
+            self._made[own] = (found, Identity(graph))
+        return self._made[own]
 
     def _fill(
         self,
@@ -152,14 +159,13 @@ class _Bench:
             QueryError: a row has a column that its relation does not have.
         """
         catalog = self.identity.catalog
-        known = givable(catalog, self.schema)
         statements = [f"DROP SCHEMA IF EXISTS {SCHEMA} CASCADE", f"CREATE SCHEMA {SCHEMA}"]
         issues = []
         for source, view in found.views.items():
             name, rows = given.get(source, ("", ()))
             if f"{SCHEMA}.{view}" not in sql and not rows:
                 continue
-            models = [m for m in catalog.models if known[m] == source]
+            models = [m for m in catalog.models if self.known[m] == source]
             columns = given_rows.columns_of(
                 catalog, models, rows, self.lock, found.columns.get(source, ())
             )
