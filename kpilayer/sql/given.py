@@ -18,7 +18,7 @@ from sqlglot import exp
 from sqlglot.errors import SqlglotError
 
 from kpilayer.catalog import REF, SOURCE_META, Catalog
-from kpilayer.relation import Relation, split_relation
+from kpilayer.relation import Relation
 from kpilayer.sql.names import cte_read
 
 SCHEMA: Final = "given"
@@ -63,20 +63,10 @@ def givable(catalog: Catalog, schema: str) -> dict[str, Source]:
                 found.setdefault(name.lower(), _physical(table, schema))
         found.setdefault(query, ("query", query))
     for spine in catalog.definitions.time_spines:
-        found[spine.name] = source_of(spine_relation(catalog, spine.name), schema)
+        found[spine.name] = source_of(catalog.spine_relation(spine), schema)
     models = {m: source_of(catalog.relation(m), schema) for m in catalog.models}
     refs = {m.ref: models[m.name] for m in catalog.models.values() if m.ref}
     return refs | found | models
-
-
-def spine_relation(catalog: Catalog, name: str) -> Relation:
-    """Where the rows of a time spine are."""
-    spine = next(s for s in catalog.definitions.time_spines if s.name == name)
-    if spine.path:
-        return Relation("file", path=spine.path)
-    if spine.relation:
-        return Relation("table", tuple(split_relation(spine.relation, catalog.dialect)))
-    return catalog.relation(spine.ref or spine.name)
 
 
 def replaced(catalog: Catalog, own: AbstractSet[Source], schema: str) -> Replaced:
@@ -114,7 +104,7 @@ def replaced(catalog: Catalog, own: AbstractSet[Source], schema: str) -> Replace
     definitions = replace(catalog.definitions, models=tuple(models.values()), time_spines=())
     spines = []
     for spine in catalog.definitions.time_spines:
-        source = source_of(spine_relation(catalog, spine.name), schema)
+        source = source_of(catalog.spine_relation(spine), schema)
         if source in own:
             there = {"relation": f"{SCHEMA}.{views[source]}", "path": None, "ref": None}
             spines.append(spine.model_copy(update=there))

@@ -22,7 +22,6 @@ from kpilayer.model.semantic_model import Dimension, Entity, Model
 from kpilayer.model.time_spine import TimeSpine
 from kpilayer.relation import Relation
 from kpilayer.sql import keys
-from kpilayer.sql.given import spine_relation
 from kpilayer.sql.keys import Key, Part, Place
 from kpilayer.verify.given_rows import columns_read
 from kpilayer.warehouse.connection import Connection
@@ -284,7 +283,7 @@ def _changes(before: LockedRelation, now: LockedRelation) -> Iterator[tuple[str,
 
 def _spine_is_even(live: Live, spine: TimeSpine, place: Location | None) -> Iterator[Issue]:
     """A time spine has one row for each period from its first to its last."""
-    relation = spine_relation(live.graph.catalog, spine.name)
+    relation = live.graph.catalog.spine_relation(spine)
     unit = spine.granularity
     part = Part(column_text(spine.time_spine.standard_granularity_column), unit)
     rows, known, periods, first, last = live.row(keys.periods(live.place, relation, part))

@@ -300,6 +300,50 @@ def test_two_models_of_one_table_share_its_rows(run: Any) -> None:
     assert both.message == "`shipments` and `orders` are the same rows: give one of them"
 
 
+SPINE = """
+  - name: calendar
+    relation: shared.calendar
+    time_spine: {standard_granularity_column: day}
+    columns: [{name: day, granularity: day}]
+"""
+RUNNING = """
+metrics:
+  - {name: order_count, model: orders, agg: count}
+  - name: orders_so_far
+    type: cumulative
+    input_metric: order_count
+    metric_tests:
+"""
+
+
+@pytest.mark.parametrize("spine", ["", SPINE])
+def test_gaps_are_filled_from_the_given_spine_or_a_generated_one(
+    define: Define, spine: str
+) -> None:
+    tests = """
+      - name: without a spine
+        given: {orders: [{id: 1, ordered_at: 2026-01-01}, {id: 2, ordered_at: 2026-01-03}]}
+        query: {group_by: metric_time, order_by: metric_time}
+        expect:
+          - {metric_time: 2026-01-01, orders_so_far: 1}
+          - {metric_time: 2026-01-02, orders_so_far: 1}
+          - {metric_time: 2026-01-03, orders_so_far: 2}
+"""
+    if spine:
+        tests += """
+      - name: with a spine
+        given:
+          orders: [{id: 1, ordered_at: 2026-01-01}, {id: 2, ordered_at: 2026-01-03}]
+          calendar: [{day: 2026-01-02}, {day: 2026-01-04}]
+        query: {group_by: metric_time, order_by: metric_time}
+        expect:
+          - {metric_time: 2026-01-02, orders_so_far: 1}
+          - {metric_time: 2026-01-04, orders_so_far: 2}
+"""
+    project = define(MODELS + spine, files={"metrics/m.yml": RUNNING + tests})
+    assert [(o.status, o.differences) for o in project.test() if not o.ok] == []
+
+
 def test_nothing_but_the_given_rows_is_read(run: Any, tmp_path: Any) -> None:
     (tmp_path / "secret.csv").write_text("amount,status\n1,x\n", encoding="utf-8")
     found = run(
