@@ -14,8 +14,9 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from decimal import Context, Decimal, localcontext
+from functools import partial
 from itertools import pairwise
-from typing import Final, Protocol
+from typing import Final, Protocol, TypeVar
 
 from kpilayer import grain
 from kpilayer.errors import Issue, KpilayerError, QueryError
@@ -26,6 +27,7 @@ from kpilayer.plan.query import Query
 from kpilayer.verify.compare import TOLERANCE, same_number
 from kpilayer.verify.outcome import Outcome, of_issues
 
+T = TypeVar("T")
 Number = int | float | Decimal
 #: Period (None: rows without a date) and value.
 Series = Sequence[tuple[object, Number | None]]
@@ -84,29 +86,45 @@ class _Numbers:
     identity: Identity
     metric: str
     ask: Ask
-    _known: dict[str, Series] = field(default_factory=dict)
+    _known: dict[tuple[str, ...], Series] = field(default_factory=dict)
 
     @property
     def grain(self) -> str | None:
         """The grain of its time where a question names none; None without time."""
         return default_grain(self.identity.graph, self.metric)
 
+    @property
+    def needs_time(self) -> bool:
+        """Whether it has no value over everything, only one for each period."""
+        return self.grain is not None and _unless_needs_time(partial(self.by, "")) is None
+
     def total(self) -> Number | None:
+        """Its value over everything."""
         return self.by("")[0][1]
 
-    def by(self, group: str) -> Series:
-        """Its value by a group-by, or over everything, as one row."""
-        if group not in self._known:
-            groups = (group,) if group else ()
+    def by(self, *groups: str) -> Series:
+        """Its value by group-bys, the first of which is told; over everything, it is one row."""
+        groups = tuple(filter(None, groups))
+        if groups not in self._known:
             rows = self.ask(Query((self.metric,), groups, order_by=groups))
             values = [_number(row[-1], self.metric) for row in rows]
-            periods = [row[0] if group else "" for row in rows]
-            self._known[group] = list(zip(periods, values, strict=True))
-        return self._known[group]
+            periods = [row[0] if groups else "" for row in rows]
+            self._known[groups] = list(zip(periods, values, strict=True))
+        return self._known[groups]
 
-    def over_time(self) -> Series:
+    def over_time(self, *groups: str) -> Series:
         """Its value in each period of its default grain; empty for a metric without time."""
-        return () if self.grain is None else self.by(f"metric_time__{self.grain}")
+        return () if self.grain is None else self.by(f"metric_time__{self.grain}", *groups)
+
+
+def _unless_needs_time(ask: Callable[[], T]) -> T | None:
+    """What is asked, or None where only periods have a value: of a growth, or of a window."""
+    try:
+        return ask()
+    except QueryError as error:
+        if any(issue.code != "needs-time" for issue in error.issues):
+            raise
+        return None
 
 
 def _number(value: object, metric: str) -> Number | None:
@@ -127,7 +145,7 @@ def _within(numbers: _Numbers, low: Number | None, high: Number | None) -> str:
         return not (above and (high is None or value <= high))
 
     found = []
-    total = numbers.total()
+    total = None if numbers.needs_time else numbers.total()
     bounds = "below 0" if high is None else f"outside {_shown(low)} to {_shown(high)}"
     if total is not None and is_outside(total):
         found.append(f"{_shown(total)} in total")
@@ -167,26 +185,44 @@ def _monotone(numbers: _Numbers, down: bool) -> str:
 
 
 def _sums_to(numbers: _Numbers, dimension: str) -> str:
-    """Why the parts by a dimension are not the total; rows without a value of it are a part."""
-    parts = [value for _, value in numbers.by(dimension) if value is not None]
-    total = numbers.total()
-    if total is None and not parts:
-        return ""
-    whole = total if total is not None else 0
-    added = _sum(parts)
-    exact = not any(isinstance(value, float) for value in (*parts, whole))
-    if exact:
-        equal = added == whole
+    """Why the parts by a dimension are not the total; rows without a value of it are a part.
+
+    A metric that has values in periods only is the sum of its parts in each of them.
+    """
+    if numbers.needs_time:
+        wholes, series = numbers.over_time(), numbers.over_time(dimension)
     else:
-        size = max(sum(abs(float(value)) for value in parts), abs(float(whole)))
-        equal = abs(float(added) - float(whole)) <= TOLERANCE * size
-    if equal:
+        wholes, series = numbers.by(""), numbers.by(dimension)
+    parts: dict[object, list[Number]] = {period: [] for period, _ in wholes}
+    for period, value in series:
+        if value is not None:
+            parts.setdefault(period if numbers.needs_time else "", []).append(value)
+    totals = dict(wholes)
+    apart = []
+    for period, known in parts.items():
+        total = totals.get(period)
+        if not _add_up(known, total or 0):
+            apart.append((period, _sum(known), total))
+    if not apart:
         return ""
-    groups = len(numbers.by(dimension))
-    return (
-        f"the {groups:,} parts of `{numbers.metric}` by `{dimension}` add up to {_shown(added)}, "
-        f"and the total is {_shown(total)}: {_shown(_minus(added, whole))} apart"
-    )
+    what = f"parts of `{numbers.metric}` by `{dimension}`"
+    period, added, total = apart[0]
+    sums = f"{_shown(added)}, and the total is {_shown(total)}"
+    if not numbers.needs_time:
+        distance = _shown(_minus(added, total or 0))
+        return f"the {len(series):,} {what} add up to {sums}: {distance} apart"
+    share = _of(len(apart), len(parts), numbers.grain)
+    first = _period(period, numbers.grain or "")
+    return f"{what} do not add up in {share}, as {first}: {sums}"
+
+
+def _add_up(parts: Sequence[Number], whole: Number) -> bool:
+    added = _sum(parts)
+    is_equal = same_number(added, whole)
+    if is_equal or not any(isinstance(value, float) for value in (*parts, whole)):
+        return is_equal
+    size = max(sum(abs(float(value)) for value in parts), abs(float(whole)))
+    return abs(float(added) - float(whole)) <= TOLERANCE * size
 
 
 def _reconciles(numbers: _Numbers, other: str, tolerance: float) -> str:
@@ -198,9 +234,12 @@ def _reconciles(numbers: _Numbers, other: str, tolerance: float) -> str:
     found = []
     for group in ("", f"metric_time__{unit}") if unit else ("",):
         groups = (group,) if group else ()
-        rows = numbers.ask(Query((numbers.metric, other), groups, order_by=groups))
+        query = Query((numbers.metric, other), groups, order_by=groups)
+        asked = partial(numbers.ask, query)
+        rows = asked() if group or not unit else _unless_needs_time(asked)
         pairs = [
-            (row[0], _number(row[-2], numbers.metric), _number(row[-1], other)) for row in rows
+            (row[0], _number(row[-2], numbers.metric), _number(row[-1], other))
+            for row in rows or ()
         ]
         apart = [(p, a, b) for p, a, b in pairs if _are_apart(a or 0, b or 0, tolerance)]
         if not apart:

@@ -222,6 +222,8 @@ def _columns(test: MetricTest, compiled: Compiled, query: Query) -> dict[str, in
             message = f"row {number} of `expect` does not name `{name}`, which others do"
             hint = "name the same columns in each row; no value is `null`"
             issues.append(Issue("missing-field", message, hint=hint))
+    if rows and not named:
+        issues.append(Issue("missing-field", "the rows of `expect` name no column"))
     if issues:
         raise QueryError(issues)
     return {name: places[name] for name in named or compiled.columns}

@@ -207,3 +207,65 @@ def test_a_metric_that_is_no_number_has_no_bounds(engine: Engine) -> None:
     found = check(engine, "reconciles_with: {metric: started}", "('2026-01-01', 'a', 1, 0)")
     assert found.status == "error"
     assert found.message == "`started` is no number, which its contract needs"
+
+
+RUNNING = """
+models:
+  - name: bookings
+    semantic_model: true
+    agg_time_dimension: booked_on
+    columns:
+      - {name: id, entity: {type: primary, name: booking}}
+      - {name: booked_on, granularity: day, dimension: time}
+      - {name: kind, dimension: categorical}
+    metrics:
+      - {name: booked, agg: sum, expr: amount}
+      - {name: most, agg: max, expr: amount}
+      - name: running
+        type: cumulative
+        input_metric: INPUT
+        window: 2 days
+        contracts: {CONTRACT}
+"""
+WINDOWS = """
+    SELECT 1 AS id, DATE '2026-01-01' AS booked_on, 'a' AS kind, 3 AS amount
+    UNION ALL SELECT 2, DATE '2026-01-02', 'b', -4 UNION ALL SELECT 3, DATE '2026-01-03', 'a', 5
+"""
+
+
+@pytest.mark.parametrize(
+    ("measure", "contract", "message"),
+    [
+        ("booked", "sums_to: {dimension: booking__kind}", ""),
+        (
+            "most",
+            "sums_to: {dimension: booking__kind}",
+            "parts of `running` by `booking__kind` do not add up in 2 of 3 days, as 2026-01-02: "
+            "-1, and the total is 3",
+        ),
+        (
+            "booked",
+            "never_negative: true",
+            "`running` is below 0: in 1 of 3 days, as 2026-01-02 (-1)",
+        ),
+        ("booked", "between: [-1, 3]", ""),
+        (
+            "booked",
+            "monotone: true",
+            "`running` falls in 1 of 3 days, as 2026-01-02 (3 to -1)",
+        ),
+        (
+            "booked",
+            "reconciles_with: {metric: booked}",
+            "`running` differs from `booked`: in 2 of 3 days, as 2026-01-02: -1 and -4, "
+            "2026-01-03: 1 and 5",
+        ),
+    ],
+)
+def test_a_metric_that_has_values_in_periods_only_keeps_its_contracts_there(
+    engine: Engine, measure: str, contract: str, message: str
+) -> None:
+    """Sums over two days are 3, -1 and 1; the largest amounts 3, 3 and 5."""
+    definitions = RUNNING.replace("INPUT", measure).replace("CONTRACT", contract)
+    (found,) = engine.project(definitions, tables={"bookings": WINDOWS}).test()
+    assert (found.message, found.status) == (message, "failed" if message else "passed")

@@ -234,6 +234,10 @@ def test_each_expected_row_names_the_same_columns(run: Any) -> None:
     assert found.message == "row 2 of `expect` does not name `order__status`, which others do"
 
 
+def test_expected_rows_name_something(run: Any) -> None:
+    assert run("expect: [{}]").message == "the rows of `expect` name no column"
+
+
 def test_a_value_that_its_column_cannot_hold_is_an_error(run: Any) -> None:
     found = run(
         "given: {orders: [{amount: ten, status: x}]}\nexpect: [{revenue: 1}]",
