@@ -128,8 +128,8 @@ def formula(
             settings = _settings(metric, ("window", "grain_to_date", "rows"))
             settings += (("period_agg", metric.period_agg or "first"),)
             shown, rest = _of_time(graph, metric.input_metric.name, held, time)
-            shape = Shaped("cumulative", settings, (), (), shown)
-            return _around(shape, read(metric.input_metric, rest))
+            inner = read(metric.input_metric, rest)
+            return Shaped("cumulative", settings, (), (("input", inner),), shown)
         case ConversionMetric():
             return _conversion(metric, read)
         case NestedMetric():
@@ -222,7 +222,7 @@ def _input(
         shown, held = _of_time(graph, used.name, held, time)
     inner = formula(graph, used.name, held, label, time)
     if offset:
-        inner = _around(Shaped("offset", offset, (), (), shown), inner, through=True)
+        inner = _around(Shaped("offset", offset, (), (), shown), inner)
     if used.group_by is not None:
         groups = " ".join(g.lower() for g in used.group_by)
         inner = Shaped("regrouped", (("group_by", groups),), (), (("", inner),))
@@ -319,19 +319,16 @@ def _settings(metric: object, keys: tuple[str, ...]) -> tuple[tuple[str, str], .
     return tuple((key, str(value)) for key, value in values if value is not None)
 
 
-def _around(shape: Shaped, inner: Formula, *, through: bool = False) -> Formula:
-    """A rule about time around the aggregations of a formula.
+def _around(shape: Shaped, inner: Formula) -> Formula:
+    """A rule that moves values in time, around the aggregations of a formula.
 
-    What fills gaps in the result stays outside. A value ``through`` arithmetic or group-bys is the
-    same whether its inputs are moved or it is; one that accumulates rows is not.
+    A value through arithmetic or group-bys is the same whether its inputs are moved or it is, and
+    what fills gaps fills those of the moved values.
     """
-    outside = isinstance(inner, Shaped) and inner.rule in ("spined", "filled")
-    if through:
-        outside = outside or isinstance(inner, Compute) or inner_rule(inner) == "regrouped"
-    if outside:
+    passing = ("spined", "filled", "regrouped")
+    if isinstance(inner, Compute) or inner_rule(inner) in passing:
         assert not isinstance(inner, Atom), "an atom has no inputs"
-        moved = tuple((n, _around(shape, i, through=through)) for n, i in inner.inputs)
-        return replace(inner, inputs=moved)
+        return replace(inner, inputs=tuple((n, _around(shape, i)) for n, i in inner.inputs))
     return replace(shape, inputs=(("input", inner),))
 
 

@@ -82,7 +82,7 @@ def _cumulative(graph: JoinGraph, name: str, tree: Shaped, keys: Sequence[Key]) 
     yield from _parts_of_time(name, "accumulates over time", times)
     yield from _mixed(graph, name, tree)
     inner = {rule for _, i in tree.inputs for rule in rules(i)}
-    if inner - {"filled"}:
+    if inner - {"filled", "spined"}:
         what = _LISTED.get(sorted(inner)[0], sorted(inner)[0])
         message = f"`{name}` accumulates {what}, which has no rows to accumulate"
         yield "no-rows-to-move", message, "accumulate a metric over rows, or a ratio of such"

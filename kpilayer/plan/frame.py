@@ -6,7 +6,7 @@ What stands above leaves, arithmetic and `fill_nulls_with`, is computed where br
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -53,7 +53,7 @@ def frame(builder: Builder, trees: Sequence[tuple[str, Formula]], scope: Scope) 
     """The group in which every formula has a value for each group that any of them has."""
     plain = [(name, _plain(tree, scope)) for name, tree in trees]
     counted = _needing_presence(builder, plain, scope)
-    named = (*plain, *((f"{name}_rows", count) for name, count in counted.values()))
+    named = (*plain, *_apart(plain, counted.values()))
     columns = column_names([k.name for k in scope.keys], named)
     together: dict[object, list[Formula]] = {}
     everything = dict.fromkeys(leaf for _, tree in named for leaf in leaves(tree))
@@ -67,6 +67,19 @@ def frame(builder: Builder, trees: Sequence[tuple[str, Formula]], scope: Scope) 
     reader = _Values(builder, columns, present, top.name)
     asked = zip(trees, plain, strict=True)
     return Frame(top, {tree: reader.value(simple) for (_, tree), (_, simple) in asked})
+
+
+def _apart(
+    trees: Sequence[tuple[str, Formula]], counts: Iterable[tuple[str, Formula]]
+) -> Iterator[tuple[str, Formula]]:
+    """Counts of rows with names of their own."""
+    taken = {name for name, _ in trees}
+    for label, count in counts:
+        name = f"{label}_rows"
+        while name in taken:
+            name = f"{name}_"
+        taken.add(name)
+        yield name, count
 
 
 def _plain(tree: Formula, scope: Scope) -> Formula:

@@ -34,7 +34,11 @@ class Key:
 
 def is_of_home_time(graph: JoinGraph, key: Key, home: Home) -> bool:
     """Whether a group-by is the time dimension of an atom's rows, under whatever name."""
-    column = key.column(home)
+    return is_home_time(graph, key.column(home), home)
+
+
+def is_home_time(graph: JoinGraph, column: TimedColumn, home: Home) -> bool:
+    """Whether a column is the time dimension of an atom's rows, under whatever name."""
     if column.asked.is_metric_time:
         return True
     own = time_column(graph, *home)

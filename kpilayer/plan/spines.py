@@ -16,6 +16,7 @@ from kpilayer import expr, grain
 from kpilayer.columns import resolver
 from kpilayer.conditions import bind_condition, moment
 from kpilayer.formula import Home
+from kpilayer.join_graph import JoinGraph
 from kpilayer.model.time_spine import TimeSpine
 from kpilayer.plan.nodes import Aggregate, Column, Group, Measure, Read, Scan, Spine, keys_of
 from kpilayer.plan.ranges import Range
@@ -30,8 +31,9 @@ def spine(builder: Builder, home: Home, unit: str, span: Range, shown: Sequence[
     """
     wanted = (home, unit, span, tuple(shown))
     if wanted not in builder.spines:
-        found = _whole(builder, home, unit, span)
-        builder.spines[wanted] = _kept(builder, found, home, shown) if shown else found
+        builder.spines[wanted] = (
+            _kept(builder, home, unit, span, shown) if shown else _whole(builder, home, unit, span)
+        )
     return builder.spines[wanted]
 
 
@@ -110,13 +112,22 @@ def _bounds(builder: Builder, home: Home) -> Aggregate:
     return known
 
 
-def _kept(builder: Builder, whole: Group, home: Home, shown: Sequence[str]) -> Aggregate:
-    """The periods that meet conditions on the time."""
-    (unit,) = keys_of(whole)
-    at = exp.column(unit, table=whole.name)
+def _kept(builder: Builder, home: Home, unit: str, span: Range, shown: Sequence[str]) -> Aggregate:
+    """The periods in which a date meets conditions on the time, as fine as these look at it."""
+    finest = grain.finest([unit, *conditions_grains(builder.graph, shown, home)])
+    whole = _whole(builder, home, finest, span)
+    (column,) = keys_of(whole)
+    at = exp.column(column, table=whole.name)
     held = [condition_at(builder, home, text, at) for text in shown]
-    key = Column(unit, at.copy())
+    key = Column(unit, at.copy() if column == unit else expr.trunc(unit, at.copy()))
     return Aggregate(builder.name(f"{whole.name}_shown"), filtered(Read(whole), held), (key,), ())
+
+
+def conditions_grains(graph: JoinGraph, conditions: Sequence[str], home: Home) -> list[str]:
+    """The grains at which conditions on the time compare it."""
+    resolve = resolver(graph, *home)
+    found = [resolve(n.name) for text in conditions for n in graph.catalog.snippet(text).names]
+    return [c.grain for c in found if c.grain is not None]
 
 
 def condition_at(builder: Builder, home: Home, text: str, at: exp.Expr) -> exp.Expr:

@@ -10,17 +10,17 @@ from collections.abc import Mapping, Sequence
 from sqlglot import exp
 
 from kpilayer import expr
-from kpilayer.columns import TimedColumn
-from kpilayer.conditions import all_of
-from kpilayer.formula import Atom, Formula, Shaped
-from kpilayer.plan.keys import is_of_home_time, period
+from kpilayer.columns import TimedColumn, resolver
+from kpilayer.conditions import all_of, bind_condition
+from kpilayer.formula import Atom, Formula, Shaped, is_of_time
+from kpilayer.plan.keys import is_home_time, is_of_home_time, period
 from kpilayer.plan.kinds.aggregated import keys_over, own_conditions
-from kpilayer.plan.kinds.cumulative import base_grain, conditions_grains
+from kpilayer.plan.kinds.cumulative import base_grain
 from kpilayer.plan.naming import branch_name
 from kpilayer.plan.nodes import Aggregate, Column, Derived, Group, Match, Measure, Read
 from kpilayer.plan.rows import Reader, filtered, joined
 from kpilayer.plan.scope import Builder, Scope
-from kpilayer.plan.spines import spine
+from kpilayer.plan.spines import conditions_grains, spine
 
 
 def build(
@@ -36,7 +36,9 @@ def build(
     reader = Reader(atom.model, builder.graph, atom.time)
     times = [k for k in scope.keys if is_of_home_time(builder.graph, k, home)]
     wanted = [unit for k in times if (unit := k.column(home).grain) is not None]
-    conditions = (*scope.shown, *rule.conditions)
+    catalog = builder.graph.catalog
+    told = (*scope.shown, *rule.conditions)
+    conditions = [c for c in told if is_of_time(builder.graph, c, [home])]
     base = base_grain(
         builder.graph, home, [*wanted, *conditions_grains(builder.graph, conditions, home)]
     )
@@ -50,7 +52,7 @@ def build(
     end = expr.trunc(base, reader.sql(active.to, ()))
     still = (exp.GTE if active.to_inclusive else exp.GT)(this=end, expression=at.copy())
     open_ended = exp.Is(this=reader.sql(active.to, ()), expression=exp.Null())
-    held = [
+    held: list[exp.Expr] = [
         exp.LTE(this=start, expression=at),
         exp.Paren(this=exp.Or(this=open_ended, expression=still)),
     ]
@@ -58,6 +60,16 @@ def build(
     inner = Scope(rest)
     own = {c.name: c for c in keys_over(builder, reader, home, inner)}
     values = {name: reader.value_of(a) for name, a in atoms.items()}
+    resolve = resolver(builder.graph, *home)
+    moment = exp.column("date_held", table=dates.name)
+
+    def value(column: TimedColumn) -> exp.Expr:
+        is_time = is_home_time(builder.graph, column, home)
+        return moment.copy() if is_time else reader.value(column.reached)
+
+    for text in told:
+        if text not in conditions:  # about the date and the row at once
+            held.append(bind_condition(catalog.snippet(text).tree, resolve, value))
     kept = list(own_conditions(atom, reader))
     rows = filtered(joined(reader), kept)
     source = Match(rows, Read(dates), all_of([*held]))

@@ -14,7 +14,7 @@ from sqlglot import exp
 
 from kpilayer import expr, grain
 from kpilayer.address import METRIC_TIME, Address
-from kpilayer.columns import TimedColumn, own_grain, resolver, time_column
+from kpilayer.columns import TimedColumn, own_grain, time_column
 from kpilayer.formula import Formula, Home, Shaped, atoms
 from kpilayer.join_graph import JoinGraph, Reached
 from kpilayer.plan.keys import Key, is_of_home_time
@@ -30,6 +30,7 @@ from kpilayer.plan.nodes import (
 )
 from kpilayer.plan.ranges import Range
 from kpilayer.plan.scope import Builder, Scope
+from kpilayer.plan.spines import conditions_grains
 from kpilayer.plan.window import Window, length
 
 
@@ -104,13 +105,6 @@ def _base(graph: JoinGraph, leaf: Shaped, times: Sequence[Key], home: Home) -> s
         wanted.append(length(settings["window"])[1])
     wanted += conditions_grains(graph, leaf.conditions, home)
     return base_grain(graph, home, wanted)
-
-
-def conditions_grains(graph: JoinGraph, conditions: Sequence[str], home: Home) -> list[str]:
-    """The grains at which conditions on the time compare it."""
-    resolve = resolver(graph, *home)
-    found = [resolve(n.name) for text in conditions for n in graph.catalog.snippet(text).names]
-    return [c.grain for c in found if c.grain is not None]
 
 
 def _in_total(

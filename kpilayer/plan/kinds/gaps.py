@@ -6,12 +6,12 @@ from collections.abc import Mapping, Sequence
 
 from sqlglot import exp
 
-from kpilayer import expr, grain
-from kpilayer.columns import TimedColumn, resolve_name
-from kpilayer.conditions import all_of
+from kpilayer import grain
+from kpilayer.columns import TimedColumn, resolve_name, resolver
+from kpilayer.conditions import all_of, bind_condition
 from kpilayer.formula import Formula, Home, Shaped, atoms, is_of_time
-from kpilayer.plan.keys import Key, is_of_home_time, period
-from kpilayer.plan.kinds.cumulative import base_grain, conditions_grains, named
+from kpilayer.plan.keys import Key, is_home_time, is_of_home_time, period
+from kpilayer.plan.kinds.cumulative import base_grain, named
 from kpilayer.plan.nodes import Aggregate, Column, Derived, Group, Match, Read, Source, keys_of
 from kpilayer.plan.rows import filtered
 from kpilayer.plan.scope import Builder, Scope
@@ -28,11 +28,13 @@ def build(
     """
     shaped = [leaf for leaf in leaves if isinstance(leaf, Shaped)]
     first, settings = shaped[0], dict(shaped[0].settings)
-    trees = [(columns[leaf], leaf.inputs[0][1]) for leaf in shaped if not _counts(leaf)]
+    times = _times(builder, first, scope)
+    trees = [
+        (columns[leaf], leaf.inputs[0][1]) for leaf in shaped if not times or not _counts(leaf)
+    ]
     framed = builder.frame(builder, trees or [(columns[first], first.inputs[0][1])], scope)
     group = framed.group
     home = next((a.model, a.time) for a in atoms(first))
-    times = [k for k in scope.keys if is_of_home_time(builder.graph, k, home)]
     counted = [Column(columns[leaf], exp.Literal.number(1)) for leaf in shaped if _counts(leaf)]
     if not times:
         return named(builder, group, scope, trees, framed.values)
@@ -60,17 +62,23 @@ def build(
             )
             for k in rest
         ]
-    held = [] if groups is not None else list(_on_groups(builder, first, home, rest, group))
-    source = filtered(Match(outer, Read(group), all_of(same), keeps_left=True), held)
 
     def key(k: Key) -> exp.Expr:
         table = dates if k in times else groups or group
         return exp.column(k.name, table=table.name)
 
+    held = _on_groups(builder, first, home, [(k, key(k)) for k in scope.keys], on_time)
+    source = filtered(Match(outer, Read(group), all_of(same), keeps_left=True), held)
+
     made = [Column(k.name, key(k)) for k in scope.keys]
     made += [Column(name, framed.values[tree]) for name, tree in trees]
     name = builder.name(f"{group.name}_without_gaps")
     return Derived(name, source, (*made, *counted), tuple(k.name for k in scope.keys))
+
+
+def _times(builder: Builder, leaf: Shaped, scope: Scope) -> list[Key]:
+    home = next((a.model, a.time) for a in atoms(leaf))
+    return [k for k in scope.keys if is_of_home_time(builder.graph, k, home)]
 
 
 def _counts(leaf: Shaped) -> bool:
@@ -85,7 +93,6 @@ def _periods(
     units = [unit for k in times if (unit := k.column(home).grain) is not None]
     nests = len(units) == len(times) and ("week" not in units or len(set(units)) == 1)
     finest = grain.finest(units) if nests else base_grain(builder.graph, home, units)
-    finest = grain.finest([finest, *conditions_grains(builder.graph, shown, home)])
     whole = spine(builder, home, finest, scope.span(home), shown)
     (column,) = keys_of(whole)
     at = exp.column(column, table=whole.name)
@@ -96,34 +103,53 @@ def _periods(
 
 
 def _on_groups(
-    builder: Builder, leaf: Shaped, home: Home, rest: Sequence[Key], group: Group
+    builder: Builder,
+    leaf: Shaped,
+    home: Home,
+    keys: Sequence[tuple[Key, exp.Expr]],
+    on_time: Sequence[str],
 ) -> list[exp.Expr]:
-    """The conditions from outside that are about group-bys of the question, and not about time."""
+    """The conditions from outside that are about group-bys of the question, and not time alone."""
     found = []
     catalog = builder.graph.catalog
     for text in leaf.conditions:
-        tree = catalog.snippet(text).tree
+        if text in on_time:
+            continue
         names = [n.name for n in catalog.snippet(text).names]
-        keys = {name: _key_of(builder, home, name, rest) for name in names}
-        if names and all(key is not None for key in keys.values()):
-
-            def column(name: str, keys: dict[str, Key | None] = keys) -> exp.Expr:
-                key = keys[name]
-                assert key is not None, "every name was found"
-                return exp.column(key.name, table=group.name)
-
-            found.append(expr.replace_names(tree, column))
+        known = {name: _key_of(builder, home, name, keys) for name in names}
+        if names and all(value is not None for value in known.values()):
+            found.append(_over(builder, text, home, known))
     return found
 
 
-def _key_of(builder: Builder, home: Home, name: str, keys: Sequence[Key]) -> Key | None:
+def _over(
+    builder: Builder, text: str, home: Home, known: Mapping[str, exp.Expr | None]
+) -> exp.Expr:
+    """A condition over group-bys, which are at the grains that it names."""
+    resolve = resolver(builder.graph, *home)
+    by_column = [(resolve(name), value) for name, value in known.items()]
+
+    def value(column: TimedColumn) -> exp.Expr:
+        found = next(v for c, v in by_column if c == column)
+        assert found is not None, "every name was found"
+        return found.copy()
+
+    return bind_condition(builder.graph.catalog.snippet(text).tree, resolve, value)
+
+
+def _key_of(
+    builder: Builder, home: Home, name: str, keys: Sequence[tuple[Key, exp.Expr]]
+) -> exp.Expr | None:
     """The group-by that a name of a condition is, at the same grain."""
     column = resolve_name(builder.graph, *home, name)
     if not isinstance(column, TimedColumn):
         return None
-    for key in keys:
+    for key, value in keys:
         own = key.column(home)
         same = own.reached.path == column.reached.path and own.meaning == column.meaning
-        if same and (own.grain, own.part) == (column.grain, column.part):
-            return key
+        same = same or (
+            is_home_time(builder.graph, own, home) and is_home_time(builder.graph, column, home)
+        )
+        if same and (own.grain, own.part) == (column.grain, column.part) and own.part is None:
+            return value
     return None

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
+from functools import partial
 
 from sqlglot import exp
 
@@ -44,13 +45,14 @@ def build(
         whole = not grain.is_finer(start, finest) and finest != "week"
         unit = finest if whole else base_grain(builder.graph, home, [finest])
         earlier = expr.trunc(start, at.copy())
-        spans = _spans(scope, lambda t: grain.truncate(t, start))
+        spans = _spans(scope, lambda t: grain.truncate(t, start), lambda t: t, unit)
     else:
         count, unit = length(settings["offset_window"])
         if moves_rows(unit, finest):
             return _of_moved_rows(builder, trees, scope, (count, unit), shown, dates, times, home)
         earlier = expr.move(at.copy(), -count, unit)
-        spans = _spans(scope, lambda t: moved(t, -count, unit))
+        before = partial(moved, count=-count, unit=unit)
+        spans = _spans(scope, before, before, finest)
         unit = finest
     key = time_key(builder.graph, unit, homes)
     inner = Scope((key, *rest), spans, moved=scope.moved)
@@ -106,10 +108,16 @@ def _beside(
     return Derived(name, source, tuple(columns), tuple(k.name for k in scope.keys))
 
 
-def _spans(scope: Scope, earlier: Callable[[datetime], datetime]) -> tuple[tuple[Home, Range], ...]:
-    """The ranges in which earlier values lie: a little wider than asked, the join is exact."""
+def _spans(
+    scope: Scope,
+    first: Callable[[datetime], datetime],
+    last: Callable[[datetime], datetime],
+    unit: str,
+) -> tuple[tuple[Home, Range], ...]:
+    """The ranges in which earlier values lie, in whole periods: the join to the spine is exact."""
     found = []
     for home, span in scope.spans:
-        lower = earlier(span.lower) if span.lower is not None else None
-        found.append((home, Range(lower, span.upper, span.upper_is_inclusive)))
+        lower = grain.truncate(first(span.lower), unit) if span.lower is not None else None
+        upper = grain.next_period(last(span.upper), unit) if span.upper is not None else None
+        found.append((home, Range(lower, upper)))
     return tuple(found)
