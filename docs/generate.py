@@ -244,9 +244,7 @@ def _not_yet() -> str:
 
 
 #: What models can say that questions cannot use yet (``kpilayer.not_yet``).
-_MODEL_LATER: Final = (
-    "approximate percentiles; `Metric(..)` in filters; `row_access`; `timezone` of a dimension"
-)
+_MODEL_LATER: Final = "approximate percentiles; `row_access`; `timezone` of a dimension"
 
 
 def _ignored() -> str:

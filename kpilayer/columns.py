@@ -9,8 +9,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from kpilayer import address, grain
-from kpilayer.address import METRIC_TIME, Address
-from kpilayer.errors import listing, nearest
+from kpilayer.address import METRIC_TIME, Address, FilterMetric
+from kpilayer.errors import did_you_mean, listing, nearest
+from kpilayer.expr import column_text
 from kpilayer.join_graph import JoinGraph, Reached, Unreached
 from kpilayer.many_side import reach
 from kpilayer.model.semantic_model import Dimension, Entity
@@ -31,6 +32,8 @@ class TimedColumn:
         if self.asked.is_metric_time:
             return ("time", METRIC_TIME, "")
         element = self.reached.element
+        if address.filter_metric(element.name) is not None:
+            return ("metric", element.name, "")
         if isinstance(element, Entity):
             return ("entity", element.target, "")
         return ("dimension", self.reached.model, element.name)
@@ -45,8 +48,7 @@ def resolve_name(
     where that is given.
     """
     if (metric := address.filter_metric(name)) is not None:
-        message = f"the metric `{metric.name}` in a filter cannot be computed by this version"
-        return Unreached("not-supported-yet", message)
+        return _value_of_metric(graph, model, time, metric, name)
     asked = address.parse(name)
     if asked.is_metric_time:
         reached = time_column(graph, model, time)
@@ -97,6 +99,28 @@ def _unusable(
         message += f"which version in `{versions}` holds"
         return Unreached("no-time-dimension", message, f"give `{model}` an `agg_time_dimension`")
     return None
+
+
+def _value_of_metric(
+    graph: JoinGraph, model: str, time: str | None, metric: FilterMetric, name: str
+) -> TimedColumn | Unreached:
+    """The value that a metric has for the entity of a row, as a dimension of the row."""
+    known = graph.catalog.metrics
+    if metric.name not in known:
+        message = f"there is no metric `{metric.name}`"
+        return Unreached("unknown-metric", message, did_you_mean(metric.name, known))
+    for per in metric.per:
+        found = resolve_name(graph, model, time, per)
+        if isinstance(found, Unreached):
+            return found
+        if any(step.kind != "up" for step in found.reached.path):
+            message = f"one row of `{model}` has many of `{per}`: `{name}` would have many values"
+            return Unreached("fan-out-join", message)
+    element = Dimension.model_construct(
+        name=name, type="categorical", expr=column_text(name), granularity=None
+    )
+    asked = Address(metric.per, metric.name)
+    return TimedColumn(asked, Reached((), model, element, ()), None, None)
 
 
 def resolve_property(

@@ -65,6 +65,10 @@ class Identity:
     def column_form(self, reached: Reached) -> dict[str, Any]:
         """The resolved normal form of a dimension or entity, with the joins to it."""
         element = reached.element
+        metric = filter_metric(element.name)
+        if metric is not None:
+            per = [[name, reached.model] for name in metric.per]
+            return {"metric": self.metric_form(metric.name), "per": per}
         form: dict[str, Any] = {
             "value": self._sql(element.sql),
             "of": self._relation_of(reached.model),

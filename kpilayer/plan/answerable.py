@@ -8,12 +8,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from kpilayer import grain, not_yet
-from kpilayer.address import filter_metric
+from kpilayer.address import FilterMetric, filter_metric
 from kpilayer.columns import TimedColumn, resolve_name, time_column
 from kpilayer.errors import Issue
-from kpilayer.formula import Atom, Formula, Home, Shaped, atoms, is_of_time, rules
+from kpilayer.formula import Atom, Formula, Home, Shaped, atoms, formula, is_of_time, rules
 from kpilayer.join_graph import JoinGraph, Reached, Unreached
-from kpilayer.plan.keys import Key, asked_place, is_of_home_time, keeps, keyed
+from kpilayer.plan.keys import Key, asked_place, group_by, is_of_home_time, keeps, keyed
 from kpilayer.plan.ranges import Range
 from kpilayer.plan.window import moves_rows
 
@@ -28,7 +28,11 @@ def unanswerable(
 ) -> Iterator[Issue]:
     """Every reason for which the metrics of a question cannot be computed as asked."""
     for name, tree in metrics:
-        found = [*_not_yet(graph, name, tree, keys), *_reasons(graph, name, tree, keys)]
+        found = [
+            *_not_yet(graph, name, tree, keys),
+            *_reasons(graph, name, tree, keys),
+            *_of_metrics(graph, tree, keys),
+        ]
         for code, message, hint in dict.fromkeys(found):
             yield Issue(code, message, asked_place("metrics", name), hint)
 
@@ -46,10 +50,33 @@ def _not_yet(graph: JoinGraph, name: str, tree: Formula, keys: Sequence[Key]) ->
         used += [time] if isinstance(time, Reached) else []
         reasons += not_yet.in_model(graph.catalog.models[atom.model])
         reasons += not_yet.in_columns(graph.catalog, used)
-        reasons += ["metrics in filters" for n in named if filter_metric(n)]
     for reason in dict.fromkeys(reasons):
         message = f"`{name}` needs {reason}, which this version cannot compute"
         yield "not-supported-yet", message, None
+
+
+def metrics_named(graph: JoinGraph, tree: Formula, keys: Sequence[Key]) -> tuple[FilterMetric, ...]:
+    """The metrics whose values conditions and group-bys name, each once."""
+    snippet = graph.catalog.snippet
+    named = [n.name for a in atoms(tree) for text in a.conditions for n in snippet(text).names]
+    named += [c.reached.element.name for key in keys for _, c in key.at]
+    return tuple(dict.fromkeys(m for n in named if (m := filter_metric(n)) is not None))
+
+
+def _of_metrics(graph: JoinGraph, tree: Formula, keys: Sequence[Key]) -> Iterator[Reason]:
+    """What the metrics need whose values conditions and group-bys name: a value per entity."""
+    for metric in metrics_named(graph, tree, keys):
+        below = formula(graph, metric.name)
+        for per in metric.per:
+            for home in keyed(below, per):
+                found = resolve_name(graph, *home, per)
+                if isinstance(found, Unreached):
+                    yield found.code, f"{found.message} (for `{metric.name}` by it)", found.hint
+                    return
+        by = [group_by(graph, per, keyed(below, per)) for per in metric.per]
+        yield from _not_yet(graph, metric.name, below, by)
+        yield from _reasons(graph, metric.name, below, by)
+        yield from _of_metrics(graph, below, by)
 
 
 def _reasons(graph: JoinGraph, name: str, tree: Formula, keys: Sequence[Key]) -> Iterator[Reason]:

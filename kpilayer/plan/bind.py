@@ -15,7 +15,7 @@ from kpilayer.errors import Issue, did_you_mean, listing
 from kpilayer.formula import Formula, Home, default_grain, formula
 from kpilayer.join_graph import JoinGraph
 from kpilayer.plan import overlap
-from kpilayer.plan.answerable import unanswerable
+from kpilayer.plan.answerable import metrics_named, unanswerable
 from kpilayer.plan.keys import Key, asked_place, conditioned, find_key, keyed
 from kpilayer.plan.query import Query
 from kpilayer.plan.ranges import Range, ranges
@@ -51,6 +51,8 @@ def bind(query: Query, graph: JoinGraph) -> tuple[BoundQuery | None, list[Issue]
     spans = tuple(ranges(query, graph, filtered, keys, issues))
     if where:
         metrics = [(name, formula(graph, name, where)) for name, _ in metrics]
+    ranged = _ranged(graph, metrics, keys)
+    spans += tuple(ranges(query, graph, {h: n for h, n in ranged if h not in filtered}, keys, []))
     if not any(i.severity == "error" for i in issues):
         issues += unanswerable(graph, metrics, keys, spans)
         issues += (i for name, tree in metrics for i in overlap.issues(graph, name, tree, keys))
@@ -64,6 +66,16 @@ def bind(query: Query, graph: JoinGraph) -> tuple[BoundQuery | None, list[Issue]
         return None, issues
     bound = BoundQuery(tuple(metrics), tuple(keys), spans, order, query.limit)
     return bound, list(dict.fromkeys(issues))
+
+
+def _ranged(
+    graph: JoinGraph, metrics: list[tuple[str, Formula]], keys: list[Key]
+) -> Iterator[tuple[Home, str]]:
+    """The homes of metrics in filters that respect the question's range, each with its metric."""
+    for _, tree in metrics:
+        for metric in metrics_named(graph, tree, keys):
+            if metric.within_query_time:
+                yield from ((h, metric.name) for h in conditioned(formula(graph, metric.name)))
 
 
 def _key(

@@ -18,7 +18,7 @@ from kpilayer.relation import Relation
 
 def build(query: BoundQuery, graph: JoinGraph) -> Plan:
     """The plan of a question."""
-    builder = Builder(graph, frame, taken_names(graph.catalog))
+    builder = Builder(graph, frame, taken_names(graph.catalog), query.ranges)
     framed = frame(builder, query.metrics, Scope(query.keys, query.ranges))
     top = framed.group
     columns = [Column(key.name, exp.column(key.name, table=top.name)) for key in query.keys]

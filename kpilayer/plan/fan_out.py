@@ -32,7 +32,7 @@ def tested(
     root: Path, trees: list[exp.Expr], home: Home, reader: Reader, *, none: bool = False
 ) -> Test:
     """Conditions over the many side, bound; what they need of the row itself goes to ``reader``."""
-    inner = Reader(reader.model, reader.graph, reader.time)
+    inner = Reader(reader.model, reader.graph, reader.time, reader.metric_values)
     condition = all_of([bound_to(tree, home, inner) for tree in trees])
     assert condition is not None, "a test has a condition"
     inner.read(root)

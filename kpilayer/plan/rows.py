@@ -8,16 +8,29 @@ from dataclasses import dataclass, field
 from sqlglot import exp
 
 from kpilayer import expr
+from kpilayer.address import FilterMetric, filter_metric
 from kpilayer.columns import resolver, time_column
 from kpilayer.conditions import all_of, between, bind_condition, moment
+from kpilayer.expr import shown
 from kpilayer.formula import Atom, Home
 from kpilayer.join_graph import JoinGraph, Reached, Step
 from kpilayer.model.semantic_model import Dimension
 from kpilayer.plan.naming import scan_alias
-from kpilayer.plan.nodes import Filter, Join, Scan, Source
+from kpilayer.plan.nodes import Filter, Group, Join, Match, Read, Scan, Source, keys_of
 from kpilayer.plan.ranges import Range
 
 Change = Callable[[exp.Expr], exp.Expr]
+
+
+@dataclass(frozen=True, slots=True)
+class MetricValue:
+    """A group with a metric's values by entity, and the value over its columns."""
+
+    group: Group
+    value: exp.Expr
+
+
+MetricValues = Callable[[FilterMetric, Home], MetricValue]
 
 
 @dataclass(slots=True)
@@ -27,7 +40,10 @@ class Reader:
     model: str
     graph: JoinGraph
     time: str | None
+    metric_values: MetricValues | None = None
+    """Builds the group with the values of a metric that a filter names."""
     paths: dict[tuple[Step, ...], None] = field(default_factory=dict)
+    metrics: dict[FilterMetric, MetricValue] = field(default_factory=dict)
 
     def value(self, reached: Reached) -> exp.Expr:
         """The SQL of a column, qualified by the alias of its scan."""
@@ -105,7 +121,20 @@ class Reader:
 
     def sql(self, text: str, path: tuple[Step, ...]) -> exp.Expr:
         """A snippet over the model at the end of a path."""
+        metric = filter_metric(shown(text))
+        if metric is not None:
+            return self.metric(metric)
         return qualified(self.graph.catalog.snippet(text).tree, self.alias(path))
+
+    def metric(self, metric: FilterMetric) -> exp.Expr:
+        """The value that a metric has for the entities of a row."""
+        if metric not in self.metrics:
+            assert self.metric_values is not None, "only rows of a question are filtered by metrics"
+            self.metrics[metric] = self.metric_values(metric, (self.model, self.time))
+        resolve = resolver(self.graph, self.model, self.time)
+        for per in metric.per:
+            self.read(resolve(per).reached.path)
+        return self.metrics[metric].value.copy()
 
     def alias(self, path: tuple[Step, ...]) -> str:
         """The name of the scan at the end of a path."""
@@ -168,6 +197,16 @@ def joined(reader: Reader) -> Source:
     # What says when a row happened comes before what depends on it.
     for path in sorted(reader.paths, key=lambda p: (bool(versioned(p)), len(p), reader.alias(p))):
         source = join(source, path, reader)
+    resolve = resolver(reader.graph, reader.model, reader.time)
+    for metric, found in reader.metrics.items():
+        same = [
+            exp.EQ(
+                this=reader.value(resolve(per).reached),
+                expression=exp.column(key, table=found.group.name),
+            )
+            for per, key in zip(metric.per, keys_of(found.group), strict=True)
+        ]
+        source = Match(source, Read(found.group), all_of([*same]), keeps_left=True)
     return source
 
 

@@ -7,11 +7,13 @@ from dataclasses import dataclass, field
 
 from sqlglot import exp
 
-from kpilayer.formula import Formula, Home
+from kpilayer.address import FilterMetric
+from kpilayer.formula import Formula, Home, Shaped, formula
 from kpilayer.join_graph import JoinGraph
-from kpilayer.plan.keys import Key
-from kpilayer.plan.nodes import Group
+from kpilayer.plan.keys import Key, group_by, keyed
+from kpilayer.plan.nodes import Column, Derived, Group, Read, columns_of
 from kpilayer.plan.ranges import Range
+from kpilayer.plan.rows import MetricValue, Reader
 from kpilayer.plan.window import Window
 
 
@@ -52,7 +54,9 @@ class Builder:
     graph: JoinGraph
     frame: Callable[[Builder, Sequence[tuple[str, Formula]], Scope], Frame]
     taken: set[str]
+    spans: tuple[tuple[Home, Range], ...] = ()
     spines: dict[tuple[object, ...], Group] = field(default_factory=dict)
+    values: dict[FilterMetric, MetricValue] = field(default_factory=dict)
 
     def name(self, wanted: str) -> str:
         """A name for a group that nothing else in the statement has."""
@@ -61,3 +65,49 @@ class Builder:
             name = f"{name}_"
         self.taken.add(name)
         return name
+
+    def reader(self, home: Home) -> Reader:
+        """What collects the joins of the rows of an atom."""
+        return Reader(home[0], self.graph, home[1], self._values_of)
+
+    def _values_of(self, metric: FilterMetric, home: Home) -> MetricValue:
+        """A metric by entity: of all time, or of the range of the question."""
+        if metric not in self.values:
+            tree = formula(self.graph, metric.name)
+            keys = tuple(group_by(self.graph, per, keyed(tree, per)) for per in metric.per)
+            spans = self.spans if metric.within_query_time else ()
+            framed = self.frame(self, [(metric.name, tree)], Scope(keys, spans))
+            trees = [(metric.name, tree)]
+            group = named(self, framed.group, Scope(keys, spans), trees, framed.values)
+            self.values[metric] = MetricValue(group, _filled(tree, metric.name, group))
+        return self.values[metric]
+
+
+def named(
+    builder: Builder,
+    group: Group,
+    scope: Scope,
+    trees: Sequence[tuple[str, Formula]],
+    values: Mapping[Formula, exp.Expr],
+) -> Group:
+    """A frame's group with a column of its own for every formula."""
+    wanted = tuple(Column(name, values[tree]) for name, tree in trees)
+    keys = tuple(k.name for k in scope.keys)
+    if are_columns(wanted) and set(columns_of(group)) == {*keys, *(c.name for c in wanted)}:
+        return group
+    own = tuple(Column(k, exp.column(k, table=group.name)) for k in keys)
+    return Derived(builder.name(f"{group.name}_values"), Read(group), (*own, *wanted), keys)
+
+
+def are_columns(values: tuple[Column, ...]) -> bool:
+    """Whether nothing is computed: each value is a column of its own name."""
+    return all(isinstance(c.value, exp.Column) and c.value.name == c.name for c in values)
+
+
+def _filled(tree: Formula, name: str, group: Group) -> exp.Expr:
+    """The value of an entity without rows: NULL, or what the metric says (X2)."""
+    value: exp.Expr = exp.column(name, table=group.name)
+    if isinstance(tree, Shaped) and tree.rule == "filled":
+        number = exp.Literal.number(dict(tree.settings)["value"])
+        return exp.Coalesce(this=value, expressions=[number])
+    return value

@@ -20,7 +20,7 @@ from kpilayer.join_graph import JoinGraph
 from kpilayer.model.time_spine import TimeSpine
 from kpilayer.plan.nodes import Aggregate, Column, Group, Measure, Read, Scan, Spine, keys_of
 from kpilayer.plan.ranges import Range
-from kpilayer.plan.rows import Reader, filtered, joined, qualified, time_of, within
+from kpilayer.plan.rows import filtered, joined, qualified, time_of, within
 from kpilayer.plan.scope import Builder
 
 
@@ -67,7 +67,7 @@ def _declared(builder: Builder, spine: TimeSpine, unit: str, span: Range) -> Agg
 
 
 def _generated(builder: Builder, home: Home, unit: str, span: Range) -> Spine:
-    first = moment(span.lower, True) if span.lower is not None else None
+    first = moment(_first(span.lower, unit), True) if span.lower is not None else None
     last = moment(_last(span.upper, span), True) if span.upper is not None else None
     bounds = None
     if first is None or last is None:
@@ -88,6 +88,12 @@ def _latest(bounds: Aggregate) -> exp.Expr:
     return exp.Case(ifs=[later], default=last.copy())
 
 
+def _first(lower: datetime, unit: str) -> datetime:
+    """The first period that begins in a range, which an exact one may cut."""
+    start = grain.truncate(lower, unit)
+    return start if start == lower else grain.next_period(lower, unit)
+
+
 def _last(upper: datetime, span: Range) -> datetime:
     """An instant in the last period of a range."""
     return upper if span.upper_is_inclusive else upper - timedelta(microseconds=1)
@@ -98,7 +104,7 @@ def _bounds(builder: Builder, home: Home) -> Aggregate:
     wanted = ("bounds", home)
     known = builder.spines.get(wanted)
     if not isinstance(known, Aggregate):
-        reader = Reader(home[0], builder.graph, home[1])
+        reader = builder.reader(home)
         active = builder.graph.catalog.models[home[0]].active
         if active is None:
             time = time_of(reader, home)

@@ -18,7 +18,7 @@ from kpilayer.plan.kinds.aggregated import keys_over, own_conditions
 from kpilayer.plan.kinds.cumulative import base_grain
 from kpilayer.plan.naming import branch_name
 from kpilayer.plan.nodes import Aggregate, Column, Derived, Group, Match, Measure, Read
-from kpilayer.plan.rows import Reader, filtered, joined
+from kpilayer.plan.rows import filtered, joined
 from kpilayer.plan.scope import Builder, Scope
 from kpilayer.plan.spines import conditions_grains, spine
 
@@ -33,7 +33,7 @@ def build(
     atoms = {name: tree for name, tree in together.items() if isinstance(tree, Atom)}
     atom = next(iter(atoms.values()))
     home = (atom.model, atom.time)
-    reader = Reader(atom.model, builder.graph, atom.time)
+    reader = builder.reader((atom.model, atom.time))
     times = [k for k in scope.keys if is_of_home_time(builder.graph, k, home)]
     wanted = [unit for k in times if (unit := k.column(home).grain) is not None]
     catalog = builder.graph.catalog

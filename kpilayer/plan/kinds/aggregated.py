@@ -25,7 +25,7 @@ def build(
     """One row per group of the rows that any of the atoms keeps."""
     together = [leaf for leaf in leaves if isinstance(leaf, Atom)]
     home = (together[0].model, together[0].time)
-    reader = Reader(home[0], builder.graph, home[1])
+    reader = builder.reader(home)
     keys = keys_over(builder, reader, home, scope)
     grouped = many_parts(k.column(home).reached.path for k in scope.keys)
     apart = conditions_on_many(builder.graph, together[0])  # the same of all atoms

@@ -17,7 +17,7 @@ from kpilayer.plan.keys import Key, is_of_home_time
 from kpilayer.plan.kinds.aggregated import keys_over, own_conditions, shown_over
 from kpilayer.plan.naming import branch_name
 from kpilayer.plan.nodes import Aggregate, Column, Derived, Measure, Read
-from kpilayer.plan.rows import Reader, filtered, joined
+from kpilayer.plan.rows import filtered, joined
 from kpilayer.plan.scope import Builder, Scope
 
 
@@ -31,7 +31,7 @@ def build(
     atom = next(iter(together.values()))
     assert isinstance(atom, Atom), "a balance is an aggregation of rows"
     home = (atom.model, atom.time)
-    reader = Reader(atom.model, builder.graph, atom.time)
+    reader = builder.reader((atom.model, atom.time))
     keys = keys_over(builder, reader, home, scope)
     held = [*shown_over(builder, reader, home, scope), *own_conditions(atom, reader)]
     found = {(what, name): resolve_property(builder.graph, *home, what, name)

@@ -13,7 +13,6 @@ from sqlglot import exp
 from kpilayer import expr, grain
 from kpilayer.conditions import all_of
 from kpilayer.formula import Atom, Formula, Shaped
-from kpilayer.plan.kinds.cumulative import named
 from kpilayer.plan.kinds.events import (
     NUMBER,
     TIME,
@@ -37,7 +36,7 @@ from kpilayer.plan.nodes import (
     Read,
     keys_of,
 )
-from kpilayer.plan.scope import Builder, Scope
+from kpilayer.plan.scope import Builder, Scope, named
 from kpilayer.plan.window import length
 
 

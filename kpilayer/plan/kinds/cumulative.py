@@ -26,10 +26,9 @@ from kpilayer.plan.nodes import (
     Group,
     Measure,
     Read,
-    columns_of,
 )
 from kpilayer.plan.ranges import Range
-from kpilayer.plan.scope import Builder, Scope
+from kpilayer.plan.scope import Builder, Scope, are_columns, named
 from kpilayer.plan.spines import conditions_grains
 from kpilayer.plan.window import Window, length
 
@@ -61,7 +60,7 @@ def build(
     )
     values = tuple(Column(name, framed.values[tree]) for name, tree in trees)
     if all(k.column(home).grain == base for k in times):
-        if [k.name for k in scope.keys] == [key.name] and _are_columns(values):
+        if [k.name for k in scope.keys] == [key.name] and are_columns(values):
             return group
         as_is = tuple(replace(c, value=day.copy()) if k in times else c
                       for c, k in zip(keys, scope.keys, strict=True))  # fmt: skip
@@ -69,10 +68,6 @@ def build(
         return Derived(builder.name(f"{group.name}_shown"), Read(group), (*as_is, *values), names)
     how = dict(shaped[0].settings)["period_agg"]
     return _per_period(builder, group, keys, values, day, how)
-
-
-def _are_columns(values: tuple[Column, ...]) -> bool:
-    return all(isinstance(c.value, exp.Column) and c.value.name == c.name for c in values)
 
 
 def _window(leaf: Shaped, base: str) -> Window:
@@ -115,22 +110,6 @@ def _in_total(
     shown = (*scope.shown, *leaf.conditions)
     framed = builder.frame(builder, trees, replace(scope, spans=spans, shown=shown))
     return named(builder, framed.group, scope, trees, framed.values)
-
-
-def named(
-    builder: Builder,
-    group: Group,
-    scope: Scope,
-    trees: list[tuple[str, Formula]],
-    values: Mapping[Formula, exp.Expr],
-) -> Group:
-    """A frame's group with a column of its own for every formula."""
-    wanted = tuple(Column(name, values[tree]) for name, tree in trees)
-    keys = tuple(k.name for k in scope.keys)
-    if _are_columns(wanted) and set(columns_of(group)) == {*keys, *(c.name for c in wanted)}:
-        return group
-    own = tuple(Column(k, exp.column(k, table=group.name)) for k in keys)
-    return Derived(builder.name(f"{group.name}_values"), Read(group), (*own, *wanted), keys)
 
 
 def _per_period(

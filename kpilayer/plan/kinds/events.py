@@ -17,7 +17,7 @@ from kpilayer.formula import Atom, Formula, Shaped
 from kpilayer.join_graph import JoinGraph
 from kpilayer.plan.kinds.aggregated import keys_over, own_conditions, shown_over
 from kpilayer.plan.nodes import Column, Derived
-from kpilayer.plan.rows import Reader, filtered, joined, time_of
+from kpilayer.plan.rows import filtered, joined, time_of
 from kpilayer.plan.scope import Builder, Scope
 from kpilayer.plan.window import length
 
@@ -47,7 +47,7 @@ def events(
 ) -> Derived:
     """The events of an atom; with the group-bys and the range of a scope, where one is given."""
     home = (atom.model, atom.time)
-    reader = Reader(atom.model, builder.graph, atom.time)
+    reader = builder.reader((atom.model, atom.time))
 
     def value(purpose: str, name: str) -> exp.Expr:
         column = resolve_property(builder.graph, *home, purpose, name)

@@ -11,10 +11,10 @@ from kpilayer.columns import TimedColumn, resolve_name, resolver
 from kpilayer.conditions import all_of, bind_condition
 from kpilayer.formula import Formula, Home, Shaped, atoms, is_of_time
 from kpilayer.plan.keys import Key, is_home_time, is_of_home_time, period
-from kpilayer.plan.kinds.cumulative import base_grain, named
+from kpilayer.plan.kinds.cumulative import base_grain
 from kpilayer.plan.nodes import Aggregate, Column, Derived, Group, Match, Read, Source, keys_of
 from kpilayer.plan.rows import filtered
-from kpilayer.plan.scope import Builder, Scope
+from kpilayer.plan.scope import Builder, Scope, named
 from kpilayer.plan.spines import spine
 
 

@@ -10,10 +10,9 @@ from sqlglot import exp
 from kpilayer.formula import Formula, Shaped
 from kpilayer.model.semantic_model import Entity
 from kpilayer.plan.keys import group_by, keeps, keyed
-from kpilayer.plan.kinds.cumulative import named
 from kpilayer.plan.nodes import Aggregate, Column, Derived, Group, Measure, Read
 from kpilayer.plan.rows import filtered
-from kpilayer.plan.scope import Builder, Scope
+from kpilayer.plan.scope import Builder, Scope, named
 
 
 def build(

@@ -151,7 +151,7 @@ def _rows(
 ) -> tuple[Reader, tuple[Column, ...], list[exp.Expr]]:
     """The rows that can count in a range, with their period and groups as keys."""
     home = (atom.model, atom.time)
-    reader = Reader(atom.model, builder.graph, atom.time)
+    reader = builder.reader((atom.model, atom.time))
     keys = keys_over(builder, reader, home, scope)
     held = [c for one in (atom,) for c in own_conditions(one, reader)]
     span = scope.span(home)
