@@ -18,7 +18,7 @@ from kpilayer import expr
 from kpilayer.errors import Issue, Location
 from kpilayer.model.definitions import Definitions, SqlModel
 from kpilayer.model.metric import Metric, SimpleMetric, SqlMetric
-from kpilayer.model.semantic_model import Model
+from kpilayer.model.semantic_model import ConformedDimension, Model
 from kpilayer.model.time_spine import TimeSpine
 from kpilayer.references import circles, metric_issues, metrics_read, model_issues
 from kpilayer.relation import Relation, split_relation
@@ -46,6 +46,11 @@ class Catalog:
     def dialect(self) -> str:
         """The dialect in which snippets are written."""
         return self.definitions.config.dialect
+
+    @cached_property
+    def conformed(self) -> Mapping[str, ConformedDimension]:
+        """Conformed dimensions by name."""
+        return {found.name: found for found in self.definitions.conformed_dimensions}
 
     def snippet(self, text: str) -> expr.Snippet:
         """A parsed snippet, from memory if it was seen before."""

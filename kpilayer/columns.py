@@ -36,6 +36,8 @@ class TimedColumn:
             return ("metric", element.name, "")
         if isinstance(element, Entity):
             return ("entity", element.target, "")
+        if not self.asked.entities:
+            return ("conformed", self.asked.name, "")
         return ("dimension", self.reached.model, element.name)
 
 
@@ -55,7 +57,7 @@ def resolve_name(
     elif METRIC_TIME in asked.entities:
         return _not_a_grain(asked.name)
     else:
-        reached = reach(graph, model, asked)
+        reached = _conformed(graph, model, asked) or reach(graph, model, asked)
     if isinstance(reached, Unreached):
         return _perhaps_a_grain(graph, model, asked) or reached
     if (problem := _unusable(graph, model, time, asked, reached)) is not None:
@@ -78,6 +80,33 @@ def resolve_name(
         message = f"`{asked.base}` of `{model}` has the grain {own}: {wanted} is finer"
         return Unreached("grain-too-fine", message, f"ask for `{asked.base}__{own}` or coarser")
     return TimedColumn(asked, reached, wanted, None)
+
+
+def _conformed(graph: JoinGraph, model: str, asked: Address) -> Reached | Unreached | None:
+    """The one address of a conformed dimension that a model reaches many-to-one."""
+    conformed = graph.catalog.conformed.get(asked.name) if not asked.entities else None
+    if conformed is None:
+        return None
+    found: dict[tuple[object, ...], tuple[str, Reached]] = {}
+    doubtful: Unreached | None = None
+    for text in conformed.from_:
+        reached = graph.reach(model, address.parse(text))
+        if isinstance(reached, Reached):
+            found.setdefault((reached.path, reached.model, reached.element.name), (text, reached))
+        elif reached.code in ("ambiguous-join", "too-large"):
+            doubtful = reached
+    if doubtful is not None:
+        return doubtful
+    if len(found) == 1:
+        return next(iter(found.values()))[1]
+    texts = [text for text, _ in found.values()] or list(conformed.from_)
+    if found:
+        message = f"`{asked.name}` of `{model}` can be " + " or ".join(f"`{t}`" for t in texts)
+        return Unreached("ambiguous-join", message, "group by one of them by its own name")
+    message = f"`{asked.name}` is {' or '.join(f'`{t}`' for t in texts)}, none of which `{model}` "
+    return Unreached(
+        "no-join-path", f"{message}reaches many-to-one", "group by a dimension in full"
+    )
 
 
 def _unusable(

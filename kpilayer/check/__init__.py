@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Final
 
+from kpilayer.check.conformed import conformed_dimensions_agree
 from kpilayer.check.context import Context
 from kpilayer.check.contracts import contracts_resolve
 from kpilayer.check.joins import composite_keys_pair
@@ -20,6 +21,7 @@ RULES: Final[tuple[Rule, ...]] = (
     filters_resolve,
     time_paths_resolve,
     composite_keys_pair,
+    conformed_dimensions_agree,
     default_grains_fit,
     inputs_can_convert,
     names_of_kinds_resolve,

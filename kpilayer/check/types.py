@@ -228,6 +228,12 @@ def _unknown(name: str, model: Model, relation: LockedRelation, place: Location 
     return Issue("unknown-column", message, place, did_you_mean(name, known))
 
 
+def family_at(context: Context, model: str, text: str) -> Family | None:
+    """The kind of value of a plain column of a model, where the lock knows it."""
+    relation = _relation(context, model)
+    return None if relation is None else _family_of(context, text, relation)
+
+
 def _family_of(context: Context, text: str, relation: LockedRelation) -> Family | None:
     """The kind of value of a plain column; None for expressions and unknown columns."""
     tree = context.catalog.snippet(text).tree

@@ -23,7 +23,7 @@ from kpilayer.model.config import ProjectConfig
 from kpilayer.model.definitions import Key, Kind, Place
 from kpilayer.model.metric import KINDS, Metric
 from kpilayer.model.names import Config
-from kpilayer.model.semantic_model import Model
+from kpilayer.model.semantic_model import ConformedDimension, Model
 from kpilayer.model.source import Source, SourceTable
 from kpilayer.model.time_spine import TimeSpine
 from kpilayer.model.usage import Exposure, Group, SavedQuery
@@ -39,6 +39,7 @@ _KIND_OF: Final[dict[str | int, Kind]] = {
     "exposures": "exposure",
     "groups": "group",
     "sources": "source",
+    "conformed_dimensions": "conformed_dimension",
 }
 _SWITCH: Final = ("enabled", "name", "group", "config")
 
@@ -54,6 +55,7 @@ class Decoded:
     exposures: list[Exposure] = field(default_factory=list)
     groups: list[Group] = field(default_factory=list)
     sources: list[Source] = field(default_factory=list)
+    conformed_dimensions: list[ConformedDimension] = field(default_factory=list)
     places: dict[Key, Place] = field(default_factory=dict)
     broken: set[Key] = field(default_factory=set)
     issues: list[Issue] = field(default_factory=list)
@@ -345,6 +347,9 @@ _LISTS: Final[dict[str, Callable[[_Entry, Templates, Decoded], None]]] = {
     "exposures": _plain("exposure", "exposures", Exposure),
     "groups": _plain("group", "groups", Group),
     "sources": _decode_source,
+    "conformed_dimensions": _plain(
+        "conformed_dimension", "conformed_dimensions", ConformedDimension
+    ),
 }
 
 

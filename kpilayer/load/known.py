@@ -28,7 +28,7 @@ IGNORED: Final[dict[str, frozenset[str]]] = {
 
 #: Keys of the language that this version does not know what to do with.
 NOT_YET: Final[dict[str, frozenset[str]]] = {
-    "file": frozenset({"conformed_dimensions", "kpis", "okrs", "scorecards", "views"}),
+    "file": frozenset({"kpis", "okrs", "scorecards", "views"}),
     "project": frozenset(
         {"fiscal_year_named_by", "fiscal_year_start", "kpi_defaults", "week_starts"}
     ),

@@ -65,6 +65,7 @@ def load_definitions(
         tuple(found.saved_queries),
         tuple(found.exposures),
         tuple(found.groups),
+        tuple(found.conformed_dimensions),
         manifest.refs if manifest else _guessed_relations(layout, found),
         {**_described_sources(layout, found), **(manifest.sources if manifest else {})},
         places=found.places,

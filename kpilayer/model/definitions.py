@@ -12,12 +12,20 @@ from typing import Literal, Protocol
 from kpilayer.errors import Location
 from kpilayer.model.config import ProjectConfig
 from kpilayer.model.metric import Metric
-from kpilayer.model.semantic_model import Model
+from kpilayer.model.semantic_model import ConformedDimension, Model
 from kpilayer.model.time_spine import TimeSpine
 from kpilayer.model.usage import Exposure, Group, SavedQuery
 
 Kind = Literal[
-    "model", "metric", "query", "time_spine", "saved_query", "exposure", "group", "source"
+    "model",
+    "metric",
+    "query",
+    "time_spine",
+    "saved_query",
+    "exposure",
+    "group",
+    "source",
+    "conformed_dimension",
 ]
 Key = tuple[Kind, str]
 Steps = tuple[str | int, ...]
@@ -69,6 +77,7 @@ class Definitions:
     saved_queries: tuple[SavedQuery, ...] = ()
     exposures: tuple[Exposure, ...] = ()
     groups: tuple[Group, ...] = ()
+    conformed_dimensions: tuple[ConformedDimension, ...] = ()
     relations: Mapping[str, str] = field(default_factory=dict)
     """Where `ref` leads, by name, as the text of a relation: what dbt's manifest says."""
     sources: Mapping[tuple[str, str], str] = field(default_factory=dict)

@@ -235,6 +235,19 @@ class Active(Definition):
     """Whether the row still holds on the last day itself."""
 
 
+class ConformedDimension(Definition):
+    """One name for a dimension that several models have: each metric reaches one of them."""
+
+    name: Name
+    """The name that group-bys and filters use, without an entity."""
+    from_: Annotated[tuple[Reference, ...], Field(alias="from", min_length=1)]
+    """Addresses, `customer__region`; a metric uses the one that it reaches many-to-one."""
+    label: str | None = None
+    """A name for people."""
+    description: str | None = None
+    """What the values mean."""
+
+
 class RowAccess(Definition):
     """Which rows a role may see; always applied."""
 

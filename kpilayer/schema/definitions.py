@@ -11,7 +11,7 @@ from typing import Final
 from kpilayer.load.known import IGNORED
 from kpilayer.model.metric import KINDS
 from kpilayer.model.names import Config, Definition
-from kpilayer.model.semantic_model import Model
+from kpilayer.model.semantic_model import ConformedDimension, Model
 from kpilayer.model.source import Source
 from kpilayer.model.time_spine import SpineColumns, TimeSpine
 from kpilayer.model.usage import Exposure, Group, SavedQuery
@@ -31,6 +31,7 @@ def definitions() -> Schema:
         "exposures": shapes.ref(Exposure),
         "groups": shapes.ref(Group),
         "sources": shapes.ref(Source),
+        "conformed_dimensions": shapes.ref(ConformedDimension),
     }
     for name, place in _PLACES.items():
         shapes.defs[name] |= _passed_over(place)
@@ -56,6 +57,7 @@ _LISTS: Final = {
     "exposures": "Dashboards, notebooks and applications that show metrics.",
     "groups": "Teams that own definitions.",
     "sources": "Tables that something else loads.",
+    "conformed_dimensions": "One name for a dimension that several models have.",
 }
 
 #: Types in whose place dbt has keys that are passed over.
