@@ -240,11 +240,15 @@ def _not_yet() -> str:
 
     rows = [(_PLACES[place], words(sorted(keys))) for place, keys in NOT_YET.items() if keys]
     keys = table(("place", "refused when the project is read"), rows)
-    return f"{keys}\n\nRefused when a question needs them: {_MODEL_LATER}."
+    return f"{keys}\n\nRefused when a question needs them: {_LATER}."
 
 
-#: What models can say that questions cannot use yet (``kpilayer.not_yet``).
-_MODEL_LATER: Final = "approximate percentiles; `row_access`; `timezone` of a dimension"
+#: What can be said that questions cannot use yet (``kpilayer.not_yet`` and ``plan/answerable``).
+_LATER: Final = (
+    "approximate percentiles; `row_access`; custom granularities in "
+    "`offset_window`, and of what is computed over time; `timezone` of what decides which rows "
+    "belong together (`active`, `validity_params`, `is_partition` in both models of a join)"
+)
 
 
 def _ignored() -> str:

@@ -8,13 +8,15 @@ case, with the grain added.
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Final
 
-from kpilayer.grain import GRAINS, PARTS
+from kpilayer.grain import FISCAL, GRAINS, PARTS
 
 METRIC_TIME: Final = "metric_time"
 _EXTRACT: Final = "extract_"
+_PARTS: Final = frozenset({*PARTS, *FISCAL})
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,19 +80,30 @@ def filter_metric(text: str) -> FilterMetric | None:
     return FilterMetric(found["name"], tuple(found["per"].split(", ")), bool(found["range"]))
 
 
-def parse(text: str) -> Address:
+def parse(text: str, own_grains: Collection[str] = ()) -> Address:
     """The address that a name stands for. Any text has one; whether it exists is another question.
+
+    What follows `metric_time` is always meant as a grain. Further words that may be one, in a
+    project with such ``own_grains``, stand behind an entity and a name.
 
     >>> parse("customer__region__name")
     Address(entities=('customer', 'region'), name='name', grain=None, part=None)
-    >>> parse("metric_time__extract_dow").part
-    'dow'
+    >>> parse("metric_time__extract_dow").part, parse("metric_time__sunday_week").grain
+    ('dow', 'sunday_week')
     """
     words = text.strip().lower().split("__")
     grain = part = None
-    if len(words) > 1 and words[-1] in GRAINS:
+    if len(words) > 1 and words[-1].startswith(_EXTRACT) and _part(words[-1]) in _PARTS:
+        part = _part(words.pop())
+    elif len(words) > 1 and _is_grain(words, own_grains):
         grain = words.pop()
-    elif len(words) > 1 and words[-1].removeprefix(_EXTRACT) in PARTS:
-        if words[-1].startswith(_EXTRACT):
-            part = words.pop().removeprefix(_EXTRACT)
     return Address(tuple(words[:-1]), words[-1], grain, part)
+
+
+def _is_grain(words: list[str], own_grains: Collection[str]) -> bool:
+    *before, last = words
+    return last in GRAINS or before == [METRIC_TIME] or (len(before) > 1 and last in own_grains)
+
+
+def _part(word: str) -> str:
+    return word.removeprefix(_EXTRACT)

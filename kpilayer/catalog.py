@@ -15,12 +15,14 @@ from typing import Final
 from sqlglot import exp
 
 from kpilayer import expr
+from kpilayer.calendar import Calendar
 from kpilayer.errors import Issue, Location
 from kpilayer.model.definitions import Definitions, SqlModel
+from kpilayer.model.lock import Lock
 from kpilayer.model.metric import Metric, SimpleMetric, SqlMetric
 from kpilayer.model.semantic_model import ConformedDimension, Model
 from kpilayer.model.time_spine import TimeSpine
-from kpilayer.references import circles, metric_issues, metrics_read, model_issues
+from kpilayer.references import calendar_of, circles, metric_issues, metrics_read, model_issues
 from kpilayer.relation import Relation, split_relation
 
 MAX_LEVELS: Final = 50  # of metrics computed from metrics
@@ -41,6 +43,11 @@ class Catalog:
     metrics: Mapping[str, Metric]
     queries: Mapping[str, exp.Query] = field(compare=False)
     """SQL models by name, parsed; `ref` and `source` still stand in them as `__ref.x`."""
+    calendar: Calendar
+    lock: Lock | None = field(default=None, compare=False)
+    """The types of columns, where they are known."""
+    timezone: str | None = None
+    """The zone in which a question asks for instants."""
 
     @property
     def dialect(self) -> str:
@@ -59,22 +66,24 @@ class Catalog:
     def relation(self, model: str) -> Relation:
         """Where the rows of a model, or of a name that `ref` uses, are."""
         definition = self.models.get(model)
-        if definition is None:
-            return self._ref(model)
+        return self._ref(model) if definition is None else self._of(definition)
+
+    def spine(self, name: str) -> TimeSpine:
+        """The declared time spine of this name."""
+        return next(spine for spine in self.definitions.time_spines if spine.name == name)
+
+    def spine_relation(self, spine: TimeSpine) -> Relation:
+        """Where the rows of a time spine are."""
+        return self._of(spine)
+
+    def _of(self, definition: Model | TimeSpine) -> Relation:
+        """What a definition says of where its rows are; else what `ref` means by its name."""
         if definition.relation:
             parts = tuple(split_relation(definition.relation, self.dialect))
             return Relation("table", parts=parts, ref=definition.ref or "")
         if definition.path:
             return Relation("file", path=definition.path)
-        return self._ref(definition.ref or model)
-
-    def spine_relation(self, spine: TimeSpine) -> Relation:
-        """Where the rows of a time spine are."""
-        if spine.relation:
-            return Relation("table", parts=tuple(split_relation(spine.relation, self.dialect)))
-        return (
-            Relation("file", path=spine.path) if spine.path else self._ref(spine.ref or spine.name)
-        )
+        return self._ref(definition.ref or definition.name)
 
     def _ref(self, name: str) -> Relation:
         """Where `ref` leads: a SQL model, where dbt's manifest says, or the target's schema."""
@@ -118,7 +127,8 @@ class Catalog:
     @cached_property
     def table_names(self) -> frozenset[str]:
         """The names of the tables that models and SQL models read, in lower case."""
-        relations = map(self.relation, self.models)
+        spines = map(self._of, self.definitions.time_spines)
+        relations = (*map(self.relation, self.models), *spines)
         tables = {r.parts[-1].lower() for r in relations if r.kind == "table"}
         read = (t for query in self.queries.values() for t in query.find_all(exp.Table))
         return frozenset(tables.union(table.name.lower() for table in read))
@@ -140,9 +150,9 @@ class Catalog:
         return model.agg_time_dimension if model else None
 
 
-def resolve(definitions: Definitions) -> tuple[Catalog, list[Issue]]:
+def resolve(definitions: Definitions, lock: Lock | None = None) -> tuple[Catalog, list[Issue]]:
     """The catalog of a project's definitions, and everything in them that does not resolve."""
-    issues: list[Issue] = []
+    calendar, issues = calendar_of(definitions)
     models = {m.name: m for m in definitions.models}
     metrics = {m.name: m for m in definitions.metrics}
     queries = dict(_queries(definitions, issues))
@@ -150,7 +160,7 @@ def resolve(definitions: Definitions) -> tuple[Catalog, list[Issue]]:
         issues += model_issues(definitions, model)
     whole = {name for name in metrics if ("metric", name) not in definitions.broken}
     for metric in definitions.metrics:
-        problems = metric_issues(definitions, metric, models, metrics)
+        problems = metric_issues(definitions, metric, models, metrics, calendar)
         home = metric.model if isinstance(metric, SimpleMetric | SqlMetric) else None
         if any(p.severity == "error" for p in problems) or not (home is None or home in models):
             whole.discard(metric.name)
@@ -160,9 +170,8 @@ def resolve(definitions: Definitions) -> tuple[Catalog, list[Issue]]:
     issues += _oversized(definitions, metrics, reads, whole)
     issues += _query_cycles(definitions, queries)
     usable = _usable(reads, whole)
-    return Catalog(
-        definitions, models, {n: metrics[n] for n in metrics if n in usable}, queries
-    ), issues
+    found = {n: metrics[n] for n in metrics if n in usable}
+    return Catalog(definitions, models, found, queries, calendar, lock), issues
 
 
 def _cycles(

@@ -220,6 +220,16 @@ CODES: Final[dict[str, Code]] = {
         "Time can be truncated only to a known period.",
         "Use one of the grains or parts that the message names.",
     ),
+    "custom-grain": Code(
+        "A time spine has a custom granularity with the name of a fiscal grain.",
+        "What the spine says is used, and the settings of the fiscal year are not.",
+        "Give the custom granularity another name, if the fiscal calendar of the project is meant.",
+    ),
+    "unknown-type": Code(
+        "A time dimension has a `timezone`, and its type is not known.",
+        "A date, a time of day somewhere and an instant are moved between zones in different ways.",
+        "Run `kpilayer lock`, or cast in `expr`: `CAST(ordered_at AS TIMESTAMP)`.",
+    ),
     "grain-too-fine": Code(
         "A time dimension is asked for at a finer grain than it has.",
         "The data do not say when within the period something happened.",

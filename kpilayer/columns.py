@@ -8,23 +8,33 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from kpilayer import address, grain
+from kpilayer import address
 from kpilayer.address import METRIC_TIME, Address, FilterMetric
+from kpilayer.calendar import Calendar, Custom
 from kpilayer.errors import did_you_mean, listing, nearest
 from kpilayer.expr import column_text
 from kpilayer.join_graph import JoinGraph, Reached, Unreached
 from kpilayer.many_side import reach
 from kpilayer.model.semantic_model import Dimension, Entity
+from kpilayer.zones import Zones, zones
 
 
 @dataclass(frozen=True, slots=True)
 class TimedColumn:
-    """A column that a name means. ``grain`` is None where it is no time, or a part is asked."""
+    """A column that a name means. ``grain`` is None where it is no time, or a part is asked.
+
+    ``grain`` is what the project calls it; ``unit`` and ``part`` say what it is (``grain.py``).
+    A ``custom`` granularity has no unit: its periods are values of a time spine.
+    """
 
     asked: Address
     reached: Reached
     grain: str | None
     part: str | None
+    unit: str | None = None
+    custom: Custom | None = None
+    zones: Zones | None = None
+    """How its values are moved between time zones, where they are."""
 
     @property
     def meaning(self) -> tuple[str, str, str]:
@@ -51,13 +61,15 @@ def resolve_name(
     """
     if (metric := address.filter_metric(name)) is not None:
         return _value_of_metric(graph, model, time, metric, name)
-    asked = address.parse(name)
+    asked, calendar = address.parse(name), graph.catalog.calendar
     if asked.is_metric_time:
+        if asked.grain is not None and asked.grain not in calendar.grains:
+            return _not_a_grain(calendar, asked.grain)
         reached = time_column(graph, model, time)
     elif METRIC_TIME in asked.entities:
-        return _not_a_grain(asked.name)
+        return _not_a_grain(calendar, asked.name)
     else:
-        reached = _conformed(graph, model, asked) or reach(graph, model, asked)
+        asked, reached = _reach(graph, model, name, asked)
     if isinstance(reached, Unreached):
         return _perhaps_a_grain(graph, model, asked) or reached
     if (problem := _unusable(graph, model, time, asked, reached)) is not None:
@@ -71,15 +83,64 @@ def resolve_name(
             return Unreached("unknown-grain", message, f"ask for `{asked.base}`")
         return TimedColumn(asked, reached, None, None)
     if asked.part is not None:
-        if grain.is_finer(grain.part_needs(asked.part), own):
+        if not calendar.tells_part(own, asked.part):
             message = f"`{asked.base}` has one value per {own}: its `{asked.part}` is not known"
             return Unreached("grain-too-fine", message)
-        return TimedColumn(asked, reached, None, asked.part)
+        return _timed(graph, asked, reached, None)
     wanted = asked.grain or (metric_time_grain if asked.is_metric_time else None) or own
-    if grain.is_finer(wanted, own):
-        message = f"`{asked.base}` of `{model}` has the grain {own}: {wanted} is finer"
+    if not calendar.tells(own, wanted):
+        return _too_fine(calendar, model, asked, own, wanted)
+    return _timed(graph, asked, reached, wanted)
+
+
+def _reach(
+    graph: JoinGraph, model: str, name: str, asked: Address
+) -> tuple[Address, Reached | Unreached]:
+    """What an address means; a project's own grain may also be the name of something else.
+
+    `order__ordered_at__fiscal_year` ends in a grain where `order__ordered_at` is a time.
+    """
+    reached = _conformed(graph, model, asked) or reach(graph, model, asked)
+    own_grains = graph.catalog.calendar.own_grains
+    if asked.name not in own_grains:
+        return asked, reached
+    timed = address.parse(name, own_grains)
+    time = _conformed(graph, model, timed) or reach(graph, model, timed)
+    if not _is_time(time):
+        return asked, reached
+    if isinstance(reached, Reached):
+        message = f"`{asked.base}` can be the {asked.name} of `{timed.base}`, and a dimension of "
+        message += f"`{reached.model}`"
+        hint = "give the dimension, or the grain, another name"
+        return asked, Unreached("ambiguous-join", message, hint)
+    return timed, time
+
+
+def _timed(graph: JoinGraph, asked: Address, reached: Reached, name: str | None) -> TimedColumn:
+    """A time dimension at a grain, or its date part where no grain is named."""
+    assert isinstance(reached.element, Dimension), "only a dimension is a time"
+    calendar = graph.catalog.calendar
+    return TimedColumn(
+        asked,
+        reached,
+        name,
+        None if asked.part is None else calendar.part(asked.part),
+        None if name is None else calendar.unit(name),
+        None if name is None else calendar.custom(name),
+        zones(graph.catalog, reached.model, reached.element),
+    )
+
+
+def _too_fine(calendar: Calendar, model: str, asked: Address, own: str, wanted: str) -> Unreached:
+    custom = calendar.custom(wanted)
+    if custom is not None:
+        message = f"`{asked.base}` of `{model}` has the grain {own}: the time spine "
+        message += f"`{custom.spine}` of {wanted} has one row per {custom.grain}"
         return Unreached("grain-too-fine", message, f"ask for `{asked.base}__{own}` or coarser")
-    return TimedColumn(asked, reached, wanted, None)
+    message = f"`{asked.base}` of `{model}` has the grain {own}: {wanted} is finer"
+    if not calendar.is_finer(wanted, own):
+        message = f"`{asked.base}` of `{model}` has the grain {own}, which {wanted} cuts"
+    return Unreached("grain-too-fine", message, f"ask for `{asked.base}__{own}` or coarser")
 
 
 def _conformed(graph: JoinGraph, model: str, asked: Address) -> Reached | Unreached | None:
@@ -163,8 +224,7 @@ def resolve_property(
     own = graph.catalog.models[model].dimension(name) if purpose in ("over", "constant") else None
     if own is None:
         return resolve_name(graph, model, time, name)
-    reached = Reached((), model, own, ())
-    return TimedColumn(address.parse(name), reached, own.granularity, None)
+    return _timed(graph, address.parse(name), Reached((), model, own, ()), own.granularity)
 
 
 def resolver(graph: JoinGraph, model: str, time: str | None) -> Callable[[str], TimedColumn]:
@@ -207,10 +267,10 @@ def own_grain(graph: JoinGraph, model: str, time: str | None) -> str | None:
     return None
 
 
-def _not_a_grain(word: str) -> Unreached:
-    known = [*grain.GRAINS, *(f"extract_{part}" for part in grain.PARTS)]
+def _not_a_grain(calendar: Calendar, word: str) -> Unreached:
+    known = [*calendar.grains, *(f"extract_{part}" for part in calendar.parts)]
     near = nearest(word, known, most=1)
-    hint = f"did you mean `{near[0]}`?" if near else f"grains: {listing(grain.GRAINS, most=12)}"
+    hint = f"did you mean `{near[0]}`?" if near else f"grains: {listing(calendar.grains, most=16)}"
     return Unreached("unknown-grain", f"`{word}` is not a time grain or date part", hint)
 
 
@@ -219,9 +279,12 @@ def _perhaps_a_grain(graph: JoinGraph, model: str, asked: Address) -> Unreached 
     if not asked.entities:
         return None
     shorter = graph.reach(model, Address(asked.entities[:-1], asked.entities[-1]))
-    is_time = (
-        isinstance(shorter, Reached)
-        and isinstance(shorter.element, Dimension)
-        and shorter.element.type == "time"
+    return _not_a_grain(graph.catalog.calendar, asked.name) if _is_time(shorter) else None
+
+
+def _is_time(reached: Reached | Unreached) -> bool:
+    return (
+        isinstance(reached, Reached)
+        and isinstance(reached.element, Dimension)
+        and reached.element.type == "time"
     )
-    return _not_a_grain(asked.name) if is_time else None

@@ -6,7 +6,9 @@ moved to the start of its period (language.md Q3), and the warehouse can skip wh
     TRUNC('month', t) >= '2026-01-15'   →   t >= DATE '2026-01-01'     and a notice
     TRUNC('month', t) = '2026-02-01'    →   t >= DATE '2026-02-01' AND t < DATE '2026-03-01'
 
-In lists and in IS DISTINCT FROM, only the literals are moved.
+In lists and in IS DISTINCT FROM, only the literals are moved. Where the time is shown in another
+zone than it is stored in, the bound is moved into the stored zone; where a clock is changed around
+the bound, the time shown is compared instead. A custom granularity is an ordinary value.
 """
 
 from __future__ import annotations
@@ -67,10 +69,19 @@ def bind_condition(
 
 
 def timed(column: TimedColumn, value: Value) -> exp.Expr:
-    """A column at its grain, or its date part, or as it is."""
+    """A column at its grain, or its date part, or as it is; a custom granularity is a value."""
     if column.part is not None:
-        return expr.part(column.part, value(column))
-    return expr.trunc(column.grain, value(column)) if column.grain else value(column)
+        return expr.part(column.part, moved(column, value(column)))
+    tree = value(column)
+    return expr.trunc(column.unit, moved(column, tree)) if column.unit else tree
+
+
+def moved(column: TimedColumn, raw: exp.Expr) -> exp.Expr:
+    """A time in its reporting zone, before it is truncated."""
+    zones = column.zones
+    if zones is None or not zones.moves:
+        return raw
+    return expr.local(zones.stored, zones.shown, raw)
 
 
 def moment(when: datetime, is_day: bool) -> exp.Expr:
@@ -80,13 +91,38 @@ def moment(when: datetime, is_day: bool) -> exp.Expr:
     return exp.cast(exp.Literal.string(when.isoformat(sep=" ")), _TYPE.TIMESTAMP)
 
 
-def between(value: exp.Expr, lower: exp.Expr | None, upper: exp.Expr | None) -> exp.Expr | None:
-    """``lower <= value < upper``, as far as there are bounds."""
+def bound(
+    kind: type[exp.Expr], column: TimedColumn, value: Value, when: datetime, is_day: bool
+) -> exp.Expr:
+    """A comparison of a time with a literal, on the raw column wherever that means the same."""
+    zones = column.zones
+    if zones is None or not zones.moves:
+        return compared(kind, value(column), when, is_day)
+    literal = moment(when, False)  # a DATE would be taken for an instant by some
+    if zones.is_steady(when):
+        literal = expr.local(zones.shown, zones.stored, literal)
+        return kind(this=_operand(value(column)), expression=literal)
+    return kind(this=_operand(moved(column, value(column))), expression=literal)
+
+
+def compared(kind: type[exp.Expr], value: exp.Expr, when: datetime, is_day: bool) -> exp.Expr:
+    """A comparison of a local time with a literal."""
+    return kind(this=_operand(value), expression=moment(when, is_day))
+
+
+def between(
+    column: TimedColumn,
+    value: Value,
+    lower: datetime | None,
+    upper: datetime | None,
+    is_day: bool = True,
+) -> exp.Expr | None:
+    """``lower <= time < upper``, as far as there are bounds."""
     parts: list[exp.Expr] = []
     if lower is not None:
-        parts.append(exp.GTE(this=_operand(value.copy()), expression=lower))
+        parts.append(bound(exp.GTE, column, value, lower, is_day))
     if upper is not None:
-        parts.append(exp.LT(this=_operand(value.copy()), expression=upper))
+        parts.append(bound(exp.LT, column, value, upper, is_day))
     return all_of(parts)
 
 
@@ -134,17 +170,17 @@ def _period_comparison(
     if name is None or any(text is None for text in literals):
         return None
     column = resolve(name.name)
-    if column.grain is None:
+    if column.unit is None:
         return None
     starts: list[datetime] = []
     for text in literals:
-        start = _start(text or "", column, column.grain, report)
+        start = _start(text or "", column, column.unit, report)
         if start is None:
             return None
         starts.append(start)
     if node.args.get("symmetric"):
         starts.sort()
-    return _range(kind, value(column), column.grain, starts)
+    return _range(kind, column, value, starts)
 
 
 def _move_literals(node: exp.Expr, resolve: Resolve, report: Report) -> None:
@@ -154,13 +190,13 @@ def _move_literals(node: exp.Expr, resolve: Resolve, report: Report) -> None:
     operands = [side for side in sides if side is not None]
     names = [name for side in operands if (name := _name(side)) is not None]
     column = resolve(names[0].name) if len(names) == 1 else None
-    if column is None or column.grain is None:
+    if column is None or column.unit is None:
         return
     for operand in operands:
         text = _literal(operand)
-        start = None if text is None else _start(text, column, column.grain, report)
+        start = None if text is None else _start(text, column, column.unit, report)
         if start is not None:
-            operand.replace(moment(start, grain.is_date(column.grain)))
+            operand.replace(moment(start, grain.is_date(column.unit)))
 
 
 def _start(text: str, column: TimedColumn, unit: str, report: Report) -> datetime | None:
@@ -172,32 +208,33 @@ def _start(text: str, column: TimedColumn, unit: str, report: Report) -> datetim
         return None
     start = grain.truncate(parsed[0], unit)
     if start != parsed[0]:
-        shown = start.date() if grain.is_date(unit) else start
-        message = f"`{text}` was moved to the start of its {unit}, {shown}"
+        first = start.date() if grain.is_date(unit) else start
+        message = f"`{text}` was moved to the start of its {column.grain}, {first}"
         report(expr.Problem("truncated-literal", message, word=text, severity="notice"))
     return start
 
 
-def _range(kind: type[exp.Expr], raw: exp.Expr, unit: str, starts: list[datetime]) -> exp.Expr:
-    first, last = starts[0], starts[-1]
-    is_day = grain.is_date(unit)
-    start, after = moment(first, is_day), moment(grain.next_period(last, unit), is_day)
-    inside = between(raw, start, after)
-    choices: dict[type[exp.Expr], exp.Expr | None] = {
-        exp.GTE: between(raw, start, None),
-        exp.LT: between(raw, None, start),
-        exp.GT: between(raw, moment(grain.next_period(first, unit), is_day), None),
-        exp.LTE: between(raw, None, after),
-        exp.EQ: inside,
-        exp.Between: inside,
-        exp.NEQ: any_of(
-            [
-                exp.LT(this=_operand(raw.copy()), expression=start),
-                exp.GTE(this=_operand(raw.copy()), expression=after),
-            ]
-        ),
-    }
-    tree = choices[kind]
+def _range(
+    kind: type[exp.Expr], column: TimedColumn, value: Value, starts: list[datetime]
+) -> exp.Expr:
+    unit = column.unit
+    assert unit is not None, "only periods of a unit are ranges"
+    first, last, is_day = starts[0], starts[-1], grain.is_date(unit)
+    after = grain.next_period(last, unit)
+    match kind:
+        case exp.GTE:
+            tree = between(column, value, first, None, is_day)
+        case exp.LT:
+            tree = between(column, value, None, first, is_day)
+        case exp.GT:
+            tree = between(column, value, grain.next_period(first, unit), None, is_day)
+        case exp.LTE:
+            tree = between(column, value, None, after, is_day)
+        case exp.NEQ:
+            before = bound(exp.LT, column, value, first, is_day)
+            tree = any_of([before, bound(exp.GTE, column, value, after, is_day)])
+        case _:
+            tree = between(column, value, first, after, is_day)
     assert tree is not None, "every comparison has a bound"
     return exp.Paren(this=tree) if isinstance(tree, exp.Connector) else tree
 

@@ -11,7 +11,6 @@ from kpilayer.address import METRIC_TIME
 from kpilayer.columns import TimedColumn, resolve_name
 from kpilayer.errors import Issue, Location, QueryError, did_you_mean, listing
 from kpilayer.formula import atoms, formula
-from kpilayer.grain import coarsest
 from kpilayer.identity import Identity
 from kpilayer.lineage import lineage
 from kpilayer.model.definitions import Definitions
@@ -193,7 +192,7 @@ def dimensions(identity: Identity, metrics: Sequence[str] = ()) -> tuple[Dimensi
     if all(isinstance(t, TimedColumn) for t in times):
         grains = [t.grain for t in times if isinstance(t, TimedColumn) and t.grain]
         about = "the time axis that metrics share: each metric's own time dimension"
-        unit = coarsest(["day", *grains])
+        unit = identity.catalog.calendar.coarsest(["day", *grains])
         found[METRIC_TIME] = DimensionInfo(METRIC_TIME, "time", unit, about, None, None, "")
     for reached in identity.graph.groupable(homes[0][0]):
         name = reached.address

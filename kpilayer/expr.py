@@ -5,7 +5,8 @@ the project's authoring dialect. What it may contain is a closed list of node ty
 DDL, DML or a second statement cannot hide in one.
 
 Semantic functions are what the compiler says in every dialect in its own words: anonymous functions
-``KPI_TRUNC('month', x)`` and ``KPI_PART('dow', x)``, spelled by ``sql/dialects.py``.
+``KPI_TRUNC('month', x)``, ``KPI_PART('dow', x)`` and ``KPI_LOCAL('UTC', 'Europe/Berlin', x)``,
+spelled by ``sql/dialects.py``.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from sqlglot.errors import ParseError, SqlglotError, TokenError
 from sqlglot.tokenizer_core import Token, TokenType
 
 from kpilayer.errors import Severity
+from kpilayer.grain import split
 
 MAX_CHARACTERS: Final = 200_000  # of one snippet
 MAX_QUERY_CHARACTERS: Final = 1_000_000  # of one SQL model
@@ -32,6 +34,7 @@ MAX_PROBLEMS: Final = 100  # told of one snippet
 TRUNC: Final = "KPI_TRUNC"
 PART: Final = "KPI_PART"
 MOVE: Final = "KPI_MOVE"
+LOCAL: Final = "KPI_LOCAL"
 
 #: Every dialect that sqlglot reads and writes.
 DIALECTS: Final = tuple(d.value for d in Dialects if d.value)
@@ -547,9 +550,9 @@ def quote_of(dialect: str) -> str:
     return sides.pop() if len(sides) == 1 else '"'  # T-SQL's `[a]` may be written `"a"`
 
 
-def trunc(grain: str, tree: exp.Expr) -> exp.Expr:
-    """The semantic function that gives the first instant of a period."""
-    return exp.Anonymous(this=TRUNC, expressions=[exp.Literal.string(grain), tree])
+def trunc(unit: str, tree: exp.Expr) -> exp.Expr:
+    """The semantic function that gives the first instant of a period (units: ``grain.py``)."""
+    return exp.Anonymous(this=TRUNC, expressions=[exp.Literal.string(unit), tree])
 
 
 def part(name: str, tree: exp.Expr) -> exp.Expr:
@@ -570,10 +573,17 @@ def move(tree: exp.Expr, count: int, unit: str) -> exp.Expr:
 
     A day that the month does not have becomes its last one.
     """
-    unit, times = _MOVES.get(unit, (unit, 1))
+    base, _ = split(unit)
+    unit, times = _MOVES.get(base, (base, 1))
     number: exp.Expr = exp.Literal.number(abs(count) * times)
     number = exp.Neg(this=number) if count < 0 else number
     return exp.Anonymous(this=MOVE, expressions=[exp.Literal.string(unit), number, tree])
+
+
+def local(stored: str | None, shown: str | None, tree: exp.Expr) -> exp.Expr:
+    """The semantic function that moves a time from one zone to another; None is an instant."""
+    zones = [exp.Literal.string(zone or "") for zone in (stored, shown)]
+    return exp.Anonymous(this=LOCAL, expressions=[*zones, tree])
 
 
 def replace_names(tree: exp.Expr, replacement: Callable[[str], exp.Expr]) -> exp.Expr:

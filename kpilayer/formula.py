@@ -9,11 +9,12 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Final
 
-from kpilayer import address, expr, grain
+from kpilayer import address, expr
 from kpilayer.address import METRIC_TIME
 from kpilayer.aggregates import Part, decompose
 from kpilayer.catalog import Catalog
 from kpilayer.columns import TimedColumn, own_grain, resolve_name, time_column
+from kpilayer.grain import GRAINS
 from kpilayer.join_graph import JoinGraph, Reached
 from kpilayer.model.metric import (
     ConversionMetric,
@@ -125,7 +126,7 @@ def formula(
         case DerivedMetric():
             return Compute(metric.expr, tuple((i.known_as, read(i)) for i in metric.input_metrics))
         case CumulativeMetric():
-            settings = _settings(metric, ("window", "grain_to_date", "rows"))
+            settings = _lengths(graph, _settings(metric, ("window", "grain_to_date", "rows")))
             settings += (("period_agg", metric.period_agg or "first"),)
             shown, rest = _of_time(graph, metric.input_metric.name, held, time)
             inner = read(metric.input_metric, rest)
@@ -216,7 +217,7 @@ def _input(
     Conditions on the time of an earlier value hold for the time at which it is shown.
     """
     held = tuple(dict.fromkeys((*_grained(graph, used.name, used.filter, time), *outer)))
-    offset = _settings(used, ("offset_window", "offset_to_grain"))
+    offset = _lengths(graph, _settings(used, ("offset_window", "offset_to_grain")))
     shown: tuple[str, ...] = ()
     if offset:
         shown, held = _of_time(graph, used.name, held, time)
@@ -254,8 +255,10 @@ def default_grain(graph: JoinGraph, name: str, time: str | None = None) -> str |
     if stated is not None and time is None:
         return stated
     found = [own_grain(graph, *home) for home in homes(graph.catalog, name, time)]
-    grains = [grain.coarsest(["day", own]) for own in found if own is not None]
-    return grain.coarsest([*grains, *([stated] if stated else [])]) if grains else stated
+    grains = [own for own in found if own is not None]
+    if not grains:
+        return stated
+    return graph.catalog.calendar.coarsest(["day", *grains, *([stated] if stated else [])])
 
 
 def homes(catalog: Catalog, name: str, time: str | None = None) -> Iterator[Home]:
@@ -317,6 +320,26 @@ def grained(catalog: Catalog, text: str, unit: str | None) -> str:
 def _settings(metric: object, keys: tuple[str, ...]) -> tuple[tuple[str, str], ...]:
     values = ((key, getattr(metric, key)) for key in keys)
     return tuple((key, str(value)) for key, value in values if value is not None)
+
+
+def _lengths(
+    graph: JoinGraph, settings: tuple[tuple[str, str], ...]
+) -> tuple[tuple[str, str], ...]:
+    """Settings with the units that a project's names stand for.
+
+    A week is seven days in a length, whenever it begins.
+    """
+    calendar = graph.catalog.calendar
+
+    def unit(key: str, text: str) -> str:
+        count, _, name = text.rpartition(" ")
+        if key in ("grain_to_date", "offset_to_grain"):
+            return calendar.unit(name) or name
+        if key in ("window", "offset_window") and name not in GRAINS:
+            return f"{count} {calendar.unit(name) or name}"
+        return text
+
+    return tuple((key, unit(key, text)) for key, text in settings)
 
 
 def _around(shape: Shaped, inner: Formula) -> Formula:

@@ -10,20 +10,23 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from sqlglot import exp
 
 from kpilayer import expr
 from kpilayer.address import filter_metric
+from kpilayer.calendar import Custom
 from kpilayer.canonical import canonical
 from kpilayer.catalog import REF, SOURCE_META, Catalog
 from kpilayer.columns import TimedColumn, resolve_property, time_column
 from kpilayer.formula import Atom, Compute, Formula, Shaped, atoms, formula
+from kpilayer.grain import GRAINS, PARTS
 from kpilayer.join_graph import JoinGraph, Reached, Step
 from kpilayer.model.semantic_model import Dimension
 from kpilayer.relation import Relation
+from kpilayer.zones import reporting_zone
 
 PREFIX: Final = "f1:"
 #: The relation of a model without one stands in the target's schema, whatever its name.
@@ -58,6 +61,10 @@ class Identity:
             **({"unit": unit} if unit else {}),
         }
 
+    def shown_in(self, zone: str) -> Identity:
+        """The same definitions with instants in another reporting zone."""
+        return Identity(JoinGraph(replace(self.catalog, timezone=zone)))
+
     def column(self, reached: Reached) -> str:
         """The fingerprint of a dimension or entity at the end of its path."""
         return fingerprint(self.column_form(reached))
@@ -74,13 +81,28 @@ class Identity:
             "of": self._relation_of(reached.model),
         }
         if isinstance(element, Dimension):
-            for key in ("granularity", "timezone", "report_timezone"):
-                if getattr(element, key) is not None:
-                    form[key] = getattr(element, key)
+            if element.granularity is not None:
+                form["granularity"] = element.granularity
+            if element.timezone is not None:
+                form["timezone"] = element.timezone
+                form["report_timezone"] = reporting_zone(self.catalog, element)
         if reached.path:
             lengths = range(1, len(reached.path) + 1)
             form["joins"] = [self.join_form(reached.path[:length]) for length in lengths]
         return form
+
+    def grouped(self, column: TimedColumn) -> str | None:
+        """The fingerprint of a group-by: what it is, and whatever the calendar says of its grain.
+
+        None for `metric_time` by a standard grain: it is part of the metrics' own.
+        """
+        own = None if column.asked.is_metric_time else self.column(column.reached)
+        form: dict[str, Any] = {}
+        if column.custom is not None:
+            form["grain"] = self._custom(column.custom)
+        elif (column.unit or "day") not in GRAINS or (column.part or "day") not in PARTS:
+            form["grain"] = column.unit or column.part
+        return fingerprint({"column": own, **form}) if form else own
 
     def join(self, step: Step) -> str:
         """The fingerprint of a join."""
@@ -138,7 +160,7 @@ class Identity:
             found = [self._name_form(home, name, purpose) for home in homes]
             names.append([purpose, role, *dict.fromkeys(found)])
         inputs = {role: self._formula(inner) for role, inner in tree.inputs}
-        settings = dict(tree.settings)
+        settings = {key: self._period(key, text) for key, text in tree.settings}
         form = {"rule": tree.rule, **settings, "names": names, "inputs": inputs}
         shown = {c for a in atoms(tree) for t in tree.conditions for c in self._conditions(a, t)}
         return {**form, "shown": sorted(shown)} if shown else form
@@ -151,8 +173,21 @@ class Identity:
         found = resolve_property(self.graph, *home, purpose, name)
         if not isinstance(found, TimedColumn):
             return name  # a conformed name, or one that a check reports
-        form = {"column": self.column_form(found.reached), "grain": found.grain, "part": found.part}
+        grain = found.unit if found.custom is None else self._custom(found.custom)
+        form = {"column": self.column_form(found.reached), "grain": grain, "part": found.part}
         return _digest(form)
+
+    def _custom(self, custom: Custom) -> dict[str, str]:
+        """A custom granularity: which column of which table has its periods, by which dates."""
+        spine = self._relation(self.catalog.spine_relation(self.catalog.spine(custom.spine)))
+        sides = {"key": self._sql(custom.key), "value": self._sql(custom.column)}
+        return {"of": spine, "per": self.catalog.calendar.unit(custom.grain) or "", **sides}
+
+    def _period(self, key: str, text: str) -> str:
+        """A setting of a rule; a length in custom periods with what they are."""
+        count, _, name = text.rpartition(" ")
+        custom = self.catalog.calendar.custom(name) if key == "offset_window" else None
+        return text if custom is None else f"{count} {_digest(self._custom(custom))}"
 
     def _atom(self, atom: Atom) -> dict[str, Any]:
         agg, tree = _plain_aggregation(atom.agg, self._value(atom))

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 from kpilayer.catalog import Catalog
 from kpilayer.formula import Atom, Formula, atoms
 from kpilayer.join_graph import Reached
-from kpilayer.model.semantic_model import Dimension, Model
+from kpilayer.model.semantic_model import Model
 
 
 def in_formula(tree: Formula) -> Iterator[str]:
@@ -35,7 +35,3 @@ def in_columns(catalog: Catalog, columns: Iterable[Reached]) -> Iterator[str]:
     for reached in columns:
         for step in reached.path:
             yield from in_model(catalog.models[step.right])
-        element = reached.element
-        if isinstance(element, Dimension) and (element.timezone or element.report_timezone):
-            key = "timezone" if element.timezone else "report_timezone"
-            yield f"time zones (`{key}` of `{element.name}`)"

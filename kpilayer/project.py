@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kpilayer import artefacts, describe
+from kpilayer.calendar import zone_problem
 from kpilayer.catalog import Catalog, resolve
 from kpilayer.check import RULES, Context
 from kpilayer.errors import (
@@ -143,8 +144,8 @@ class Project:
             hint = did_you_mean(spoken, DIALECTS)
             raise ConfigError(Issue("bad-value", f"`{spoken}` is not a dialect", None, hint))
         definitions, issues = load_definitions(layout, _told(chosen), variables, os.environ)
-        catalog, unresolved = resolve(definitions)
         lock, lock_issues = _read_lock(root)
+        catalog, unresolved = resolve(definitions, lock)
         away = [replace(issue, severity="warning") for issue in chosen.missing]
         away += _places_of_another(layout, chosen)
         found = tuple(sorted_issues([*away, *issues, *unresolved, *lock_issues]))
@@ -309,6 +310,7 @@ class Project:
         exact: bool = False,
         order_by: Words = None,
         limit: int | None = None,
+        timezone: str | None = None,
         dialect: str | None = None,
         unverified: bool = False,
     ) -> Compiled:
@@ -317,12 +319,18 @@ class Project:
         ``start`` and ``end`` are inclusive dates or times (or ISO texts), widened to whole periods
         of the smallest queried grain unless ``exact``. ``where`` is SQL over group-by names, as
         `{{ Dimension('account__segment') }} = 'smb'`; values in it are literals, never SQL.
+        ``timezone`` shows instants in another zone than the project's, in filters alike.
 
         Raises:
             DefinitionError: the project's definitions have errors.
             QueryError: everything that is wrong with the question.
         """
         identity = self._identity
+        if timezone is not None:
+            if (problem := zone_problem(timezone)) is not None:
+                place = Location("timezone", 1, 1, max(1, len(timezone)), timezone)
+                raise QueryError(Issue("bad-value", problem[0], place, problem[1]))
+            identity = identity.shown_in(timezone)
         quote = quote_of(self.config.dialect)
         groups, bad_groups = render_group_by(_words(group_by), quote)
         conditions, bad_conditions = render_where(_words(where), quote)

@@ -8,10 +8,20 @@ from typing import Any, Final
 from kpilayer import expr
 from kpilayer.address import filter_metric
 from kpilayer.aggregates import decompose
+from kpilayer.calendar import Calendar, Custom
 from kpilayer.errors import Issue, did_you_mean, listing
+from kpilayer.expr import column_text
+from kpilayer.grain import FISCAL
 from kpilayer.model.definitions import Definitions, Kind, Steps
-from kpilayer.model.metric import DerivedMetric, InputMetric, Metric, SimpleMetric, SqlMetric
-from kpilayer.model.semantic_model import Model
+from kpilayer.model.metric import (
+    CumulativeMetric,
+    DerivedMetric,
+    InputMetric,
+    Metric,
+    SimpleMetric,
+    SqlMetric,
+)
+from kpilayer.model.semantic_model import ColumnDimension, Dimension, Model
 from kpilayer.relation import split_relation
 
 
@@ -52,6 +62,7 @@ def model_issues(definitions: Definitions, model: Model) -> Iterator[Issue]:
         yield issue("missing-field", message, "name", hint=hint)
     yield from _validity_issues(definitions, model)
     yield from _time_issues(definitions, model, model.agg_time_dimension, "model", model.name)
+    yield from _zone_issues(definitions, model)
     for index, entity in enumerate(model.derived_semantics.entities):
         steps: Steps = ("derived_semantics", "entities", index)
         if entity.expr:
@@ -64,6 +75,27 @@ def model_issues(definitions: Definitions, model: Model) -> Iterator[Issue]:
         if dimension.expr:
             steps = ("derived_semantics", "dimensions", index, "expr")
             yield from snippet_issues(definitions, "model", model.name, steps, dimension.expr)
+
+
+def _zone_issues(definitions: Definitions, model: Model) -> Iterator[Issue]:
+    """A zone to show a time in needs the zone of the stored value; only times have one."""
+    placed: list[tuple[Steps, ColumnDimension | Dimension]] = []
+    for index, column in enumerate(model.columns):
+        if column.dimension is not None:
+            placed.append((("columns", index, "dimension"), column.dimension))
+    for index, derived in enumerate(model.derived_semantics.dimensions):
+        placed.append((("derived_semantics", "dimensions", index), derived))
+    for steps, dimension in placed:
+        key = "timezone" if dimension.timezone else "report_timezone"
+        if dimension.timezone is None and dimension.report_timezone is None:
+            continue
+        place = definitions.at("model", model.name, *steps, key)
+        if dimension.type != "time":
+            yield Issue("bad-value", f"`{key}` belongs to time dimensions", place)
+        elif dimension.timezone is None:
+            message = "`report_timezone` needs `timezone`: without it, nothing is an instant"
+            hint = "add the zone of the stored value, as `timezone: UTC`"
+            yield Issue("missing-field", message, place, hint)
 
 
 def _validity_issues(definitions: Definitions, model: Model) -> Iterator[Issue]:
@@ -160,11 +192,44 @@ _INPUT_KEYS: Final[dict[str, tuple[str, ...]]] = {
 }
 
 
+def calendar_of(definitions: Definitions) -> tuple[Calendar, list[Issue]]:
+    """The project's calendar, and names of grains that mean two things."""
+    config, issues = definitions.config, list[Issue]()
+    customs: dict[str, Custom] = {}
+    for spine in definitions.time_spines:
+        key = column_text(spine.time_spine.standard_granularity_column)
+        for index, custom in enumerate(spine.time_spine.custom_granularities):
+            name = custom.name
+            steps = ("time_spine", "custom_granularities", index, "name")
+            place = definitions.at("time_spine", spine.name, *steps)
+            if name in config.week_starts or name in customs:
+                other = (
+                    f"time spine `{customs[name].spine}`" if name in customs else "`week_starts`"
+                )
+                message = f"the grain `{name}` of time spine `{spine.name}` is also one of {other}"
+                issues.append(Issue("duplicate-name", message, place))
+                continue
+            if name in FISCAL:
+                message = f"`{name}` is what time spine `{spine.name}` says, not the fiscal "
+                message += "calendar of kpilayer.yml"
+                issues.append(Issue("custom-grain", message, place, severity="notice"))
+            customs[name] = Custom(name, spine.name, spine.granularity, key, custom.column)
+    calendar = Calendar(
+        config.week_start,
+        tuple(config.week_starts.items()),
+        config.fiscal_year_start,
+        config.fiscal_year_named_by,
+        tuple(customs.values()),
+    )
+    return calendar, issues
+
+
 def metric_issues(
     definitions: Definitions,
     metric: Metric,
     models: Mapping[str, Model],
     metrics: Mapping[str, Metric],
+    calendar: Calendar,
 ) -> list[Issue]:
     """What is wrong with a metric by itself and with the names that it refers to."""
     issues: list[Issue] = []
@@ -185,6 +250,7 @@ def metric_issues(
             where = definitions.at("metric", metric.name, *place, "name")
             message = f"there is no metric `{used.name}`"
             issues.append(Issue("unknown-metric", message, where, did_you_mean(used.name, metrics)))
+    issues += _grain_issues(definitions, metric, calendar)
     issues += _input_clashes(definitions, metric)
     if isinstance(metric, DerivedMetric):
         check(metric.expr, "expr")
@@ -200,6 +266,30 @@ def metric_issues(
             check(metric.expr, "expr")
         issues += _home_issues(definitions, metric, models)
     return issues
+
+
+def _grain_issues(definitions: Definitions, metric: Metric, calendar: Calendar) -> Iterator[Issue]:
+    """Names of grains that the project does not have, or that only a time spine knows."""
+    lost = not definitions.all_read or any(kind == "time_spine" for kind, _ in definitions.broken)
+    named: list[tuple[Steps, str | None]] = [(("time_granularity",), metric.time_granularity)]
+    if isinstance(metric, CumulativeMetric):
+        named.append((("grain_to_date",), metric.grain_to_date))
+    for place, used in input_places(metric):
+        named.append(((*place, "offset_to_grain"), used.offset_to_grain))
+        named.append(((*place, "offset_window"), used.offset_window))
+    for steps, text in named:
+        name = text.split(" ")[-1] if text else None
+        if name is None or (calendar.custom(name) and steps[-1] == "offset_window"):
+            continue
+        where = definitions.at("metric", metric.name, *steps)
+        if calendar.custom(name):
+            message = f"`{steps[-1]}` of `{metric.name}` is a grain of the calendar, and `{name}` "
+            message += "is a custom granularity"
+            yield Issue("unknown-grain", message, where)
+        elif calendar.unit(name) is None and not (lost and steps[-1] == "offset_window"):
+            known = [g for g in calendar.grains if calendar.unit(g)]
+            hint = did_you_mean(name, known) or f"grains: {listing(known, most=16)}"
+            yield Issue("unknown-grain", f"`{name}` is not a time grain", where, hint)
 
 
 def input_places(metric: Metric) -> Iterator[tuple[Steps, InputMetric]]:

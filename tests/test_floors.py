@@ -13,12 +13,22 @@ PACKAGE = Path(__file__).parent.parent / "kpilayer"
 
 #: Bottom up. A name is a module, or a folder with everything in it; within a floor, earlier first.
 FLOORS: dict[str, tuple[str, ...]] = {
-    "words": ("codes", "errors", "grain", "expr", "canonical", "address", "aggregates"),
+    "words": (
+        "codes",
+        "errors",
+        "grain",
+        "calendar",
+        "expr",
+        "canonical",
+        "address",
+        "aggregates",
+    ),
     "definitions": ("model", "load"),
     "meaning": (
         "relation",
         "references",
         "catalog",
+        "zones",
         "join_graph",
         "many_side",
         "columns",
@@ -45,6 +55,7 @@ MAY_KNOW: dict[str, set[str]] = {
         "canonical",
         "relation",
         "catalog",
+        "zones",
         "conditions",
         "identity",
         "check",

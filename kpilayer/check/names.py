@@ -10,7 +10,6 @@ from kpilayer.columns import own_grain, resolve_name, resolver, time_column
 from kpilayer.conditions import literal_problems
 from kpilayer.errors import Issue, Location
 from kpilayer.formula import atoms, default_grain, formula, grained
-from kpilayer.grain import is_finer
 from kpilayer.join_graph import Unreached
 from kpilayer.model.definitions import Steps
 from kpilayer.model.metric import Metric
@@ -148,7 +147,11 @@ def default_grains_fit(context: Context) -> Iterator[Issue]:
         unit = metric.time_granularity
         for atom in atoms(formula(context.graph, metric.name)) if unit is not None else ():
             own = own_grain(context.graph, atom.model, atom.time)
-            if unit is not None and own is not None and is_finer(unit, own):
+            if (
+                unit is not None
+                and own is not None
+                and not context.catalog.calendar.tells(own, unit)
+            ):
                 message = f"`{metric.name}` has the grain {unit}, and `{atom.time}` of "
                 message += f"`{atom.model}` has one value per {own}"
                 at = context.catalog.definitions.at

@@ -26,6 +26,7 @@ class Question:
     exact: bool = False
     order_by: tuple[str, ...] = ()
     limit: int | None = None
+    timezone: str | None = None
     dialect: str | None = None
     unverified: bool = False
     stage: str | None = None
@@ -46,6 +47,7 @@ class Question:
             "exact": self.exact,
             "order_by": list(self.order_by),
             "limit": self.limit,
+            "timezone": self.timezone,
             "dialect": self.dialect,
             "unverified": self.unverified,
         }
@@ -76,6 +78,7 @@ def query_flags(function: Callable[..., Any]) -> Callable[..., Any]:
         flag("--exact", is_flag=True, help="Keep --start and --end as they are."),
         listed("--order-by", metavar="A,-B", help="Columns to sort by; `-` for descending."),
         flag("--limit", type=int, metavar="N", help="At most this many rows."),
+        flag("--timezone", metavar="ZONE", help="Show instants in this zone: Europe/Berlin."),
         flag("--dialect", metavar="NAME", help="Dialect of the SQL, if not the target's own."),
         flag("--unverified", is_flag=True, help="Allow dialects that no test has executed."),
         flag(

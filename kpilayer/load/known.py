@@ -29,9 +29,7 @@ IGNORED: Final[dict[str, frozenset[str]]] = {
 #: Keys of the language that this version does not know what to do with.
 NOT_YET: Final[dict[str, frozenset[str]]] = {
     "file": frozenset({"kpis", "okrs", "scorecards", "views"}),
-    "project": frozenset(
-        {"fiscal_year_named_by", "fiscal_year_start", "kpi_defaults", "week_starts"}
-    ),
+    "project": frozenset({"kpi_defaults"}),
 }
 
 #: Which place a key of a definition opens, for the tables above.

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
+from pydantic_core import PydanticCustomError
 
-from kpilayer.model.names import Definition, Name
+from kpilayer.grain import FISCAL, Month, Weekday
+from kpilayer.model.names import Definition, Name, Zone
 
 
 class ProjectConfig(Definition):
@@ -24,10 +26,16 @@ class ProjectConfig(Definition):
     """Folders with Jinja macros."""
     profile: str | None = None
     """A profile of profiles.yml; none: DuckDB at .kpilayer/<name>.duckdb."""
-    timezone: Literal["UTC"] = "UTC"
-    """The reporting time zone."""
-    week_start: Literal["monday"] = "monday"
-    """The first day of a week."""
+    timezone: Zone | None = None
+    """The reporting time zone, in which instants are shown; by default, that of each dimension."""
+    week_start: Weekday = "monday"
+    """The first day of a `week`."""
+    week_starts: dict[Name, Weekday] = Field(default_factory=dict)
+    """Further weeks by name: `{sunday_week: sunday}`."""
+    fiscal_year_start: Month = "january"
+    """The month with which the fiscal year begins."""
+    fiscal_year_named_by: Literal["end", "start"] = "end"
+    """Whether a fiscal year has the number of the calendar year in which it ends, or starts."""
     fanout: Literal["answer", "refuse"] = "answer"
     """Whether a metric may be grouped and filtered by what is on its many side."""
     dbt_project: str | None = None
@@ -36,3 +44,14 @@ class ProjectConfig(Definition):
     """dbt's manifest.json, which says where `ref` and `source` lead; relative to the project."""
     vars: dict[str, Any] = Field(default_factory=dict)
     """Values for `var()` in templates."""
+
+    @model_validator(mode="after")
+    def _weeks_have_names_of_their_own(self) -> ProjectConfig:
+        for name in self.week_starts:
+            if name in FISCAL:
+                raise PydanticCustomError(
+                    "bad-name",
+                    "`{name}` is a grain of the fiscal calendar",
+                    {"name": name, "key": "week_starts"},
+                )
+        return self

@@ -7,7 +7,6 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, model_validator
 
 from kpilayer.expr import column_text
-from kpilayer.grain import Grain
 from kpilayer.model.metric_parts import (
     Aggregation,
     GroupBys,
@@ -18,7 +17,7 @@ from kpilayer.model.metric_parts import (
     PercentileType,
     fail,
 )
-from kpilayer.model.names import Definition, Reference, Sql
+from kpilayer.model.names import Definition, GrainName, Reference, Sql
 from kpilayer.model.periods import StandardLength
 
 
@@ -151,7 +150,7 @@ class CumulativeMetric(MetricBase):
     """What is accumulated."""
     window: StandardLength | None = None
     """How far back: `28 days`. Without it and `grain_to_date`, all time."""
-    grain_to_date: Grain | None = None
+    grain_to_date: GrainName | None = None
     """The period whose start it begins at: `month` for month to date."""
     period_agg: Literal["first", "last", "average"] | None = None
     """Which day of a coarser period is shown; first by default."""

@@ -8,8 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field, model_validator
 from pydantic_core import PydanticCustomError
 
-from kpilayer.grain import Grain
-from kpilayer.model.names import Conditions, Config, Definition, Name, Reference, Sql
+from kpilayer.model.names import Conditions, Config, Definition, GrainName, Name, Reference, Sql
 from kpilayer.model.periods import Length
 
 Aggregation = Literal[
@@ -63,7 +62,7 @@ class InputMetric(Definition):
     """Conditions on its rows, in addition to its own."""
     offset_window: Length | None = None
     """Its value so much earlier: `1 month`."""
-    offset_to_grain: Grain | None = None
+    offset_to_grain: GrainName | None = None
     """Its value at the start of the period that holds the time."""
     group_by: GroupBys | None = None
     """Which of the query's group-bys it keeps; it repeats on the others. All by default."""
@@ -227,7 +226,7 @@ class MetricBase(Definition):
     """Other names that people search for."""
     hidden: bool = False
     """Whether lists leave it out."""
-    time_granularity: Grain | None = None
+    time_granularity: GrainName | None = None
     """The grain of `metric_time` when a query names none."""
     overlapping: bool = False
     """Whether totals, shares and views may be made where its groups overlap."""

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Final
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 from pydantic_core import PydanticCustomError
 
+from kpilayer.calendar import zone_problem
 from kpilayer.grain import GRAINS
 
 _NAME: Final = re.compile(r"\A[a-z]((?!__)[a-z0-9_])*[a-z0-9]\Z")
@@ -39,6 +40,24 @@ def checked_name(value: Any) -> Any:
     return name
 
 
+def checked_zone(value: Any) -> Any:
+    """The name of a time zone of the IANA database.
+
+    Raises:
+        PydanticCustomError: `bad-value`, where there is no such zone.
+    """
+    problem = zone_problem(value) if isinstance(value, str) else None
+    if problem is not None:
+        message, hint = problem
+        raise PydanticCustomError("bad-value", "{said}", {"said": message, "hint": hint})
+    return value
+
+
+def lowered_grain(value: Any) -> Any:
+    """The name of a grain in lower case; whether the project has it is the catalog's question."""
+    return value.lower() if isinstance(value, str) else value
+
+
 def _text(value: Any) -> Any:
     """YAML reads ``expr: 1`` as a number; a snippet is text."""
     if isinstance(value, bool):
@@ -54,6 +73,10 @@ def _texts(value: Any) -> Any:
 Name = Annotated[str, BeforeValidator(checked_name)]
 #: A name that refers to another definition; whether it exists is the catalog's question.
 Reference = Annotated[str, BeforeValidator(lambda v: v.lower() if isinstance(v, str) else v)]
+#: A time zone, such as `Europe/Berlin`.
+Zone = Annotated[str, BeforeValidator(checked_zone)]
+#: A grain by name: a standard one, or one of the project's calendar.
+GrainName = Annotated[str, BeforeValidator(lowered_grain)]
 #: A SQL snippet in the project's authoring dialect.
 Sql = Annotated[str, BeforeValidator(_text)]
 #: One condition or a list of them, all of which must hold.

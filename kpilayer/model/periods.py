@@ -8,7 +8,7 @@ from typing import Annotated, Any, Final
 from pydantic import BeforeValidator
 from pydantic_core import PydanticCustomError
 
-from kpilayer.grain import GRAINS
+from kpilayer.grain import FISCAL, GRAINS
 
 _LENGTH: Final = re.compile(r"\s*([0-9]{1,6})\s+([a-zA-Z][a-zA-Z0-9_]*)\s*")
 
@@ -30,7 +30,7 @@ def checked_length(value: Any) -> Any:
         hint = "write a number from 1 up, a space and a grain: `28 days`, `1 month`"
         raise PydanticCustomError("bad-value", message, {"value": value, "hint": hint})
     word = found[2].lower()
-    if word not in GRAINS and word.removesuffix("s") in GRAINS:
+    if word not in GRAINS and word.removesuffix("s") in (*GRAINS, *FISCAL):
         word = word.removesuffix("s")
     return f"{int(found[1])} {word}"
 

@@ -10,7 +10,7 @@ from pydantic_core import PydanticCustomError
 
 from kpilayer.expr import column_text
 from kpilayer.grain import Grain
-from kpilayer.model.names import Config, Definition, Name, Reference, Sql, checked_name
+from kpilayer.model.names import Config, Definition, Name, Reference, Sql, Zone, checked_name
 
 EntityType = Literal["primary", "unique", "foreign", "natural"]
 _GRAIN_HINT: Final = "add how fine it is, for example `granularity: day`"
@@ -92,9 +92,9 @@ class Dimension(Definition):
     """Whether joined models must agree on it, where both have it by this name."""
     validity_params: ValidityParams | None = None
     """Which end of a row's life it is, in a slowly changing dimension of type 2."""
-    timezone: str | None = None
+    timezone: Zone | None = None
     """The zone of the stored value: it is an instant, shown in the reporting zone."""
-    report_timezone: str | None = None
+    report_timezone: Zone | None = None
     """The zone in which it is shown; the project's by default."""
     label: str | None = None
     """A name for people."""
@@ -157,9 +157,9 @@ class ColumnDimension(Definition):
     """Whether joined models must agree on it, where both have it by this name."""
     validity_params: ValidityParams | None = None
     """Which end of a row's life it is, in a slowly changing dimension of type 2."""
-    timezone: str | None = None
+    timezone: Zone | None = None
     """The zone of the stored value: it is an instant, shown in the reporting zone."""
-    report_timezone: str | None = None
+    report_timezone: Zone | None = None
     """The zone in which it is shown; the project's by default."""
     label: str | None = None
     """A name for people."""

@@ -8,11 +8,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from kpilayer import grain, not_yet
-from kpilayer.address import FilterMetric, filter_metric
-from kpilayer.columns import TimedColumn, resolve_name, time_column
+from kpilayer.address import METRIC_TIME, FilterMetric, filter_metric
+from kpilayer.columns import TimedColumn, resolve_name, resolve_property, time_column
 from kpilayer.errors import Issue
 from kpilayer.formula import Atom, Formula, Home, Shaped, atoms, formula, is_of_time, rules
+from kpilayer.formula import names as formula_names
 from kpilayer.join_graph import JoinGraph, Reached, Unreached
+from kpilayer.model.semantic_model import Dimension, Entity
 from kpilayer.plan.keys import Key, asked_place, group_by, is_of_home_time, keeps, keyed
 from kpilayer.plan.ranges import Range
 from kpilayer.plan.window import moves_rows
@@ -32,6 +34,7 @@ def unanswerable(
             *_not_yet(graph, name, tree, keys),
             *_reasons(graph, name, tree, keys),
             *_of_metrics(graph, tree, keys),
+            *_unknown_types(graph, tree, keys, spans),
         ]
         for code, message, hint in dict.fromkeys(found):
             yield Issue(code, message, asked_place("metrics", name), hint)
@@ -50,6 +53,8 @@ def _not_yet(graph: JoinGraph, name: str, tree: Formula, keys: Sequence[Key]) ->
         used += [time] if isinstance(time, Reached) else []
         reasons += not_yet.in_model(graph.catalog.models[atom.model])
         reasons += not_yet.in_columns(graph.catalog, used)
+        reasons += _zoned_joins(graph, atom, used)
+    reasons += _custom_periods(graph, tree, keys)
     for reason in dict.fromkeys(reasons):
         message = f"`{name}` needs {reason}, which this version cannot compute"
         yield "not-supported-yet", message, None
@@ -79,6 +84,73 @@ def _of_metrics(graph: JoinGraph, tree: Formula, keys: Sequence[Key]) -> Iterato
         yield from _of_metrics(graph, below, by)
 
 
+def _zoned_joins(graph: JoinGraph, atom: Atom, used: Sequence[Reached]) -> Iterator[str]:
+    """Instants that decide which rows belong together, where their zones may differ."""
+    time = time_column(graph, atom.model, atom.time)
+    own = [time.element] if isinstance(time, Reached) else []
+    if graph.catalog.models[atom.model].active is not None and _are_zoned(own):
+        yield "time zones of rows that hold over an interval (`active`)"
+    paths = {r.path[:length] for r in used for length in range(1, len(r.path) + 1)}
+    for path in paths:
+        ends = graph.catalog.models[path[-1].right].validity
+        if ends is not None and _are_zoned([*own, *ends]):
+            yield "time zones of dimensions that change over time (`validity_params`)"
+        if _are_zoned([d for pair in graph.partitions(path) for d in (pair.left, pair.right)]):
+            yield "time zones of partitions (`is_partition`)"
+
+
+def _are_zoned(elements: Sequence[Dimension | Entity]) -> bool:
+    return any(isinstance(e, Dimension) and e.timezone is not None for e in elements)
+
+
+def _custom_periods(graph: JoinGraph, tree: Formula, keys: Sequence[Key]) -> Iterator[str]:
+    """Custom granularities where a rule about time would have to count their periods."""
+    if isinstance(tree, Atom):
+        return
+    if isinstance(tree, Shaped):
+        length = dict(tree.settings).get("offset_window", "").split(" ")[-1]
+        if graph.catalog.calendar.custom(length):
+            yield f"custom granularities in `offset_window` (`{length}`)"
+    if isinstance(tree, Shaped) and tree.rule in ("cumulative", "offset", "spined", "active"):
+        texts = [*tree.conditions, *(c for a in atoms(tree) for c in a.conditions)]
+        named = [n.name for text in texts for n in graph.catalog.snippet(text).names]
+        homes = [(a.model, a.time) for a in atoms(tree)]
+        found = [resolve_name(graph, *home, n) for home in homes for n in named]
+        used = [c for c in found if isinstance(c, TimedColumn)]
+        used += [c for k in keys for _, c in k.at]
+        yield from (f"custom granularities (`{c.grain}`) of what is computed over time"
+                    for c in used if c.custom is not None)  # fmt: skip
+    for _, inner in tree.inputs:
+        yield from _custom_periods(graph, inner, keys)
+
+
+def _unknown_types(
+    graph: JoinGraph,
+    tree: Formula,
+    keys: Sequence[Key],
+    spans: Sequence[tuple[Home, Range]],
+) -> Iterator[Reason]:
+    """Instants that cannot be moved to another zone, since nothing tells how they are stored."""
+    used = [c for k in keys for _, c in k.at]
+    names = [
+        (a, n.name)
+        for a in atoms(tree)
+        for text in a.conditions
+        for n in graph.catalog.snippet(text).names
+    ]
+    if rules(tree) or spans:
+        names += [(a, METRIC_TIME) for a in atoms(tree) if a.time is not None]
+    found = [resolve_name(graph, a.model, a.time, n) for a, n in names]
+    found += [resolve_property(graph, *home, what, n) for home, what, n in formula_names(tree)]
+    for column in (*used, *(c for c in found if isinstance(c, TimedColumn))):
+        if column.zones is not None and not column.zones.is_sure:
+            of, model = column.reached.element.name, column.reached.model
+            message = f"`{of}` of `{model}` has a `timezone`, and its type is not known: it may be "
+            message += "a date, a time without zone, or an instant"
+            hint = f"run `kpilayer lock`, or write its `expr` as `CAST({of} AS TIMESTAMP)`"
+            yield "unknown-type", message, hint
+
+
 def _reasons(graph: JoinGraph, name: str, tree: Formula, keys: Sequence[Key]) -> Iterator[Reason]:
     """What the rules of a formula need of the group-bys."""
     if isinstance(tree, Atom):
@@ -89,7 +161,8 @@ def _reasons(graph: JoinGraph, name: str, tree: Formula, keys: Sequence[Key]) ->
             yield from check(graph, name, tree, keys)
     kept = keys
     if isinstance(tree, Shaped) and tree.rule == "regrouped":
-        kept = [k for k in keys if keeps(tree, k.asked)]
+        own_grains = graph.catalog.calendar.own_grains
+        kept = [k for k in keys if keeps(tree, k.asked, own_grains)]
     for _, inner in tree.inputs:
         yield from _reasons(graph, name, inner, kept)
 
@@ -123,14 +196,20 @@ def _offset(graph: JoinGraph, name: str, tree: Shaped, keys: Sequence[Key]) -> I
         return
     yield from _parts_of_time(name, "compares with an earlier time", times)
     yield from _mixed(graph, name, tree)
-    grains = [k.at[0][1].grain or "day" for k in times]
+    grains = [k.at[0][1].unit or "day" for k in times]
     window = dict(tree.settings).get("offset_window")
-    if window is None or any(k.at[0][1].grain is None for k in times):
+    if window is None or any(k.at[0][1].unit is None for k in times):
         return
     unit, finest = window.split(" ")[1], grain.finest(grains)
-    if finest == "week" and unit in ("month", "quarter", "year"):
-        message = f"`{name}` is asked by week, and moved by {window}: no week is a {unit} earlier"
+    if graph.catalog.calendar.custom(unit):
+        return
+    base, asked = grain.split(unit)[0], grain.split(finest)[0]
+    if asked == "week" and base in ("month", "quarter", "year"):
+        message = f"`{name}` is asked by week, and moved by {window}: no week is a {base} earlier"
         yield "uneven-offset", message, "ask by day or by month, or define an offset in weeks"
+    elif base in ("quarter", "year") and moves_rows(unit, finest) and not grain.nests(unit, finest):
+        message = f"`{name}` is moved by {window}, and no {asked} that is asked is made up of them"
+        yield "uneven-offset", message, "ask by month, or define an offset in months"
     elif moves_rows(unit, finest):
         inner = {rule for _, i in tree.inputs for rule in rules(i)}
         if inner - {"filled", "offset"}:

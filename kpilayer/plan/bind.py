@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from kpilayer import grain
 from kpilayer.catalog import Catalog
 from kpilayer.errors import Issue, did_you_mean, listing
 from kpilayer.formula import Formula, Home, default_grain, formula
@@ -85,7 +84,8 @@ def _key(
     unit: str | None,
     issues: list[Issue],
 ) -> Key | None:
-    homes = _homes(metrics, lambda tree: keyed(tree, text))
+    own_grains = graph.catalog.calendar.own_grains
+    homes = _homes(metrics, lambda tree: keyed(tree, text, own_grains))
     if not homes and metrics:
         message = f"no metric of the question is grouped by `{text}`: each keeps other group-bys"
         hint = "ask for a metric beside it that is grouped by it"
@@ -107,7 +107,7 @@ def _homes(
 def _default_grain(graph: JoinGraph, metrics: list[tuple[str, Formula]]) -> str | None:
     """The grain of `metric_time` where a query names none: the largest of the metrics' own."""
     grains = [unit for name, _ in metrics if (unit := default_grain(graph, name)) is not None]
-    return grain.coarsest(grains) if grains else None
+    return graph.catalog.calendar.coarsest(grains) if grains else None
 
 
 # ------------------------------------------------------------------------------------------ metrics

@@ -51,7 +51,7 @@ KINDS: Final[Mapping[str, Kind]] = {
 
 def frame(builder: Builder, trees: Sequence[tuple[str, Formula]], scope: Scope) -> Frame:
     """The group in which every formula has a value for each group that any of them has."""
-    plain = [(name, _plain(tree, scope)) for name, tree in trees]
+    plain = [(name, _plain(builder, tree, scope)) for name, tree in trees]
     counted = _needing_presence(builder, plain, scope)
     named = (*plain, *_apart(plain, counted.values()))
     columns = column_names([k.name for k in scope.keys], named)
@@ -82,16 +82,19 @@ def _apart(
         yield name, count
 
 
-def _plain(tree: Formula, scope: Scope) -> Formula:
+def _plain(builder: Builder, tree: Formula, scope: Scope) -> Formula:
     """A formula without the rules that say nothing in a scope: all group-bys are kept."""
     if isinstance(tree, Atom):
         return tree
     if isinstance(tree, Shaped) and tree.rule == "regrouped":
-        if all(keeps(tree, key.asked) for key in scope.keys):
-            return _plain(tree.inputs[0][1], scope)
+        own_grains = builder.graph.catalog.calendar.own_grains
+        if all(keeps(tree, key.asked, own_grains) for key in scope.keys):
+            return _plain(builder, tree.inputs[0][1], scope)
     if isinstance(tree, Shaped) and tree.rule != "filled":
         return tree
-    return replace(tree, inputs=tuple((n, _plain(inner, scope)) for n, inner in tree.inputs))
+    return replace(
+        tree, inputs=tuple((n, _plain(builder, inner, scope)) for n, inner in tree.inputs)
+    )
 
 
 def _is_regrouped(leaf: Formula) -> bool:

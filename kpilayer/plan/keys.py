@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 
 from sqlglot import exp
@@ -52,10 +52,12 @@ def period(column: TimedColumn, at: exp.Expr, unit: str) -> exp.Expr:
     """What a group-by on the time is at a date, the first instant of a period of ``unit``."""
     if column.part is not None:
         return expr.part(column.part, at)
-    return at if column.grain in (unit, None) else expr.trunc(column.grain or unit, at)
+    return at if column.unit in (unit, None) else expr.trunc(column.unit or unit, at)
 
 
-def keyed(tree: Formula, text: str | None = None) -> Iterator[Home]:
+def keyed(
+    tree: Formula, text: str | None = None, own_grains: Collection[str] = ()
+) -> Iterator[Home]:
     """The homes whose rows a group-by groups; those of every group-by where none is named.
 
     Conversions are counted by their base event, funnels by their first step, and an input with
@@ -67,10 +69,10 @@ def keyed(tree: Formula, text: str | None = None) -> Iterator[Home]:
     rule = tree.rule if isinstance(tree, Shaped) else ""
     inputs = tree.inputs[:1] if rule in ("conversion", "funnel") else tree.inputs
     if rule == "regrouped" and isinstance(tree, Shaped):
-        if text is None or not keeps(tree, text):
+        if text is None or not keeps(tree, text, own_grains):
             return
     for _, inner in inputs:
-        yield from keyed(inner, text)
+        yield from keyed(inner, text, own_grains)
 
 
 def conditioned(tree: Formula) -> Iterator[Home]:
@@ -83,9 +85,9 @@ def conditioned(tree: Formula) -> Iterator[Home]:
         yield from conditioned(inner)
 
 
-def keeps(leaf: Shaped, text: str) -> bool:
+def keeps(leaf: Shaped, text: str, own_grains: Collection[str]) -> bool:
     """Whether an input with fewer group-bys keeps one: by its name, or that without its grain."""
-    asked = address.parse(text)
+    asked = address.parse(text, own_grains)
     names = {asked.base, text.strip().lower(), asked.column(asked.grain)}
     return bool(names & set(dict(leaf.settings)["group_by"].split()))
 

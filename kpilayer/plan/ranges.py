@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from kpilayer import grain
+from kpilayer.calendar import Calendar
 from kpilayer.columns import own_grain, time_column
 from kpilayer.errors import Issue
 from kpilayer.formula import Home
@@ -45,7 +46,14 @@ def ranges(
     if query.start is None and query.end is None:
         return
     lower, upper = _moment("start", query.start, issues), _moment("end", query.end, issues)
-    asked = [c.grain for k in keys for _, c in k.at if c.asked.is_metric_time and c.grain]
+    calendar = graph.catalog.calendar
+    times = [c for k in keys for _, c in k.at if c.asked.is_metric_time and c.grain]
+    # Whole periods of a spine are known to it only.
+    asked = [c.custom.grain if c.custom is not None else c.grain or "day" for c in times]
+    smallest = calendar.finest(asked) if asked else None
+    for name in dict.fromkeys(c.grain for c in times if c.custom is not None):
+        message = f"the first and last `{name}` may be partial: only a time spine knows its periods"
+        issues.append(Issue("partial-period", message, severity="notice"))
     is_empty = False
     for home, metric in homes.items():
         reached = time_column(graph, *home)
@@ -54,15 +62,16 @@ def ranges(
             asked_for = str(query.start if query.start is not None else query.end)
             issues.append(unreached(reached, asked_place(argument, asked_for), metric, len(homes)))
             continue
-        unit = grain.finest(asked) if asked else own_grain(graph, *home) or "day"
+        unit = calendar.unit(smallest or own_grain(graph, *home) or "day")
+        assert unit is not None, "only custom granularities have no unit"
         span = _exact(lower, upper) if query.exact else _widened(lower, upper, unit)
         is_empty = is_empty or span.is_empty
         yield home, span
     if is_empty:
         message = f"the range is empty: `{query.start}` is after `{query.end}`"
         issues.append(Issue("bad-time-range", message, asked_place("start", str(query.start))))
-    elif query.exact and asked:
-        issues += _partial_periods(_exact(lower, upper), grain.finest(asked))
+    elif query.exact and smallest is not None:
+        issues += _partial_periods(_exact(lower, upper), smallest, calendar)
 
 
 def _moment(argument: str, text: str | None, issues: list[Issue]) -> tuple[datetime, bool] | None:
@@ -93,10 +102,12 @@ def _widened(
     )
 
 
-def _partial_periods(span: Range, unit: str) -> Iterator[Issue]:
+def _partial_periods(span: Range, name: str, calendar: Calendar) -> Iterator[Issue]:
     """The first and last period hold only a part of their rows: say which."""
+    unit = calendar.unit(name)
+    assert unit is not None, "only custom granularities have no unit"
     for end, inside in (("start", span.lower), ("end", span.upper)):
         if inside is not None and grain.truncate(inside, unit) != inside:
             first = grain.truncate(inside, unit).date()
-            message = f"the {unit} of {first} is partial: `{end}` cuts it (exact range)"
+            message = f"the {name} of {first} is partial: `{end}` cuts it (exact range)"
             yield Issue("partial-period", message, severity="notice")

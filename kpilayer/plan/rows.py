@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field, replace
+from datetime import datetime
 
 from sqlglot import exp
 
 from kpilayer import expr
-from kpilayer.address import FilterMetric, filter_metric
-from kpilayer.columns import resolver, time_column
-from kpilayer.conditions import all_of, between, bind_condition, moment
+from kpilayer.address import METRIC_TIME, Address, FilterMetric, filter_metric
+from kpilayer.calendar import Custom
+from kpilayer.columns import TimedColumn, resolver, time_column
+from kpilayer.conditions import Value, all_of, bind_condition, bound, compared, moved, timed
 from kpilayer.expr import shown
 from kpilayer.formula import Atom, Home
 from kpilayer.join_graph import JoinGraph, Reached, Step
@@ -44,6 +46,8 @@ class Reader:
     """Builds the group with the values of a metric that a filter names."""
     paths: dict[tuple[Step, ...], None] = field(default_factory=dict)
     metrics: dict[FilterMetric, MetricValue] = field(default_factory=dict)
+    spines: dict[str, tuple[Custom, exp.Expr]] = field(default_factory=dict)
+    """Time spines by the alias of their scan, each with the date that it is joined on."""
 
     def value(self, reached: Reached) -> exp.Expr:
         """The SQL of a column, qualified by the alias of its scan."""
@@ -67,9 +71,26 @@ class Reader:
         def column(name: str) -> exp.Expr:
             if name not in atom.reaches:
                 return exp.column(exp.to_identifier(name, quoted=True), table=self.alias(()))
-            return self.value(resolve(name).reached)
+            found = resolve(name)
+            is_cut = found.asked.grain or found.asked.part
+            return timed(found, self.column) if is_cut else self.value(found.reached)
 
         return expr.replace_names(tree, column)
+
+    def column(self, column: TimedColumn) -> exp.Expr:
+        """The SQL of what a name means, before it is truncated or moved to another zone."""
+        if column.custom is None:
+            return self.value(column.reached)
+        calendar, custom = self.graph.catalog.calendar, column.custom
+        day = expr.trunc(calendar.unit(custom.grain) or custom.grain, self.local(column))
+        alias = f"{self.alias(column.reached.path)}__{column.reached.element.name}"
+        alias = f"{alias}___{custom.spine}"  # no path is called so
+        self.spines.setdefault(alias, (custom, day))
+        return qualified(self.graph.catalog.snippet(custom.column).tree, alias)
+
+    def local(self, column: TimedColumn) -> exp.Expr:
+        """The SQL of a time in its reporting zone."""
+        return moved(column, self.value(column.reached))
 
     def at(self, text: str, path: tuple[Step, ...]) -> exp.Expr:
         """A snippet over the model at the end of a path; NULL where the path leads to no row.
@@ -156,37 +177,55 @@ def groupable(tree: exp.Expr) -> exp.Expr:
     return exp.Case(ifs=[exp.If(this=exp.true(), true=tree)])
 
 
-def bound_to(
-    tree: exp.Expr, home: Home, reader: Reader, change: Change = lambda value: value
-) -> exp.Expr:
+def bound_to(tree: exp.Expr, home: Home, reader: Reader, change: Change | None = None) -> exp.Expr:
     """A condition over the columns of a scan, each column changed."""
     resolve = resolver(reader.graph, *home)
-    return bind_condition(tree, resolve, lambda column: change(reader.value(column.reached)))
+    if change is None:
+        return bind_condition(tree, resolve, reader.column)
+    local, value = as_local(reader, change)
+    return bind_condition(tree, lambda name: local(resolve(name)), value)
+
+
+def as_local(reader: Reader, change: Change) -> tuple[Callable[[TimedColumn], TimedColumn], Value]:
+    """Columns whose values are local times already, and those values, changed."""
+    known: dict[Address, TimedColumn] = {}
+
+    def local(column: TimedColumn) -> TimedColumn:
+        bare = replace(column, zones=None)
+        known[bare.asked] = column
+        return bare
+
+    def value(bare: TimedColumn) -> exp.Expr:
+        return change(reader.local(known[bare.asked]))
+
+    return local, value
 
 
 def in_range(
-    span: Range, home: Home, reader: Reader, change: Change = lambda value: value
+    span: Range, home: Home, reader: Reader, change: Change | None = None
 ) -> list[exp.Expr]:
     """The conditions that a range of time is, on the raw time column, changed."""
-    return within(span, change(time_of(reader, home)))
+    time = resolver(reader.graph, *home)(METRIC_TIME)
+    if change is not None:
+        return within(span, change(reader.local(time)))
+    return [bound(kind, time, reader.column, when, True) for kind, when in _bounds(span)]
 
 
 def time_of(reader: Reader, home: Home) -> exp.Expr:
-    """The raw time column of an atom's rows."""
-    reached = time_column(reader.graph, *home)
-    assert isinstance(reached, Reached), "checked when the query was bound"
-    return reader.value(reached)
+    """The time of an atom's rows, in its reporting zone."""
+    return reader.local(resolver(reader.graph, *home)(METRIC_TIME))
 
 
 def within(span: Range, value: exp.Expr) -> list[exp.Expr]:
-    """The conditions that a range of time is on a value."""
-    lower = moment(span.lower, True) if span.lower else None
-    upper = moment(span.upper, True) if span.upper else None
-    if span.upper_is_inclusive and upper is not None:
-        parts = [between(value, lower, None), exp.LTE(this=value.copy(), expression=upper)]
-        return [p for p in parts if p is not None]
-    condition = between(value, lower, upper)
-    return list(expr.conjuncts(condition)) if condition is not None else []
+    """The conditions that a range of time is on a local time."""
+    return [compared(kind, value.copy(), when, True) for kind, when in _bounds(span)]
+
+
+def _bounds(span: Range) -> Iterator[tuple[type[exp.Expr], datetime]]:
+    if span.lower is not None:
+        yield exp.GTE, span.lower
+    if span.upper is not None:
+        yield exp.LTE if span.upper_is_inclusive else exp.LT, span.upper
 
 
 def joined(reader: Reader) -> Source:
@@ -207,6 +246,10 @@ def joined(reader: Reader) -> Source:
             for per, key in zip(metric.per, keys_of(found.group), strict=True)
         ]
         source = Match(source, Read(found.group), all_of([*same]), keeps_left=True)
+    for alias, (custom, day) in reader.spines.items():
+        key = qualified(catalog.snippet(custom.key).tree, alias)
+        scan = Scan(catalog.spine_relation(catalog.spine(custom.spine)), alias)
+        source = Join(source, scan, ((day, key),), right_key_is_unique=True)  # one row per period
     return source
 
 

@@ -8,6 +8,7 @@ changes which periods there are. Where `start` or `end` is given, it begins or e
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from sqlglot import exp
@@ -53,9 +54,13 @@ def declared_spine(builder: Builder, unit: str) -> TimeSpine | None:
     fitting = [
         s
         for s in builder.graph.catalog.definitions.time_spines
-        if not grain.is_finer(unit, s.granularity)
+        if grain.tells(_unit_of(builder, s), unit)
     ]
     return max(fitting, key=lambda s: grain.GRAINS.index(s.granularity)) if fitting else None
+
+
+def _unit_of(builder: Builder, spine: TimeSpine) -> str:
+    return builder.graph.catalog.calendar.unit(spine.granularity) or spine.granularity
 
 
 def _declared(builder: Builder, spine: TimeSpine, unit: str, span: Range) -> Aggregate:
@@ -133,10 +138,11 @@ def conditions_grains(graph: JoinGraph, conditions: Sequence[str], home: Home) -
     """The grains at which conditions on the time compare it."""
     resolve = resolver(graph, *home)
     found = [resolve(n.name) for text in conditions for n in graph.catalog.snippet(text).names]
-    return [c.grain for c in found if c.grain is not None]
+    return [c.unit for c in found if c.unit is not None]
 
 
 def condition_at(builder: Builder, home: Home, text: str, at: exp.Expr) -> exp.Expr:
     """A condition on the time of a metric for a period, whose first instant is ``at``."""
     tree = builder.graph.catalog.snippet(text).tree
-    return bind_condition(tree, resolver(builder.graph, *home), lambda _: at.copy())
+    resolve = resolver(builder.graph, *home)
+    return bind_condition(tree, lambda n: replace(resolve(n), zones=None), lambda _: at.copy())

@@ -56,12 +56,13 @@ def moved(at: datetime, count: int, unit: str) -> datetime:
     datetime.datetime(2026, 2, 28, 0, 0)
     """
     try:
-        if unit in _MONTHS:
-            total = at.year * 12 + at.month - 1 + count * _MONTHS[unit]
+        base, _ = grain.split(unit)
+        if base in _MONTHS:
+            total = at.year * 12 + at.month - 1 + count * _MONTHS[base]
             first = at.replace(year=total // 12, month=total % 12 + 1, day=1)
             last = (grain.next_period(first, "month") - timedelta(days=1)).day
             return first.replace(day=min(at.day, last))
-        return at + timedelta(**{f"{unit}s": count})
+        return at + timedelta(**{f"{base}s": count})
     except (OverflowError, ValueError):
         return datetime.min if count < 0 else datetime.max
 

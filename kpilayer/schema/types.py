@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import Any, Final, Literal, get_args, get_origin
 
-from kpilayer.grain import GRAINS
+from kpilayer.grain import FISCAL, GRAINS
 from kpilayer.model import names, periods
 from kpilayer.model.field_docs import field_docs
 from kpilayer.model.names import Definition
@@ -236,6 +236,8 @@ class Shapes:
 
     def _respelled(self, schema: Schema, annotation: Any, function: Callable[[Any], Any]) -> Schema:
         """With the other spellings of which a function makes what the type takes."""
+        if function is names.lowered_grain:  # words to choose from; a project may have others
+            return {"anyOf": [{"enum": [*GRAINS, *FISCAL]}, schema]}
         rule = _TEXTS.get(function)
         if rule is not None:
             return self.text(*rule)
@@ -275,11 +277,13 @@ def _name_pattern() -> str:
 
 _NUMBER: Final = rf"^{_ANY_SPACE}(?!0+\s)[0-9]{{1,6}}\s+"
 _NAME_RULE: Final = "a name: letters, digits and single underscores, a letter first, two at least"
+_ZONE_RULE: Final = "a time zone of the IANA database: `UTC`, `Europe/Berlin`"
 _LENGTH_RULE: Final = "a number from 1 up, a space and a grain: `28 days`, `1 month`"
 
 #: Texts of a form of their own, by the function that checks them.
 _TEXTS: Final[dict[Callable[[Any], Any], tuple[str, str]]] = {
     names.checked_name: (_name_pattern(), _NAME_RULE),
+    names.checked_zone: (r"^[A-Z][A-Za-z0-9_+-]*(/[A-Za-z0-9_+-]+)*$", _ZONE_RULE),
     periods.checked_length: (rf"{_NUMBER}[A-Za-z][A-Za-z0-9_]*{_ANY_SPACE}$", _LENGTH_RULE),
     periods.checked_standard_length: (
         rf"{_NUMBER}(?:{any_case(GRAINS)})[Ss]?{_ANY_SPACE}$",

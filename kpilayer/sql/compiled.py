@@ -91,17 +91,19 @@ def compile_query(
 
 
 def _fingerprints(bound: BoundQuery, identity: Identity) -> dict[str, str]:
-    """Of metrics and dimensions by output column; `metric_time` is part of each metric's own."""
+    """Of metrics and group-bys by output column; most of `metric_time` is part of the metrics."""
     found = {name: identity.metric(name) for name, _ in bound.metrics}
     for key in bound.keys:
-        if not key.at[0][1].asked.is_metric_time:
-            found[key.name] = _of_key(key, identity)
+        if (of_key := _of_key(key, identity)) is not None:
+            found[key.name] = of_key
     return found
 
 
-def _of_key(key: Key, identity: Identity) -> str:
-    """One fingerprint per dimension; metrics that reach it by different joins add up to one."""
-    each = sorted({identity.column(column.reached) for _, column in key.at})
+def _of_key(key: Key, identity: Identity) -> str | None:
+    """One fingerprint per group-by; metrics that reach it by different joins add up to one."""
+    each = sorted({f for _, column in key.at if (f := identity.grouped(column)) is not None})
+    if not each:
+        return None
     return each[0] if len(each) == 1 else fingerprint(each)
 
 

@@ -15,7 +15,7 @@ from typing import Final
 from sqlglot import exp
 
 from kpilayer.errors import Issue, QueryError
-from kpilayer.grain import is_date
+from kpilayer.grain import is_date, split
 
 #: Types as members: sqlglot would parse a name each time.
 TYPE: Final = exp.DataType.Type
@@ -23,6 +23,10 @@ TYPE: Final = exp.DataType.Type
 Spell = Callable[[str, exp.Expr], exp.Expr]
 #: First and last time and unit to the rows of every time from one to the other.
 SpellSeries = Callable[[exp.Expr, exp.Expr, str], exp.Expr]
+#: A time, a number of days or months, and which.
+Plus = Callable[[exp.Expr, int, str], exp.Expr]
+#: The zone stored in, the zone shown in (empty for an instant) and the time.
+SpellLocal = Callable[[str, str, exp.Expr], exp.Expr]
 #: Value and measure's percentile to the aggregate.
 SpellAgg = Callable[[exp.Expr], exp.Expr]
 SpellPercentile = Callable[[exp.Expr, float, bool], exp.Expr]
@@ -57,6 +61,7 @@ class Capabilities:
     trunc: Spell
     part: Spell
     series: SpellSeries
+    local: SpellLocal
     aggregates: Mapping[str, SpellAgg] = field(default_factory=dict)
     words: Mapping[type[exp.Expr], SpellAgg] = field(default_factory=dict)
     percentile: SpellPercentile | None = None
@@ -67,8 +72,9 @@ class Capabilities:
 
 def capabilities(dialect: str) -> Capabilities:
     """What is known of a dialect; for one that no test executes, sqlglot's own spelling."""
-    return _VERIFIED.get(dialect) or Capabilities(
-        dialect, False, _portable_trunc, _portable_part, _series_of_rows
+    known = _VERIFIED.get(dialect)
+    return known or Capabilities(
+        dialect, False, _portable_trunc, _portable_part, _series_of_rows, _no_zones(dialect)
     )
 
 
@@ -123,25 +129,89 @@ def _percentile(value: exp.Expr, fraction: exp.Expr, discrete: bool) -> exp.Expr
     return exp.WithinGroup(this=kind(this=fraction), expression=order)
 
 
-def _date_trunc(grain: str, value: exp.Expr) -> exp.Expr:
-    truncated = call("DATE_TRUNC", exp.Literal.string(grain), value)
-    return exp.cast(truncated, TYPE.DATE, copy=False) if is_date(grain) else truncated
+def _date_trunc(unit: str, value: exp.Expr) -> exp.Expr:
+    return _from_its_beginning(unit, value, _plus, _plain_trunc)
+
+
+def _plain_trunc(grain: str, value: exp.Expr) -> exp.Expr:
+    return call("DATE_TRUNC", exp.Literal.string(grain), value)
+
+
+def _from_its_beginning(unit: str, value: exp.Expr, plus: Plus, trunc: Spell) -> exp.Expr:
+    """A week from Sunday is that of the Monday after it, moved back; quarters, years likewise."""
+    base, first = split(unit)
+    count, of = (7 - first, "DAY") if base == "week" else (-first, "MONTH")
+    if first:
+        value = plus(trunc(base, plus(value, count, of)), -count, of)
+    else:
+        value = trunc(base, value)
+    return exp.cast(value, TYPE.DATE, copy=False) if is_date(unit) else value
 
 
 def _extract(part: str, value: exp.Expr) -> exp.Expr:
-    unit = {"dow": "ISODOW"}.get(part, part.upper())
-    extracted = exp.Extract(this=exp.var(unit), expression=value)
+    base, moved = _in_calendar_years(part, value, _plus)
+    unit = {"dow": "ISODOW"}.get(base, base.upper())
+    extracted = exp.Extract(this=exp.var(unit), expression=moved)
     return exp.cast(extracted, TYPE.INT, copy=False)
 
 
-def _portable_trunc(grain: str, value: exp.Expr) -> exp.Expr:
-    truncated = exp.TimestampTrunc(this=value, unit=exp.var(grain.upper()))
-    return exp.cast(truncated, TYPE.DATE, copy=False) if is_date(grain) else truncated
+def _in_calendar_years(part: str, value: exp.Expr, plus: Plus) -> tuple[str, exp.Expr]:
+    """The part of a fiscal year is that of a calendar year, of a time moved by months.
+
+    `year_april_end` is the year in which a year from April ends, `year_april` that of its start.
+    """
+    start = part.removesuffix("_end")
+    base, first = split(start)
+    count = 12 - first if start != part else -first
+    return base, plus(value, count, "MONTH") if first else value
+
+
+def _plus(value: exp.Expr, count: int, of: str) -> exp.Expr:
+    """A time moved by days or months; the day stays within its month."""
+    kind = exp.Add if count > 0 else exp.Sub
+    span = exp.Interval(this=exp.Literal.string(str(abs(count))), unit=exp.var(of))
+    return kind(this=_operand(value), expression=span)
+
+
+def _operand(value: exp.Expr) -> exp.Expr:
+    weak = isinstance(value, (exp.Binary, exp.Unary, exp.AtTimeZone))
+    return exp.Paren(this=value) if weak and not isinstance(value, exp.Paren) else value
+
+
+def _at_time_zones(stored: str, shown: str, value: exp.Expr) -> exp.Expr:
+    """The local time of an instant, and the instant of a local time: AT TIME ZONE does both."""
+    for zone in (z for z in (stored, shown) if z):
+        operand = value if isinstance(value, exp.AtTimeZone) else _operand(value)
+        value = exp.AtTimeZone(this=operand, zone=exp.Literal.string(zone))
+    return value
+
+
+def _portable_trunc(unit: str, value: exp.Expr) -> exp.Expr:
+    def trunc(grain: str, value: exp.Expr) -> exp.Expr:
+        return exp.TimestampTrunc(this=value, unit=exp.var(grain.upper()))
+
+    return _from_its_beginning(unit, value, _portable_plus, trunc)
+
+
+def _portable_plus(value: exp.Expr, count: int, of: str) -> exp.Expr:
+    number = exp.Literal.number(abs(count))
+    signed = number if count > 0 else exp.Neg(this=number)
+    return exp.DateAdd(this=value, expression=signed, unit=exp.var(of))
 
 
 def _portable_part(part: str, value: exp.Expr) -> exp.Expr:
-    unit = {"dow": "DAYOFWEEKISO", "doy": "DAYOFYEAR"}.get(part, part.upper())
-    return exp.Extract(this=exp.var(unit), expression=value)
+    base, moved = _in_calendar_years(part, value, _portable_plus)
+    unit = {"dow": "DAYOFWEEKISO", "doy": "DAYOFYEAR"}.get(base, base.upper())
+    return exp.Extract(this=exp.var(unit), expression=moved)
+
+
+def _no_zones(dialect: str) -> SpellLocal:
+    def refuse(stored: str, shown: str, value: exp.Expr) -> exp.Expr:
+        message = f"moving a time between zones has not been executed on {dialect}"
+        hint = "time dimensions with a `timezone` are computed on duckdb and postgres"
+        raise QueryError(Issue("unsupported-in-dialect", message, hint=hint))
+
+    return refuse
 
 
 def moved(unit: str, count: exp.Expr, value: exp.Expr) -> exp.Expr:
@@ -157,7 +227,8 @@ _STEPS: Final = {"week": ("7", "DAY"), "quarter": ("3", "MONTH")}
 
 
 def _series(first: exp.Expr, last: exp.Expr, unit: str) -> exp.Expr:
-    count, word = _STEPS.get(unit, ("1", unit.upper()))
+    base, _ = split(unit)
+    count, word = _STEPS.get(base, ("1", base.upper()))
     step = exp.Interval(this=exp.Literal.string(count), unit=exp.var(word))
     ends = (exp.cast(end, TYPE.TIMESTAMP, copy=False) for end in (first, last))
     return call("GENERATE_SERIES", *ends, step)
@@ -265,6 +336,7 @@ _DUCKDB: Final = Capabilities(
     trunc=_date_trunc,
     part=_extract,
     series=_unnested_series,
+    local=_at_time_zones,
     aggregates=MappingProxyType({}),
     ordered=_nulls_last_in_words,
     file_readers=MappingProxyType(
@@ -285,6 +357,7 @@ _POSTGRES: Final = Capabilities(
     trunc=_date_trunc,
     part=_extract,
     series=_series_of_rows,
+    local=_at_time_zones,
     aggregates=MappingProxyType(
         {
             # NUMERIC averages carry 16 digits or more; every engine gives a double (Q11).

@@ -18,6 +18,7 @@ from sqlglot import exp
 from sqlglot.errors import SqlglotError
 
 from kpilayer.catalog import REF, SOURCE_META, Catalog
+from kpilayer.model.lock import Lock
 from kpilayer.relation import Relation
 from kpilayer.sql.names import cte_read
 
@@ -110,7 +111,17 @@ def replaced(catalog: Catalog, own: AbstractSet[Source], schema: str) -> Replace
             spines.append(spine.model_copy(update=there))
     definitions = replace(definitions, time_spines=tuple(spines))
     changed = replace(catalog, definitions=definitions, models=models, queries=queries)
-    return Replaced(changed, views, columns)
+    return Replaced(replace(changed, lock=_same_types(catalog, changed)), views, columns)
+
+
+def _same_types(catalog: Catalog, changed: Catalog) -> Lock | None:
+    """What kpilayer.lock knows of relations, said of the views that stand for them."""
+    lock = catalog.lock
+    if lock is None:
+        return None
+    pairs = ((changed.relation(m).key, catalog.relation(m).key) for m in catalog.models)
+    views = {view: lock.relations[key] for view, key in pairs if key in lock.relations}
+    return Lock(lock.dialect, {**lock.relations, **views})
 
 
 def _view_name(name: str, taken: Mapping[Source, str]) -> str:

@@ -389,6 +389,9 @@ class _Generator:
         return result
 
     def _spelling(self, node: exp.Expr) -> Callable[[exp.Expr], exp.Expr] | None:
+        if isinstance(node, exp.Anonymous) and node.name == expr.LOCAL:
+            stored, shown, time = node.expressions
+            return lambda _: self.dialect.local(stored.name, shown.name, time)
         if isinstance(node, exp.Anonymous) and node.name in (expr.TRUNC, expr.PART):
             unit, value = node.expressions
             write = self.dialect.trunc if node.name == expr.TRUNC else self.dialect.part

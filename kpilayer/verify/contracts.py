@@ -230,7 +230,7 @@ def _reconciles(numbers: _Numbers, other: str, tolerance: float) -> str:
     graph = numbers.identity.graph
     grains = [default_grain(graph, name) for name in (numbers.metric, other)]
     units = [unit for unit in grains if unit is not None]
-    unit = grain.coarsest(units) if len(units) == 2 else None
+    unit = graph.catalog.calendar.coarsest(units) if len(units) == 2 else None
     found = []
     for group in ("", f"metric_time__{unit}") if unit else ("",):
         groups = (group,) if group else ()

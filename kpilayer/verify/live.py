@@ -285,7 +285,8 @@ def _spine_is_even(live: Live, spine: TimeSpine, place: Location | None) -> Iter
     """A time spine has one row for each period from its first to its last."""
     relation = live.graph.catalog.spine_relation(spine)
     unit = spine.granularity
-    part = Part(column_text(spine.time_spine.standard_granularity_column), unit)
+    cut = live.graph.catalog.calendar.unit(unit)
+    part = Part(column_text(spine.time_spine.standard_granularity_column), cut)
     rows, known, periods, first, last = live.row(keys.periods(live.place, relation, part))
     assert isinstance(rows, int) and isinstance(known, int) and isinstance(periods, int)
     if not periods or not isinstance(first, date) or not isinstance(last, date):

@@ -151,6 +151,7 @@ def test_flags_left_out_are_the_defaults_of_prepare(heard: dict[str, Any]) -> No
         "exact": False,
         "order_by": [],
         "limit": None,
+        "timezone": None,
         "dialect": None,
         "unverified": False,
     }
@@ -160,7 +161,7 @@ def test_every_query_flag_arrives(heard: dict[str, Any]) -> None:
     args = (
         "-m revenue,orders -m aov -g metric_time__month,region -w a=1 -w b=2 --start 2026-01-01 "
         "--end 2026-02-01 --exact --order-by -revenue,region --limit 5 --dialect postgres "
-        "--unverified"
+        "--unverified --timezone Asia/Tokyo"
     )
     assert asked(heard, *args.split()) == {
         "metrics": ["revenue", "orders", "aov"],
@@ -171,6 +172,7 @@ def test_every_query_flag_arrives(heard: dict[str, Any]) -> None:
         "exact": True,
         "order_by": ["-revenue", "region"],
         "limit": 5,
+        "timezone": "Asia/Tokyo",
         "dialect": "postgres",
         "unverified": True,
     }

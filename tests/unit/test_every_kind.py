@@ -159,7 +159,9 @@ def company(define: Define) -> Project:
 
 
 def test_every_key_of_the_language_is_read_without_a_problem(company: Project) -> None:
-    assert [str(i) for i in company.check() if i.code != "unlocked-relation"] == []
+    assert [
+        str(i) for i in company.check() if i.code not in ("unlocked-relation", "custom-grain")
+    ] == []
 
 
 def test_every_metric_has_a_fingerprint_of_its_own(company: Project) -> None:
@@ -179,7 +181,7 @@ def test_what_cannot_be_computed_is_refused_by_name(company: Project, metric: st
 @pytest.mark.parametrize(
     ("asked", "reason"),
     [
-        ({"group_by": "sale__shown_at__day"}, "time zones (`timezone` of `shown_at`)"),
+        ({"group_by": "sale__shown_at__day"}, "type is not known"),
     ],
 )
 def test_a_question_that_needs_more_than_its_metric_is_refused(
@@ -235,7 +237,7 @@ def test_a_metric_that_filters_by_itself_is_a_cycle(define: Define) -> None:
             "unknown-dimension",
             "ed_at",
         ),
-        ("grain_to_date: month", "grain_to_date: moth", "bad-value", "`moth`"),
+        ("grain_to_date: month", "grain_to_date: moth", "unknown-grain", "`moth`"),
         ("metrics: [revenue, visit_count]", "metrics: [revenu]", "unknown-metric", "`revenu`"),
         (
             "Dimension('user__country')\"]",
@@ -276,7 +278,10 @@ def test_compiling_everything_leaves_out_what_cannot_be_computed_and_says_so(
 ) -> None:
     result = CliRunner().invoke(cli, ["-C", str(company.root), "compile"])
     assert result.exit_code == 0
-    assert "Left out 2 metrics that this version cannot compute: around_p90, open_contracts" in result.stderr
+    assert (
+        "Left out 2 metrics that this version cannot compute: around_p90, open_contracts"
+        in result.stderr
+    )
     manifest = json.loads((company.root / "target/kpilayer/manifest.json").read_text())
     assert manifest["metrics"]["around_p90"]["sql"] == {}
     assert manifest["metrics"]["around_p90"]["not_supported_yet"] == [

@@ -353,7 +353,9 @@ def test_what_kpilayer_refuses_at_sight_is_refused(text: str) -> None:
     "text",
     [
         "{name: shop, model_paths: [models]}",
-        "{name: shop, timezone: Europe/Berlin}",
+        "{name: shop, timezone: berlin}",
+        "{name: shop, week_start: today}",
+        "{name: shop, fiscal_year_start: 4}",
         "{name: shop, dialect: duckdbb}",
         "{name: my shop}",
         "{name: shop, model-paths: models}",

@@ -764,5 +764,5 @@ def test_ref_in_a_sql_model_is_never_a_semantic_model(define: Define) -> None:
 
 def test_a_zone_to_show_a_time_in_is_refused_not_ignored(define: Define) -> None:
     text = MONTHS.replace("dimension: time}", "dimension: {type: time, report_timezone: CET}}")
-    with pytest.raises(QueryError, match="report_timezone"):
+    with pytest.raises(DefinitionError, match="`report_timezone` needs `timezone`"):
         define(text).compile("sold", "metric_time__day")

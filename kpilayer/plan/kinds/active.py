@@ -35,7 +35,7 @@ def build(
     home = (atom.model, atom.time)
     reader = builder.reader((atom.model, atom.time))
     times = [k for k in scope.keys if is_of_home_time(builder.graph, k, home)]
-    wanted = [unit for k in times if (unit := k.column(home).grain) is not None]
+    wanted = [unit for k in times if (unit := k.column(home).unit) is not None]
     catalog = builder.graph.catalog
     told = (*scope.shown, *rule.conditions)
     conditions = [c for c in told if is_of_time(builder.graph, c, [home])]

@@ -10,12 +10,13 @@ from kpilayer import expr
 from kpilayer.columns import TimedColumn
 from kpilayer.conditions import all_of, any_of, timed
 from kpilayer.formula import Atom, Formula, Home
+from kpilayer.grain import split
 from kpilayer.plan.fan_out import beside_tests, once_per_group, semi_joined
 from kpilayer.plan.keys import is_of_home_time
 from kpilayer.plan.naming import branch_name
 from kpilayer.plan.nodes import Aggregate, Column, Measure, repeats
 from kpilayer.plan.overlap import conditions_on_many, many_parts
-from kpilayer.plan.rows import Reader, bound_to, filtered, groupable, in_range, joined
+from kpilayer.plan.rows import Reader, as_local, bound_to, filtered, groupable, in_range, joined
 from kpilayer.plan.scope import Builder, Scope
 
 
@@ -64,8 +65,10 @@ def keys_over(builder: Builder, reader: Reader, home: Home, scope: Scope) -> tup
     """The group-bys of a scope over the rows of a reader."""
 
     def key(column: TimedColumn, is_time: bool) -> exp.Expr:
-        moves = scope.moved if is_time else ()
-        return groupable(timed(column, lambda c: _moved(reader.value(c.reached), moves)))
+        if not is_time or not scope.moved:
+            return groupable(timed(column, reader.column))
+        local, value = as_local(reader, lambda time: _moved(time, scope.moved))
+        return groupable(timed(local(column), value))
 
     return tuple(
         Column(k.name, key(k.column(home), is_of_home_time(builder.graph, k, home)))
@@ -76,9 +79,10 @@ def keys_over(builder: Builder, reader: Reader, home: Home, scope: Scope) -> tup
 def shown_over(builder: Builder, reader: Reader, home: Home, scope: Scope) -> Iterator[exp.Expr]:
     """The conditions on the time shown that a scope puts on rows."""
 
-    def shown(value: exp.Expr) -> exp.Expr:
+    def later(value: exp.Expr) -> exp.Expr:
         return _moved(value, scope.moved)
 
+    shown = later if scope.moved else None
     if home in dict(scope.spans):
         yield from in_range(scope.span(home), home, reader, shown)
     for text in scope.shown:
@@ -99,7 +103,7 @@ def own_conditions(
 def _moved(value: exp.Expr, moves: tuple[tuple[int, str], ...]) -> exp.Expr:
     """A time as it is shown: whole periods later, so that no day is counted twice or lost (X1)."""
     for count, unit in moves:
-        whole = value if unit in expr.FIXED_UNITS else expr.trunc(unit, value)
+        whole = value if split(unit)[0] in expr.FIXED_UNITS else expr.trunc(unit, value)
         value = expr.move(whole, count, unit)
     return value
 

@@ -12,7 +12,6 @@ from sqlglot import exp
 from kpilayer import expr
 from kpilayer.columns import TimedColumn, resolve_property
 from kpilayer.formula import Atom, Formula, Shaped
-from kpilayer.model.semantic_model import Dimension
 from kpilayer.plan.keys import Key, is_of_home_time
 from kpilayer.plan.kinds.aggregated import keys_over, own_conditions, shown_over
 from kpilayer.plan.naming import branch_name
@@ -40,8 +39,7 @@ def build(
     date = dates[0]
     assert isinstance(date, TimedColumn), "checked with the definition"
     element = date.reached.element
-    unit = element.granularity if isinstance(element, Dimension) else None
-    time = expr.trunc(unit or "day", reader.value(date.reached))
+    time = expr.trunc(date.unit or "day", reader.local(date))
     per = [
         reader.value(c.reached)
         for (what, _), c in found.items()

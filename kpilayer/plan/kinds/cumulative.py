@@ -14,9 +14,9 @@ from sqlglot import exp
 
 from kpilayer import expr, grain
 from kpilayer.address import METRIC_TIME, Address
-from kpilayer.columns import TimedColumn, own_grain, time_column
+from kpilayer.columns import resolver
 from kpilayer.formula import Formula, Home, Shaped, atoms
-from kpilayer.join_graph import JoinGraph, Reached
+from kpilayer.join_graph import JoinGraph
 from kpilayer.plan.keys import Key, is_of_home_time
 from kpilayer.plan.nodes import (
     Aggregate,
@@ -53,13 +53,13 @@ def build(
     group = framed.group
     day = exp.column(key.name, table=group.name)
     keys = tuple(
-        Column(k.name, expr.trunc(k.column(home).grain or base, day.copy()))
+        Column(k.name, expr.trunc(k.column(home).unit or base, day.copy()))
         if k in times
         else Column(k.name, exp.column(k.name, table=group.name))
         for k in scope.keys
     )
     values = tuple(Column(name, framed.values[tree]) for name, tree in trees)
-    if all(k.column(home).grain == base for k in times):
+    if all(k.column(home).unit == base for k in times):
         if [k.name for k in scope.keys] == [key.name] and are_columns(values):
             return group
         as_is = tuple(replace(c, value=day.copy()) if k in times else c
@@ -77,24 +77,23 @@ def _window(leaf: Shaped, base: str) -> Window:
 
 
 def time_key(graph: JoinGraph, unit: str, homes: tuple[Home, ...]) -> Key:
-    """The metric time at a grain, as a group-by."""
+    """The metric time by a unit, as a group-by."""
     asked = Address((), METRIC_TIME, unit)
     found = []
     for home in homes:
-        reached = time_column(graph, *home)
-        assert isinstance(reached, Reached), "checked when the query was bound"
-        found.append((home, TimedColumn(asked, reached, unit, None)))
+        time = resolver(graph, *home)(METRIC_TIME)
+        found.append((home, replace(time, asked=asked, grain=unit, unit=unit)))
     return Key(asked.column(unit), asked.column(unit), tuple(found))
 
 
 def base_grain(graph: JoinGraph, home: Home, wanted: Sequence[str]) -> str:
     """The grain at which rows are looked at: a day at least, or as fine as what is wanted."""
-    own = own_grain(graph, *home) or "day"
+    own = resolver(graph, *home)(METRIC_TIME).unit or "day"
     return grain.coarsest([own, grain.finest([*wanted, grain.coarsest(["day", own])])])
 
 
 def _base(graph: JoinGraph, leaf: Shaped, times: Sequence[Key], home: Home) -> str:
-    wanted = [k.column(home).grain or "day" for k in times]
+    wanted = [k.column(home).unit or "day" for k in times]
     settings = dict(leaf.settings)
     if "window" in settings:
         wanted.append(length(settings["window"])[1])

@@ -34,7 +34,8 @@ def atom_of(tree: Formula) -> Atom:
 
 def common_grain(graph: JoinGraph, atoms: Iterable[Atom]) -> str:
     """The grain at which times are compared: the coarsest of the events' own (reference A.11)."""
-    return grain.coarsest([own_grain(graph, a.model, a.time) or "day" for a in atoms])
+    grains = [own_grain(graph, a.model, a.time) or "day" for a in atoms]
+    return grain.coarsest([graph.catalog.calendar.unit(name) or name for name in grains])
 
 
 def events(
@@ -52,7 +53,7 @@ def events(
     def value(purpose: str, name: str) -> exp.Expr:
         column = resolve_property(builder.graph, *home, purpose, name)
         assert isinstance(column, TimedColumn), "checked with the definition"
-        return timed(column, lambda c: reader.value(c.reached))
+        return timed(column, reader.column)
 
     keys = keys_over(builder, reader, home, scope) if scope is not None else ()
     held = list(shown_over(builder, reader, home, scope)) if scope is not None else []

@@ -90,9 +90,10 @@ def _periods(
     builder: Builder, home: Home, times: Sequence[Key], scope: Scope, shown: Sequence[str]
 ) -> Group:
     """The asked periods of the spine: pairs of them where several grains are asked."""
-    units = [unit for k in times if (unit := k.column(home).grain) is not None]
-    nests = len(units) == len(times) and ("week" not in units or len(set(units)) == 1)
-    finest = grain.finest(units) if nests else base_grain(builder.graph, home, units)
+    units = [unit for k in times if (unit := k.column(home).unit) is not None]
+    finest = grain.finest(units) if units else "day"
+    nests = len(units) == len(times) and all(grain.nests(finest, unit) for unit in units)
+    finest = finest if nests else base_grain(builder.graph, home, units)
     whole = spine(builder, home, finest, scope.span(home), shown)
     (column,) = keys_of(whole)
     at = exp.column(column, table=whole.name)
@@ -150,6 +151,10 @@ def _key_of(
         same = same or (
             is_home_time(builder.graph, own, home) and is_home_time(builder.graph, column, home)
         )
-        if same and (own.grain, own.part) == (column.grain, column.part) and own.part is None:
+        if (
+            same
+            and (own.unit, own.custom) == (column.unit, column.custom)
+            and (own.part or column.part) is None
+        ):
             return value
     return None

@@ -68,7 +68,8 @@ def build(
 def regrouped(builder: Builder, leaf: Formula, column: str, scope: Scope) -> Group:
     """An input by those of the question's group-bys that it keeps."""
     assert isinstance(leaf, Shaped), "only a rule keeps group-bys"
-    kept = tuple(k for k in scope.keys if keeps(leaf, k.asked))
+    own_grains = builder.graph.catalog.calendar.own_grains
+    kept = tuple(k for k in scope.keys if keeps(leaf, k.asked, own_grains))
     tree = leaf.inputs[0][1]
     inner = replace(scope, keys=kept)
     framed = builder.frame(builder, [(column, tree)], inner)

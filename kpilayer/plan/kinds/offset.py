@@ -34,7 +34,7 @@ def build(
     home = next((a.model, a.time) for a in atoms(shaped[0]))
     homes = tuple(dict.fromkeys((a.model, a.time) for leaf in shaped for a in atoms(leaf)))
     times = [k for k in scope.keys if is_of_home_time(builder.graph, k, home)]
-    finest = grain.finest([k.column(home).grain or "day" for k in times])
+    finest = grain.finest([k.column(home).unit or "day" for k in times])
     settings = dict(shaped[0].settings)
     shown = (*scope.shown, *shaped[0].conditions)
     dates = spine(builder, home, finest, scope.span(home), shown)
@@ -42,7 +42,7 @@ def build(
     rest = tuple(k for k in scope.keys if k not in times)
     if "offset_to_grain" in settings:
         start = settings["offset_to_grain"]
-        whole = not grain.is_finer(start, finest) and finest != "week"
+        whole = grain.nests(finest, start) and not finest.startswith("week")
         unit = finest if whole else base_grain(builder.graph, home, [finest])
         earlier = expr.trunc(start, at.copy())
         spans = _spans(scope, lambda t: grain.truncate(t, start), lambda t: t, unit)
@@ -73,10 +73,10 @@ def _of_moved_rows(
 ) -> Group:
     inner = replace(scope, moved=(*scope.moved, by), shown=shown)
     framed = builder.frame(builder, trees, inner)
-    finest = min(times, key=lambda k: grain.GRAINS.index(k.column(home).grain or "day"))
+    finest = min(times, key=lambda k: grain.rank(k.column(home).unit or "day"))
     same = exp.EQ(
         this=exp.column(finest.name, table=framed.group.name),
-        expression=exp.column(finest.column(home).grain or "day", table=dates.name),
+        expression=exp.column(finest.column(home).unit or "day", table=dates.name),
     )
     return _beside(builder, framed.group, dates, same, scope, (), trees, framed.values, home)
 
@@ -98,7 +98,7 @@ def _beside(
     def key(k: Key) -> exp.Expr:
         if k not in times:
             return exp.column(k.name, table=group.name)
-        unit, at = k.column(home).grain, exp.column(spine_unit, table=dates.name)
+        unit, at = k.column(home).unit, exp.column(spine_unit, table=dates.name)
         return expr.trunc(unit, at) if unit is not None and unit != spine_unit else at
 
     columns = [Column(k.name, key(k)) for k in scope.keys]

@@ -29,7 +29,7 @@ from kpilayer.plan.nodes import (
     keys_of,
 )
 from kpilayer.plan.ranges import Range
-from kpilayer.plan.rows import Reader, filtered, joined, time_of, within
+from kpilayer.plan.rows import Reader, filtered, in_range, joined
 from kpilayer.plan.scope import Builder, Scope
 from kpilayer.plan.spines import spine
 from kpilayer.plan.window import Window
@@ -157,7 +157,7 @@ def _rows(
     span = scope.span(home)
     lower = window.earliest(span.lower) if span.lower is not None else None
     reach = Range(lower, span.upper, span.upper_is_inclusive)
-    return reader, keys, [*held, *within(reach, time_of(reader, home))]
+    return reader, keys, [*held, *in_range(reach, home, reader)]
 
 
 def _rolled(
