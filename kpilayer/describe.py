@@ -143,6 +143,18 @@ def exposures(definitions: Definitions) -> tuple[ExposureInfo, ...]:
     )
 
 
+def metrics(identity: Identity) -> tuple[MetricInfo, ...]:
+    """Every metric, in order of name."""
+    known = identity.catalog.metrics
+    return tuple(metric_info(identity, known[name]) for name in sorted(known))
+
+
+def models(identity: Identity) -> tuple[ModelInfo, ...]:
+    """Every semantic model, in order of name."""
+    known = identity.catalog.models
+    return tuple(model_info(identity, known[name]) for name in sorted(known))
+
+
 def metric_info(identity: Identity, metric: Metric) -> MetricInfo:
     """A metric with its fingerprint and place."""
     place = identity.catalog.definitions.at("metric", metric.name, "name")

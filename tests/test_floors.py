@@ -43,7 +43,22 @@ FLOORS: dict[str, tuple[str, ...]] = {
     "compiler": ("plan", "sql"),
     "warehouse": ("warehouse",),
     "products": ("demo", "propose", "verify", "interop"),
-    "doors": ("describe", "artefacts", "project", "schema", "cli", "__init__", "__main__"),
+    "doors": (
+        "describe",
+        "artefacts",
+        "loading",
+        "asking",
+        "running",
+        "locking",
+        "debugging",
+        "checking",
+        "comparing",
+        "project",
+        "schema",
+        "cli",
+        "__init__",
+        "__main__",
+    ),
 }
 ORDER = [name for floor in FLOORS.values() for name in floor]
 
