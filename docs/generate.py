@@ -245,7 +245,7 @@ def _not_yet() -> str:
 
 #: What can be said that questions cannot use yet (``kpilayer.not_yet`` and ``plan/answerable``).
 _LATER: Final = (
-    "approximate percentiles; `row_access`; custom granularities in "
+    "`row_access`; custom granularities in "
     "`offset_window`, and of what is computed over time; `timezone` of what decides which rows "
     "belong together (`active`, `validity_params`, `is_partition` in both models of a join)"
 )

@@ -9,19 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from kpilayer.catalog import Catalog
-from kpilayer.formula import Atom, Formula, atoms
 from kpilayer.join_graph import Reached
 from kpilayer.model.semantic_model import Model
-
-
-def in_formula(tree: Formula) -> Iterator[str]:
-    """What a metric's formula holds that cannot be computed."""
-    yield from dict.fromkeys(r for atom in atoms(tree) for r in _of_atom(atom))
-
-
-def _of_atom(atom: Atom) -> Iterator[str]:
-    if atom.agg == "approx_percentile":
-        yield "approximate percentiles"
 
 
 def in_model(model: Model) -> Iterator[str]:

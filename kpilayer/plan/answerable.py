@@ -42,7 +42,7 @@ def unanswerable(
 
 def _not_yet(graph: JoinGraph, name: str, tree: Formula, keys: Sequence[Key]) -> Iterator[Reason]:
     """What the question needs that this version cannot compute."""
-    reasons = list(not_yet.in_formula(tree))
+    reasons: list[str] = []
     for atom in atoms(tree):
         home = (atom.model, atom.time)
         named = [n.name for text in atom.conditions for n in graph.catalog.snippet(text).names]

@@ -65,6 +65,7 @@ class Capabilities:
     aggregates: Mapping[str, SpellAgg] = field(default_factory=dict)
     words: Mapping[type[exp.Expr], SpellAgg] = field(default_factory=dict)
     percentile: SpellPercentile | None = None
+    approx_percentile: SpellPercentile | None = None
     file_readers: Mapping[str, str] = field(default_factory=dict)
     ordered: Callable[[exp.Column, bool], exp.Expr] = nulls_last
     max_identifier: int | None = None
@@ -261,6 +262,13 @@ def _percentile_from_below(value: exp.Expr, fraction: float, discrete: bool) -> 
     return _percentile(value, below, discrete)
 
 
+def _sketched_percentile(value: exp.Expr, fraction: float, discrete: bool) -> exp.Expr:
+    """DuckDB's sketch interpolates: what has to be a value of the data is found exactly."""
+    if discrete:
+        return percentile(value, fraction, discrete)
+    return call("APPROX_QUANTILE", double(value), exp.Literal.number(repr(fraction)))
+
+
 def _rounded(tree: exp.Expr) -> exp.Expr:
     """Halves away from zero: PostgreSQL rounds doubles to even, and not at all to digits."""
     tree.set("this", exp.cast(tree.this, TYPE.DECIMAL, copy=False))
@@ -338,6 +346,7 @@ _DUCKDB: Final = Capabilities(
     series=_unnested_series,
     local=_at_time_zones,
     aggregates=MappingProxyType({}),
+    approx_percentile=_sketched_percentile,
     ordered=_nulls_last_in_words,
     file_readers=MappingProxyType(
         {

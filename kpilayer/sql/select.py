@@ -427,8 +427,11 @@ class _Generator:
         return exp.Case(ifs=[exp.If(this=some, true=result)])
 
     def _aggregated(self, measure: Measure, value: exp.Expr) -> exp.Expr:
-        if measure.agg in ("median", "percentile"):
+        if measure.agg in ("median", "percentile", "approx_percentile"):
+            # An exact percentile is a correct approximation, where a dialect has no sketch.
             spell_percentile = self.dialect.percentile or percentile
+            if measure.agg == "approx_percentile":
+                spell_percentile = self.dialect.approx_percentile or spell_percentile
             return spell_percentile(value, measure.percentile or 0.5, measure.discrete)
         spell = self.dialect.aggregates.get(measure.agg) or AGGREGATES[measure.agg]
         return spell(value)

@@ -122,6 +122,15 @@ AGGREGATIONS: dict[str, tuple[str, list[Any]]] = {
         "agg: percentile, expr: money, percentile: 0.5, percentile_type: discrete",
         [Decimal("0.20"), Decimal("0.10"), None, Decimal("7.07")],
     ),
+    # A sketch of so few rows keeps all of them; PostgreSQL has none and is exact.
+    "half_of_n": (
+        "agg: percentile, expr: n, percentile: 0.5, percentile_type: approx_continuous",
+        [7.0, 10.0, None, 7.0],
+    ),
+    "about_p10": (
+        "agg: percentile, expr: n, percentile: 0.1, percentile_type: approx_discrete",
+        [-5, -5, None, 7],
+    ),
     "spread": ("agg: stddev, expr: n", [math.sqrt(38.7), math.sqrt(75.0), None, 0.0]),
     "variance_n": ("agg: variance, expr: n", [38.7, 75.0, None, 0.0]),
     "any_n": ("agg: any_value, expr: n", [-5, -5, None, 7]),

@@ -25,6 +25,8 @@ models:
       - {name: id, entity: {type: primary, name: order}}
       - {name: ordered_at, granularity: day, dimension: time}
       - {name: status, dimension: categorical}
+    derived_semantics: {dimensions: [{name: seen_at, type: time, granularity: second, timezone: UTC,
+      expr: ordered_at}]}
     metrics:
       - name: revenue
         agg: sum
@@ -43,9 +45,8 @@ models:
             given: {order: []}
             expect: []
       - name: typical
-        agg: median
-        expr: amount
-        percentile_type: approx_continuous
+        input_metric: revenue
+        filter: "{{ TimeDimension('order__seen_at', 'day') }} > '2026-01-01'"
         metric_tests: [{name: later, expect: []}]
       - {name: plain, agg: count}
 """
@@ -82,17 +83,17 @@ FAIL  revenue: states stand apart
       ───────────────────────────
       ~   a               2 → 1
       ~ expected → actual   - expected, missing   + not expected
-      models/orders.yml:20:19
+      models/orders.yml:22:19
 ERROR revenue: a name with a mistake
       no definition reads `order`, which has rows in `given`
       = help: did you mean `orders`?
-      models/orders.yml:24:19
+      models/orders.yml:26:19
 pass  revenue: never_negative
 FAIL  revenue: between
       `revenue` is outside 0 to 4: 5 in total; in 1 of 1 days, as 2026-01-01 (5)
-      models/orders.yml:15:52
+      models/orders.yml:17:52
 skip  typical: later
-      `typical` needs approximate percentiles, which this version cannot compute
+      `typical` needs time zones (`timezone` of `seen_at`), which this version cannot compute
 """
     )
     assert result.stderr == "6 tests: 2 passed, 2 failed, 1 error, 1 skipped\n"

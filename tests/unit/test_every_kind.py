@@ -149,7 +149,7 @@ groups:
   - {name: finance, owner: {email: finance@example.com}}
 """
 LATER = {
-    "around_p90": "approximate percentiles",
+    "open_contracts": "row access",
 }
 
 
@@ -278,14 +278,12 @@ def test_compiling_everything_leaves_out_what_cannot_be_computed_and_says_so(
 ) -> None:
     result = CliRunner().invoke(cli, ["-C", str(company.root), "compile"])
     assert result.exit_code == 0
-    assert (
-        "Left out 2 metrics that this version cannot compute: around_p90, open_contracts"
-        in result.stderr
-    )
+    assert "Left out 1 metric that this version cannot compute: open_contracts" in result.stderr
     manifest = json.loads((company.root / "target/kpilayer/manifest.json").read_text())
-    assert manifest["metrics"]["around_p90"]["sql"] == {}
-    assert manifest["metrics"]["around_p90"]["not_supported_yet"] == [
-        "`around_p90` needs approximate percentiles, which this version cannot compute"
+    assert manifest["metrics"]["open_contracts"]["sql"] == {}
+    assert manifest["metrics"]["open_contracts"]["not_supported_yet"] == [
+        "`open_contracts` needs row access (`row_access` of `contracts`), which this version "
+        "cannot compute"
     ]
     assert (company.root / "target/kpilayer/duckdb/revenue.sql").is_file()
-    assert not (company.root / "target/kpilayer/duckdb/around_p90.sql").exists()
+    assert not (company.root / "target/kpilayer/duckdb/open_contracts.sql").exists()

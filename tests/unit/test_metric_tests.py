@@ -397,17 +397,17 @@ def test_what_cannot_be_computed_yet_is_skipped(define: Define) -> None:
         METRICS.replace("    metric_tests:\n", "")
         + """
   - name: around
-    model: orders
-    agg: percentile
-    percentile: 0.9
-    percentile_type: approx_continuous
-    expr: amount
+    input_metric: revenue
+    filter: "{{ TimeDimension('order__seen_at', 'day') }} > '2026-01-01'"
     metric_tests: [{name: later, expect: []}]
 """
     )
-    found = define(MODELS, files={"metrics/m.yml": metrics}).test("around")
+    zone = "granularity: second, dimension: {type: time, timezone: UTC}"
+    at = "      - {name: status, dimension: categorical}\n"
+    models = MODELS.replace(at, f"{at}      - {{name: seen_at, {zone}}}\n")
+    found = define(models, files={"metrics/m.yml": metrics}).test("around")
     assert [(o.metric, o.status) for o in found] == [("around", "skipped")]
-    assert "approximate percentiles" in found[0].message
+    assert "time zones" in found[0].message
 
 
 def test_the_selection_says_whose_tests_run(define: Define) -> None:
