@@ -85,7 +85,7 @@ class Rows:
 
     def as_time(self, item: Item) -> Item:
         """The metric's own time dimension, by its own name, is its `metric_time` (A.8, A.9)."""
-        if item.is_time or self.time is None or self.time.path:
+        if item.is_time or self.time is None:
             return item
         if self.world.joins.place_of(self.atom.model, item) != self.time:
             return item

@@ -157,7 +157,7 @@ class Joins:
             for dimension in end.dimensions:
                 yield Place(path, end.name, dimension.name, False), prefix
             for entity in end.entities:
-                if not path or entity.name != path[-1].key:
+                if not path or not path[-1].is_up or entity.name != path[-1].key:
                     if prefix != (entity.name,) and not end.dimension(entity.name):
                         yield Place(path, end.name, entity.name, True), prefix
 

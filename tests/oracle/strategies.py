@@ -90,7 +90,7 @@ class Library(library.Library):
     def _variant(self, name: str) -> Spec | None:
         below = self.random.choice(self.of_kinds("simple", "variant"))
         spec: Spec = {"name": name, "input_metric": below}
-        if self.random.random() < 0.25:
+        if self.random.random() < 0.25 and self.is_number(below):
             spec["fill_nulls_with"] = self.random.choice((0, 5))
         if self.random.random() < 0.15:
             spec["join_to_timespine"] = self.random.choice((True, "grid"))

@@ -98,6 +98,15 @@ def test_a_missing_lookup_row_has_no_values_in_filters(shop: Project) -> None:
     assert ask(shop, "order_count", where="customer__source IS NULL") == [(2,)]
 
 
+def test_a_lookup_table_without_rows_has_no_values_in_filters(define: Define) -> None:
+    project = define(
+        SHOP,
+        tables=TABLES | {"customers": "SELECT 1 AS id, 'DE' AS country, 2 AS region_id LIMIT 0"},
+    )
+    where = "customer__land >= 'A' OR order__status = 'b'"
+    assert ask(project, "order_count", where=where) == [(1,)]  # order 4
+
+
 PAIR = """
 models:
   - name: crm
