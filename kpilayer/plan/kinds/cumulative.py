@@ -28,7 +28,7 @@ from kpilayer.plan.nodes import (
     Read,
 )
 from kpilayer.plan.ranges import Range
-from kpilayer.plan.scope import Builder, Scope, are_columns, named
+from kpilayer.plan.scope import Builder, Scope, named
 from kpilayer.plan.spines import conditions_grains
 from kpilayer.plan.window import Window, length
 
@@ -60,8 +60,8 @@ def build(
     )
     values = tuple(Column(name, framed.values[tree]) for name, tree in trees)
     if all(k.column(home).unit == base for k in times):
-        if [k.name for k in scope.keys] == [key.name] and are_columns(values):
-            return group
+        if [k.name for k in scope.keys] == [key.name]:
+            return named(builder, group, scope, trees, framed.values)
         as_is = tuple(replace(c, value=day.copy()) if k in times else c
                       for c, k in zip(keys, scope.keys, strict=True))  # fmt: skip
         names = tuple(k.name for k in keys)
