@@ -141,13 +141,12 @@ def test_sql_that_the_database_refuses_is_metricflows_refusal(dbt: Path, fake: F
 
 
 def test_what_kpilayer_cannot_compute_is_told_with_the_reason(dbt: Path, fake: Fake) -> None:
-    nested = (
-        "  - {name: revenue_two, type: nested, agg: median, input_metric: revenue, per: [order]}\n"
-    )
-    (dbt / "models/orders.yml").write_text(MODELS + nested)
+    trailing = "  - {name: revenue_two, type: cumulative, input_metric: revenue, window: 7 days}\n"
+    (dbt / "models/orders.yml").write_text(MODELS + trailing)
     result = verify(dbt, fake(RIGHT | {"revenue_two": "SELECT 1 AS revenue_two"}))
     found = {row[:3]: row[3] for row in outcomes(result) if row[0] == "revenue_two"}
-    assert "nested" in found[("revenue_two", "in total", "refused by kpilayer")]
+    reason = found[("revenue_two", "in total", "refused by kpilayer")]
+    assert "needs the time that the window ends at" in reason
 
 
 def test_metricflow_that_does_not_start_says_why(dbt: Path, fake: Fake) -> None:
