@@ -43,6 +43,7 @@ $(METRICFLOW_STAMP): tests/parity/requirements.txt
 # The same with many more random cases than a commit should wait for.
 nightly: $(STAMP)
 	KPILAYER_HYPOTHESIS=nightly $(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m tests.oracle.run --count 100000 --seed $$(date +%Y%m%d) --workers 2
 	$(BIN)/python -m tests.fuzz.run --seed $$(date +%Y%m%d)
 
 # Fuzzing guided by coverage, which needs Linux: make fuzz TARGET=where COUNT=100000

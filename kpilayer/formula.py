@@ -346,11 +346,14 @@ def _around(shape: Shaped, inner: Formula) -> Formula:
     """A rule that moves values in time, around the aggregations of a formula.
 
     A value through arithmetic or group-bys is the same whether its inputs are moved or it is, and
-    what fills gaps fills those of the moved values.
+    what fills gaps fills those of the moved values; conditions on the time at which these are shown
+    hold for the gaps, too.
     """
     passing = ("spined", "filled", "regrouped")
     if isinstance(inner, Compute) or inner_rule(inner) in passing:
         assert not isinstance(inner, Atom), "an atom has no inputs"
+        if isinstance(inner, Shaped) and inner.rule == "spined":
+            inner = replace(inner, conditions=(*inner.conditions, *shape.conditions))
         return replace(inner, inputs=tuple((n, _around(shape, i)) for n, i in inner.inputs))
     return replace(shape, inputs=(("input", inner),))
 

@@ -94,9 +94,13 @@ def _latest(bounds: Aggregate) -> exp.Expr:
 
 
 def _first(lower: datetime, unit: str) -> datetime:
-    """The first period that begins in a range, which an exact one may cut."""
-    start = grain.truncate(lower, unit)
-    return start if start == lower else grain.next_period(lower, unit)
+    """The first day that begins in a range, or the first period that is shorter than a day.
+
+    A longer period that the range cuts is shown: what happened in the rest of it counts.
+    """
+    step = unit if grain.is_finer(unit, "day") else "day"
+    start = grain.truncate(lower, step)
+    return start if start == lower else grain.next_period(lower, step)
 
 
 def _last(upper: datetime, span: Range) -> datetime:

@@ -20,7 +20,11 @@ Value = Any
 
 
 def cumulative(source: Rows, metric: CumulativeMetric, inner: tuple[Condition, ...]) -> Answer:
-    """The metric over all time so far, a window, or since a period began (A.9)."""
+    """The metric over all time so far, a window, or since a period began (A.9).
+
+    What fills gaps of its input fills the input's values: in groups that only other metrics have,
+    it is NULL, as a formula of a filled input is, and as it is in MetricFlow.
+    """
     scope = source.scope
     if source.atom.balance is not None or source.atom.as_of is not None or source.own is None:
         raise Unanswerable("a cumulative metric of what is no plain event")
@@ -54,7 +58,7 @@ def cumulative(source: Rows, metric: CumulativeMetric, inner: tuple[Condition, .
     if metric.rows == "data":
         stage = {key: found for key, found in stage.items() if key in with_data}
     values = {key: source.value(found) for key, found in stage.items()}
-    return _by_period(source, metric, values, base)
+    return _by_period(source, metric, values, base, inner)
 
 
 def _all_time(
@@ -72,10 +76,8 @@ def _all_time(
     ]
     groups = source.grouped(kept)
     is_grouped = bool(scope.keys)
-    return source.layered(
-        {g: source.value([c.row for c in found], is_grouped) for g, found in groups.items()},
-        scope,
-    )
+    values = {g: source.value([c.row for c in found], is_grouped) for g, found in groups.items()}
+    return Answer(source.layered(values, scope).rows)
 
 
 def _output_dates(source: Rows, base: str) -> list[datetime]:
@@ -85,6 +87,8 @@ def _output_dates(source: Rows, base: str) -> list[datetime]:
         raise Unanswerable("an offset of a cumulative metric on a spine")
     found: dict[datetime, None] = {}
     declared = source.world.declared_dates(base)
+    if declared is not None:
+        declared = {truncate(day, base) for day in declared}
     for _, low, high in source.moves:
         here = truncate(low, base)
         while here < high:
@@ -99,6 +103,7 @@ def _by_period(
     metric: CumulativeMetric,
     values: dict[tuple[datetime, datetime, Group], Value],
     base: str,
+    inner: tuple[Condition, ...],
 ) -> Answer:
     """From dates to the periods asked: the first or last of the dates, or their average."""
     scope = source.scope
@@ -108,27 +113,27 @@ def _by_period(
         return tuple(source.read({}, where, k) if k.is_time else next(others) for k in scope.keys)
 
     if source.atom.spine is not None:
-        values = _spined(source, values, base)
+        values = _spined(source, values, base, inner)
     if source.atom.fill is not None:
         values = {k: source.atom.fill if v is None else v for k, v in values.items()}
     periods: dict[Group, dict[datetime, Value]] = {}
     for (date, where, rest), value in values.items():
         periods.setdefault(full(where, rest), {})[date] = value
-    fill = source.atom.fill
-    answer = {g: _pick(metric, found, base, scope) for g, found in periods.items()}
-    return Answer(answer, lambda g: fill)
+    return Answer({g: _pick(metric, found, base, scope) for g, found in periods.items()})
 
 
 def _spined(
-    source: Rows, values: dict[tuple[datetime, datetime, Group], Value], base: str
+    source: Rows,
+    values: dict[tuple[datetime, datetime, Group], Value],
+    base: str,
+    inner: tuple[Condition, ...],
 ) -> dict[tuple[datetime, datetime, Group], Value]:
-    """`join_to_timespine` of what is accumulated acts on its dates."""
-
+    """`join_to_timespine` of what is accumulated acts on its dates, with all filters on it."""
     time = Item((), "metric_time", base)
     others = tuple(k for k in source.scope.keys if not k.is_time)
-    inner = replace(source.scope, keys=(time, *others))
+    scope = replace(source.scope, keys=(time, *others), shown=(*source.scope.shown, *inner))
     flat = {(shown(d, base), *rest): v for (d, _, rest), v in values.items()}
-    spined = with_spine(source, flat, inner)
+    spined = with_spine(source, flat, scope)
     return {(as_moment(g[0]), as_moment(g[0]), g[1:]): v for g, v in spined.items()}
 
 

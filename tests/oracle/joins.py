@@ -63,13 +63,16 @@ class Joins:
 
     models: Mapping[str, Model]
     tables: Tables
-    _places: dict[tuple[str, tuple[str, ...], str], Place] = field(default_factory=dict)
+    _places: dict[tuple[str, tuple[str, ...], str], Place | Unanswerable] = field(
+        default_factory=dict
+    )
+    _known_ups: dict[str, tuple[Step, ...]] = field(default_factory=dict)
     _index: dict[tuple[str, str], dict[Any, list[Row]]] = field(default_factory=dict)
     _values: dict[tuple[int, Place], Value] = field(default_factory=dict)
 
     def over(self, tables: Tables) -> Joins:
         """The same models over other rows."""
-        return Joins(self.models, tables, self._places)
+        return Joins(self.models, tables, self._places, self._known_ups)
 
     # ------------------------------------------------------------------------------------- paths
 
@@ -77,8 +80,14 @@ class Joins:
         """Where a name leads from a model: its own, else up by the shortest path, else down."""
         key = (model, entities, name)
         if key not in self._places:
-            self._places[key] = self._find(*key)
-        return self._places[key]
+            try:
+                self._places[key] = self._find(*key)
+            except Unanswerable as why:
+                self._places[key] = why
+        found = self._places[key]
+        if isinstance(found, Unanswerable):
+            raise found
+        return found
 
     def _find(self, model: str, entities: tuple[str, ...], name: str) -> Place:
         for paths in self._classes(model):
@@ -127,7 +136,12 @@ class Joins:
         if path and not path[0].is_up:
             yield from (s for s in self._ups(model) if not _back(path, s))
 
-    def _ups(self, model: str) -> Iterator[Step]:
+    def _ups(self, model: str) -> tuple[Step, ...]:
+        if model not in self._known_ups:
+            self._known_ups[model] = tuple(self._leading_up(model))
+        return self._known_ups[model]
+
+    def _leading_up(self, model: str) -> Iterator[Step]:
         for entity in self.models[model].entities:
             for other in self.models.values():
                 for key in other.entities:

@@ -27,7 +27,7 @@ from tests.oracle.cumulative import cumulative
 from tests.oracle.joins import Joins, Place, Row, Tables, Unanswerable
 from tests.oracle.names import Condition, Item, MetricItem
 from tests.oracle.scope import Scope, Shift
-from tests.oracle.time import as_moment, coarsest, is_finer, truncate
+from tests.oracle.time import as_moment, coarsest, is_finer
 
 Value = Any
 
@@ -122,7 +122,7 @@ class World:
         return tuple(replace(c, bare=bare) for c in made)
 
     def declared_dates(self, base: str) -> set[Any] | None:
-        """The dates of the declared spine at a grain; None where none is declared."""
+        """The dates of the declared spine, as fine as a grain; None where none is declared."""
         fitting = [s for s in self.spines if not is_finer(base, s[2])]
         if not self.spines:
             return None
@@ -130,7 +130,7 @@ class World:
             raise Unanswerable("no spine is so fine")
         table, column, _ = fitting[0]
         values = (row[column] for row in self.joins.tables[table])
-        return {truncate(as_moment(v), base) for v in values if v is not None}
+        return {as_moment(v) for v in values if v is not None}
 
     # -------------------------------------------------------------------------------------- atoms
 

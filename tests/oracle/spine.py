@@ -9,7 +9,7 @@ from tests.oracle import snippets
 from tests.oracle.joins import Unanswerable
 from tests.oracle.names import Condition, Item, moved
 from tests.oracle.scope import Scope, base_of
-from tests.oracle.time import as_moment, periods, truncate
+from tests.oracle.time import as_moment, finest, periods, truncate
 
 if TYPE_CHECKING:
     from tests.oracle.atoms import Group, Rows
@@ -23,7 +23,8 @@ def dates_of(rows: Rows, base: str) -> list[datetime]:
 
     A declared spine is used as it is. A generated one goes from the first to the last period of the
     metric's own time over all rows of its model, or from `start` and to `end` (T4); over rows that
-    hold for an interval, from the first start to the last start or end (T5).
+    hold for an interval, from the first start to the last start or end (T5). The dates of longer
+    periods are days, so that a period that an exact range cuts is one of them.
     """
     assert rows.own is not None
     low, high = rows.scope.bounds.within(rows.own)
@@ -36,11 +37,13 @@ def dates_of(rows: Rows, base: str) -> list[datetime]:
         last = last if high is None else high - timedelta(microseconds=1)
         if first is None or last is None or first > last:
             return []
-        seconds = {"second": 1, "minute": 60, "hour": 3600}.get(base, 86_400)
+        step = finest(base, "day")
+        seconds = {"second": 1, "minute": 60, "hour": 3600}.get(step, 86_400)
         if (last - first).total_seconds() / seconds > MOST:
             raise Unanswerable("too fine a spine")
-        dates = list(periods(first, last, base))
-    return [d for d in dates if (low is None or low <= d) and (high is None or d < high)]
+        dates = list(periods(first, last, step))
+    shown = (d for d in dates if (low is None or low <= d) and (high is None or d < high))
+    return list(dict.fromkeys(truncate(d, base) for d in shown))
 
 
 def _span(rows: Rows) -> tuple[datetime | None, datetime | None]:

@@ -775,3 +775,39 @@ def test_a_zone_to_show_a_time_in_is_refused_not_ignored(define: Define) -> None
     text = MONTHS.replace("dimension: time}", "dimension: {type: time, report_timezone: CET}}")
     with pytest.raises(DefinitionError, match="`report_timezone` needs `timezone`"):
         define(text).compile("sold", "metric_time__day")
+
+
+@pytest.mark.parametrize(
+    ("quarter", "exact"), [("metric_time__quarter", True), ("order__ordered_on__quarter", False)]
+)
+def test_a_period_that_the_range_cuts_keeps_its_rows_on_a_generated_spine(
+    define: Define, quarter: str, exact: bool
+) -> None:
+    each = "  - {name: each, model: orders, agg: sum, expr: amount, join_to_timespine: true}\n"
+    rows = ask(
+        define(SHOP + each, tables=TABLES),
+        "each",
+        quarter,
+        start="2024-02-15",
+        end="2024-12-31",
+        exact=exact,
+    )
+    # 10 on 29 February, after the start within the first quarter; 5 on 30 December.
+    firsts = [date(2024, month, 1) for month in (1, 4, 7, 10)]
+    assert rows == list(zip(firsts, (10, None, None, 5), strict=True))
+
+
+def test_a_condition_on_time_holds_for_gaps_of_earlier_values(define: Define) -> None:
+    metrics = """
+  - {name: each, model: orders, agg: sum, expr: amount, join_to_timespine: true}
+  - {name: before, type: derived, expr: prior,
+     input_metrics: [{name: each, alias: prior, offset_window: 1 month}]}
+"""
+    shop = define(SHOP + metrics, tables=TABLES)
+    rows = ask(shop, "before", "metric_time__quarter", "metric_time__year >= '2024-12-31'")
+    # Of the four quarters of 2024 and the first one of 2025, moved by a month: 5 of 30 December
+    # is shown in 2025, as is 7 of 1 January; 10 of 29 February in the first quarter of 2024.
+    years = [(date(2024, 1, 1), 10), (date(2024, 4, 1), None), (date(2024, 7, 1), None)]
+    assert rows == [*years, (date(2024, 10, 1), None), (date(2025, 1, 1), 12)]
+    later = ask(shop, "before", "metric_time__quarter", "metric_time__year >= '2025-01-01'")
+    assert later == [(date(2025, 1, 1), 12)]
