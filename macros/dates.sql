@@ -17,3 +17,8 @@ DATE_DIFF('day', CAST({{ earlier }} AS DATE), CAST({{ later }} AS DATE))
 {% macro is_younger_than_months(born, seen, months) -%}
 {{ Dimension(seen) }} < {{ Dimension(born) }} + INTERVAL '{{ months }}' MONTH
 {%- endmacro %}
+
+{# Whether two dates are in the same calendar quarter; NULL while one is missing. #}
+{% macro is_same_quarter(one, other) -%}
+DATE_TRUNC('quarter', {{ one }}) = DATE_TRUNC('quarter', {{ other }})
+{%- endmacro %}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ import pytest
 
 from kpilayer import Project
 from kpilayer.demo.data import TABLES, build
+from tests.unit.test_demo_over_time import OF_A_TIME
 
 ROOT = Path(__file__).parents[2]
 
@@ -26,39 +27,19 @@ NAMES = (
     "utilization", "realization", "deploy_frequency", "incident_count", "mttr", "velocity",
     "cycle_time", "defect_rate", "throughput", "market_share", "engagement", "training_hours",
     "innovation_rate", "resurrected_users",
+    "mrr", "revenue_growth", "runway", "rule_of_40", "ar_days", "wau", "mau", "dau_mau",
+    "return_rate_30d", "nrr", "churn_rate", "cart_abandonment", "ltv", "ltv_cac", "lead_to_mql",
+    "pipeline_value", "pipeline_coverage", "lead_to_demo", "demo_to_trial", "at_risk_accounts",
+    "save_rate", "retention_rate", "client_retention", "revenue_per_employee",
 )  # fmt: skip
-#: The library's KPIs that the example defines, and under which name.
+#: The library's KPIs, and under which name the example defines them.
 DEFINED = {
     **{name: name for name in NAMES},
     "new_signups": "signups",
 }
-#: What the others wait for: statements that are not compiled yet. Their facts are all there.
-WAITING = {
-    "mrr": "semi-additive",
-    "revenue_growth": "offset",
-    "runway": "semi-additive, cumulative",
-    "rule_of_40": "offset",
-    "ar_days": "semi-additive",
-    "wau": "cumulative",
-    "mau": "cumulative",
-    "dau_mau": "nested, cumulative",
-    "return_rate_30d": "conversion",
-    "nrr": "offset",
-    "churn_rate": "semi-additive",
-    "cart_abandonment": "conversion",
-    "ltv": "semi-additive",
-    "ltv_cac": "semi-additive",
-    "lead_to_mql": "conversion",
-    "pipeline_value": "semi-additive",
-    "pipeline_coverage": "semi-additive",
-    "lead_to_demo": "conversion",
-    "demo_to_trial": "conversion",
-    "at_risk_accounts": "semi-additive",
-    "save_rate": "conversion",
-    "retention_rate": "semi-additive",
-    "client_retention": "conversion",
-    "revenue_per_employee": "cumulative",
-}
+#: What has a value in periods only: nobody was a customer before the first, and no quota holds
+#: after the last.
+OF_A_PERIOD = {"churn_rate", "retention_rate", "quota_of_the_quarter"}
 HELPERS = {
     *("discount_rate", "return_rate", "reopen_rate", "survey_response_rate"),
     *("payback_months", "new_customers"),
@@ -77,9 +58,9 @@ def project(company: duckdb.DuckDBPyConnection) -> Project:
     return Project.load(ROOT, connection=company)
 
 
-def test_the_library_has_73_kpis_and_each_is_defined_or_waits(project: Project) -> None:
+def test_the_library_has_73_kpis_and_each_is_defined(project: Project) -> None:
     names = {metric.name for metric in project.metrics}
-    assert len(DEFINED) + len(WAITING) == 73 and not set(DEFINED) & set(WAITING)
+    assert len(DEFINED) == 73
     assert set(DEFINED.values()) <= names
     assert names >= HELPERS
 
@@ -113,16 +94,16 @@ def by_month(project: Project) -> Series:
 
 @pytest.fixture(scope="module")
 def in_total(project: Project) -> dict[str, Any]:
-    """Each metric over everything."""
-    found: dict[str, Any] = {}
-    for names in _groups(project):
+    """Each metric over everything, but for those that look back in time."""
+    found: dict[str, Any] = dict.fromkeys(OF_A_TIME)
+    for names in _groups(project, without=OF_A_TIME):
         (row,) = project.query(names).rows()
         found |= dict(zip(names, row, strict=True))
     return found
 
 
-def _groups(project: Project) -> list[list[str]]:
-    names = [metric.name for metric in project.metrics]
+def _groups(project: Project, without: Collection[str] = ()) -> list[list[str]]:
+    names = [metric.name for metric in project.metrics if metric.name not in without]
     return [names[start : start + 12] for start in range(0, len(names), 12)]
 
 
@@ -130,7 +111,8 @@ def test_every_metric_has_a_number_in_total_and_in_some_months(
     project: Project, by_month: Series, in_total: dict[str, Any]
 ) -> None:
     for metric in project.metrics:
-        assert in_total[metric.name] is not None, metric.name
+        if metric.name not in OF_A_TIME | OF_A_PERIOD:
+            assert in_total[metric.name] is not None, metric.name
         months = [value for value in by_month[metric.name].values() if value is not None]
         assert len(months) >= 3, metric.name
 
