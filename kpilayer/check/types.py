@@ -107,7 +107,10 @@ def _names_of_aggregates(context: Context) -> Iterator[Issue]:
 
 
 def _derived(model: Model) -> Iterator[tuple[Steps, str]]:
-    """The SQL of derived entities and dimensions, each with its place."""
+    """The SQL of derived entities and dimensions and of validity, each with its place."""
+    if model.active is not None:
+        yield ("active", "from"), model.active.from_
+        yield ("active", "to"), model.active.to
     for index, entity in enumerate(model.derived_semantics.entities):
         steps: Steps = ("derived_semantics", "entities", index)
         for number, part in enumerate(entity.columns):

@@ -125,6 +125,14 @@ def test_lock_writes_types_and_finds_unknown_columns_without_a_connection(define
         typo.compile("revenue")
 
 
+def test_an_unknown_end_of_validity_is_found_too(define: Define) -> None:
+    define(SHOP, tables=TABLES).lock()
+    model = "agg_time_dimension: ordered_at"
+    typo = define(SHOP.replace(model, f"{model}\n    active: {{from: ordered_at, to: ended_at}}"))
+    (issue,) = typo.check()
+    assert (issue.code, issue.hint) == ("unknown-column", "did you mean `ordered_at`?")
+
+
 def test_lock_check_tells_a_stale_lock_and_writes_nothing(define: Define) -> None:
     project = define(SHOP, tables=TABLES)
     project.lock()
