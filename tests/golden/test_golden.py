@@ -73,7 +73,7 @@ def project(local: duckdb.DuckDBPyConnection) -> Project:
 
 
 def test_there_are_cases() -> None:
-    assert len(FILES) >= 12
+    assert len(FILES) >= 24
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
