@@ -145,7 +145,7 @@ def _from_its_beginning(unit: str, value: exp.Expr, plus: Plus, trunc: Spell) ->
     if first:
         value = plus(trunc(base, plus(value, count, of)), -count, of)
     else:
-        value = trunc(base, value)
+        value = value if unit == "day" else trunc(base, value)
     return exp.cast(value, TYPE.DATE, copy=False) if is_date(unit) else value
 
 
