@@ -31,6 +31,18 @@ class Window:
     to_date: str | None = None
     per_rows: bool = False
 
+    @property
+    def is_all_time(self) -> bool:
+        """Whether every row so far counts, at every period of the spine."""
+        return self.length is None and self.to_date is None and not self.per_rows
+
+    @property
+    def is_constant(self) -> bool:
+        """Whether a row counts for the same time whenever it comes: months are not all alike."""
+        if self.length is None or self.per_rows:
+            return False
+        return grain.split(self.length[1])[0] in expr.FIXED_UNITS
+
     def holds(self, time: exp.Expr, at: exp.Expr) -> list[exp.Expr]:
         """The conditions under which a row of ``time`` counts at the period ``at``."""
         found: list[exp.Expr] = [exp.LTE(this=time, expression=at)]
@@ -45,7 +57,8 @@ class Window:
     def earliest(self, at: datetime) -> datetime | None:
         """No row before this time counts at ``at``; None without a limit."""
         if self.length is not None:
-            return moved(at, -self.length[0], self.length[1])
+            last_out = moved(at, -self.length[0], self.length[1])
+            return last_out if last_out == datetime.min else grain.next_period(last_out, self.base)
         return grain.truncate(at, self.to_date) if self.to_date is not None else None
 
 

@@ -17,6 +17,7 @@ from kpilayer import expr
 from kpilayer.conditions import all_of
 from kpilayer.formula import Atom, Formula
 from kpilayer.plan.kinds.aggregated import keys_over, own_conditions
+from kpilayer.plan.kinds.running import RUNNING, collapsed, distinct_so_far, distinct_within, so_far
 from kpilayer.plan.naming import branch_name
 from kpilayer.plan.nodes import (
     Aggregate,
@@ -27,6 +28,7 @@ from kpilayer.plan.nodes import (
     Measure,
     Read,
     keys_of,
+    values_of,
 )
 from kpilayer.plan.ranges import Range
 from kpilayer.plan.rows import Reader, filtered, in_range, joined
@@ -87,6 +89,12 @@ def _of_parts(
         for atom, value in zip(together, values, strict=True)
         for agg, ending in zip(_PARTS[atom.agg].inner, ("", "_rows"), strict=False)
     )
+    is_running = window.is_all_time and all(
+        part in RUNNING for atom in together for part in _PARTS[atom.agg].outer
+    )
+    span = scope.span((together[0].model, together[0].time))
+    if is_running:
+        keys, held = _since_start(keys, held, span)
     name = builder.name(branch_name(reader.model, [k.name for k in keys]))
     days = Aggregate(name, filtered(joined(reader), held), keys, inner)
     outer = tuple(
@@ -94,14 +102,16 @@ def _of_parts(
         for atom in together
         for agg, ending in zip(_PARTS[atom.agg].outer, ("", "_rows"), strict=False)
     )
-    rolled = _rolled(builder, together[0], days, outer, scope, window)
+    rolled: Group
+    if is_running:
+        rolled = so_far(builder, days, outer, _dates(builder, together[0], scope, window), span)
+    else:
+        rolled = _rolled(builder, together[0], days, outer, scope, window)
     averages = {columns[atom] for atom in together if atom.agg == "average"}
     return _averaged(builder, rolled, averages, list(columns.values())) if averages else rolled
 
 
-def _averaged(
-    builder: Builder, rolled: Aggregate, averages: set[str], wanted: list[str]
-) -> Derived:
+def _averaged(builder: Builder, rolled: Group, averages: set[str], wanted: list[str]) -> Derived:
     """Averages as a sum over a count."""
 
     def value(name: str) -> exp.Expr:
@@ -111,7 +121,7 @@ def _averaged(
         return expr.ratio(column, exp.column(f"{name}_rows", table=rolled.name))
 
     keys = keys_of(rolled)
-    names = [*keys, *(m.name for m in rolled.measures if m.name in wanted)]
+    names = [*keys, *(name for name in values_of(rolled) if name in wanted)]
     made = tuple(Column(name, value(name)) for name in names)
     return Derived(builder.name(f"{rolled.name}_on_average"), Read(rolled), made, keys)
 
@@ -122,28 +132,82 @@ def _of_rows(
     columns: Mapping[Formula, str],
     scope: Scope,
     window: Window,
-) -> Aggregate:
+) -> Group:
     """Aggregations that need each row, or each distinct value of a period."""
     reader, keys, held = _rows(builder, together[0], scope, window)
-    value = Column("value", reader.value_of(together[0]))
+    value = Column(_apart("value", scope), reader.value_of(together[0]))
+    is_exact = all(atom.agg == "count_distinct" for atom in together)
+    if is_exact and window.is_all_time:
+        return _distinct_so_far(builder, together, columns, scope, window)
     source = filtered(joined(reader), held)
     stem = branch_name(reader.model, [k.name for k in keys])
     rows: Group
     if together[0].agg in _DISTINCT:
         rows = Aggregate(builder.name(f"{stem}_distinct"), source, (*keys, value), ())
+        if is_exact and window.is_constant and window.length is not None:
+            dates = _dates(builder, together[0], scope, window)
+            names = [columns[atom] for atom in together]
+            return distinct_within(
+                builder, rows, names, dates, window.length, window.base, _called(window)
+            )
     else:
         rows = Derived(builder.name(f"{stem}_rows"), source, (*keys, value))
     measures = tuple(
         Measure(
             columns[atom],
             atom.agg,
-            exp.column("value", table=rows.name),
+            exp.column(value.name, table=rows.name),
             percentile=atom.percentile,
             discrete=atom.discrete,
         )
         for atom in together
     )
     return _rolled(builder, together[0], rows, measures, scope, window)
+
+
+def _distinct_so_far(
+    builder: Builder,
+    together: list[Atom],
+    columns: Mapping[Formula, str],
+    scope: Scope,
+    window: Window,
+) -> Group:
+    """Distinct counts of all time: each value counts from its first time on."""
+    reader, keys, held = _rows(builder, together[0], scope, window)
+    value = Column(_apart("value", scope), reader.value_of(together[0]))
+    span = scope.span((together[0].model, together[0].time))
+    (time, *others), held = _since_start(keys, held, span)
+    firsts = Aggregate(
+        builder.name(f"{branch_name(reader.model, [k.name for k in keys])}_first"),
+        filtered(joined(reader), held),
+        (*others, value),
+        (Measure(time.name, "min", time.value),),
+    )
+    dates = _dates(builder, together[0], scope, window)
+    return distinct_so_far(builder, firsts, [columns[atom] for atom in together], dates, span)
+
+
+def _since_start(
+    keys: tuple[Column, ...], held: list[exp.Expr], span: Range
+) -> tuple[tuple[Column, ...], list[exp.Expr]]:
+    """The keys with all that was before a range at its start; rows without a time never count."""
+    time, *others = keys
+    has_time = exp.Not(this=exp.Is(this=time.value.copy(), expression=exp.Null()))
+    kept = held if span.upper is not None else [*held, has_time]
+    return (Column(time.name, collapsed(time.value, span)), *others), kept
+
+
+def _apart(name: str, scope: Scope) -> str:
+    """A name that no group-by has."""
+    while name in [k.name for k in scope.keys]:
+        name = f"{name}_"
+    return name
+
+
+def _dates(builder: Builder, atom: Atom, scope: Scope, window: Window) -> Group:
+    """The periods at which values are shown."""
+    home = (atom.model, atom.time)
+    return spine(builder, home, window.base, scope.span(home), scope.shown)
 
 
 def _rows(
@@ -169,10 +233,9 @@ def _rolled(
     window: Window,
 ) -> Aggregate:
     """Each period beside the rows of its window, aggregated."""
-    home = (atom.model, atom.time)
     first, *others = (k.name for k in scope.keys)
     time = exp.column(first, table=rows.name)
-    dates = spine(builder, home, window.base, scope.span(home), scope.shown)
+    dates = _dates(builder, atom, scope, window)
     at = exp.column(window.base, table=dates.name)
     held = window.holds(time, at)
     keys = [Column(first, at.copy())]
