@@ -53,7 +53,7 @@ class Capabilities:
     """How a dialect spells what differs. ``max_identifier`` is in bytes, None without a limit.
 
     ``words`` rewrite what a caller or author wrote, where the dialect's word of that name gives
-    another value.
+    another value. ``nests_joins``: chains of left joins are faster from their far end on.
     """
 
     name: str
@@ -69,6 +69,7 @@ class Capabilities:
     file_readers: Mapping[str, str] = field(default_factory=dict)
     ordered: Callable[[exp.Column, bool], exp.Expr] = nulls_last
     max_identifier: int | None = None
+    nests_joins: bool = False
 
 
 def capabilities(dialect: str) -> Capabilities:
@@ -348,6 +349,7 @@ _DUCKDB: Final = Capabilities(
     aggregates=MappingProxyType({}),
     approx_percentile=_sketched_percentile,
     ordered=_nulls_last_in_words,
+    nests_joins=True,
     file_readers=MappingProxyType(
         {
             "parquet": "READ_PARQUET",

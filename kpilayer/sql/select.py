@@ -292,7 +292,9 @@ class _Generator:
                 self.read(select, node.left)
                 right = self.table(node.right.relation, node.right.alias)
                 condition = self.spelled(join_condition(node))
-                select.append("joins", exp.Join(this=right, side="LEFT", on=condition))
+                join = exp.Join(this=right, side="LEFT", on=condition)
+                if not (self.dialect.nests_joins and _nested(select, join)):
+                    select.append("joins", join)
             case Filter():
                 self.read(select, node.input)
                 _and_where(select, self.spelled(node.condition))
@@ -468,6 +470,26 @@ def _both(condition: exp.Expr | None, value: exp.Expr) -> exp.Expr:
         return value
     sides = [exp.Paren(this=s) if isinstance(s, exp.Or) else s for s in (condition, value)]
     return exp.And(this=sides[0], expression=sides[1])
+
+
+def _nested(select: exp.Select, join: exp.Join) -> bool:
+    """Puts a join beside the one joined table that it depends on: `a LEFT JOIN (b LEFT JOIN c)`.
+
+    The rows are the same, as what joins is never true of the NULLs of a missing row.
+    """
+    own = join.this.alias_or_name
+    needed = {c.table for c in join.args["on"].find_all(exp.Column)} - {own}
+    pending = list(select.args.get("joins") or ())
+    while pending:
+        before = pending.pop()
+        table = before.this.this if isinstance(before.this, exp.Subquery) else before.this
+        if needed == {table.alias_or_name} and before.side == "LEFT":
+            if table is before.this:
+                before.set("this", exp.Subquery(this=table))
+            table.append("joins", join)
+            return True
+        pending += table.args.get("joins") or ()
+    return False
 
 
 def _and_where(select: exp.Select, condition: exp.Expr) -> None:
