@@ -204,6 +204,7 @@ class Rows:
             return [date]
         if date is None:
             return []
+        date = truncate(date, self.own or "day")
         return [start for start, low, high in self.moves if low <= date < high]
 
     @property

@@ -198,15 +198,31 @@ class World:
     # -------------------------------------------------------------------------------------- kinds
 
     def used(self, used: InputMetric, scope: Scope) -> Answer:
-        """An input: narrowed, moved in time, or by fewer of the group-bys."""
+        """An input: narrowed, moved in time, or by fewer of the group-bys.
+
+        Conditions on its time hold for the time at which it is shown, others before it is moved
+        (A.10).
+        """
+        conditions = self.conditions(used.name, used.filter)
+        if used.offset_window is not None or used.offset_to_grain is not None:
+            timed = tuple(c for c in conditions if self._is_timed(used.name, c))
+            rows = Rows(self, next(iter(self.atoms(used.name))), scope)
+            scope = rows.scope.narrowed(timed)
+            conditions = tuple(c for c in conditions if c not in timed)
         if used.offset_window is not None:
             scope = scope.shifted(Shift(window=used.offset_window))
         if used.offset_to_grain is not None:
             scope = scope.shifted(Shift(to_grain=used.offset_to_grain))
-        scope = scope.narrowed(self.conditions(used.name, used.filter))
+        scope = scope.narrowed(conditions)
         if used.group_by is None:
             return self.answer(used.name, scope)
         return self.regrouped(used.name, scope, used.group_by)
+
+    def _is_timed(self, name: str, condition: Condition) -> bool:
+        """Whether a condition speaks of the time of a metric's rows, by whatever name."""
+        rows = [Rows(self, atom, Scope()) for atom in self.atoms(name)]
+        items = [i for i in condition.items() if isinstance(i, Item)]
+        return any(r.as_time(i).is_time for r in rows for i in items)
 
     def regrouped(self, name: str, scope: Scope, kept: tuple[str, ...]) -> Answer:
         """A metric by some of the group-bys, repeated on the others: it makes no groups itself."""
