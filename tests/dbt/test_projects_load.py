@@ -11,17 +11,10 @@ from typing import Any
 import duckdb
 import pytest
 
-from kpilayer import Project, QueryError
+from kpilayer import Project
 from tests.dbt.conftest import PROJECT_NAMES, Dbt, Run, copied, holds
 
 QUESTIONS = [(name, q) for name in PROJECT_NAMES for q in holds(name).get("questions", ())]
-
-
-def _param(project: str, question: dict[str, Any]) -> Any:
-    """`waits_for` in expected.yml: what kpilayer cannot compute yet, to be deleted when it can."""
-    waits = question.get("waits_for")
-    marks = [pytest.mark.xfail(raises=QueryError, strict=True, reason=waits)] if waits else []
-    return pytest.param(project, question, id=f"{project}: {question['name']}", marks=marks)
 
 
 @pytest.fixture
@@ -99,7 +92,9 @@ def test_exposures_and_groups_are_those_of_dbt(loaded: Project, expected: dict[s
     assert sorted(g.name for g in definitions.groups) == expected["groups"]
 
 
-@pytest.mark.parametrize(("name", "question"), [_param(*q) for q in QUESTIONS])
+@pytest.mark.parametrize(
+    ("name", "question"), QUESTIONS, ids=[f"{name}: {q['name']}" for name, q in QUESTIONS]
+)
 def test_a_built_project_answers_as_sql_over_its_raw_tables(
     name: str, question: dict[str, Any], dbt: Dbt, run: Run
 ) -> None:
