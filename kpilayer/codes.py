@@ -211,8 +211,8 @@ CODES: Final[dict[str, Code]] = {
     ),
     # -------------------------------------------------------------------------------------- queries
     "no-metrics": Code(
-        "A query names no metric.",
-        "There is nothing to compute.",
+        "A query names no metric, and asks for something that only metrics have.",
+        "Without metrics, the values of group-bys are listed; there is nothing to compute.",
         "Name at least one: `-m revenue`.",
     ),
     "unknown-grain": Code(
@@ -274,6 +274,51 @@ CODES: Final[dict[str, Code]] = {
         "`order_by` names something that is not in the result.",
         "Only what is selected can be sorted by.",
         "Use an output column, with `-` in front for descending.",
+    ),
+    "bad-having": Code(
+        "`having` names something that is no column of the answer.",
+        "It is a condition on the answer's rows; rows of a model are filtered by `where`.",
+        "Name an output column, or a metric as `{{ Metric('revenue') }}`.",
+    ),
+    "bad-compare": Code(
+        "`compare` cannot be read, or would compare what is not alike.",
+        "A part of a period beside a whole one looks like a change and is none.",
+        "Write `prior_period`, `prior_year` or a length such as `7 days`.",
+    ),
+    "bad-top": Code(
+        "`top` cannot be read, or ranks what has no rank.",
+        "The best members must be those of one group-by, by one metric in total.",
+        "Write `{n: 3, by: -revenue, of: customer__name, other: other}`.",
+    ),
+    "bad-totals": Code(
+        "A level of `totals` names no group-by of the question, or all of them.",
+        "A total is over fewer group-bys than the rows that it stands below.",
+        "List the group-bys that the level keeps: `[[customer__region], []]`.",
+    ),
+    "bad-fill": Code(
+        "`fill` cannot be used as asked.",
+        "Gaps are those of the metrics' own time, and are filled with 0.",
+        "Give `fill=0`, and group by `metric_time`.",
+    ),
+    "unsound-question": Code(
+        "Parts of a question have a meaning each, and none together.",
+        "A number that nobody could say the meaning of is worse than none.",
+        "Ask for the nearest that the message names.",
+    ),
+    "bad-export": Code(
+        "An export cannot be made, or would replace a table that definitions read.",
+        "An export replaces what is called so; the source of a metric must not be lost to it.",
+        "Name an export of the saved query, and give it a name of its own.",
+    ),
+    "unknown-saved-query": Code(
+        "There is no saved query of this name.",
+        "Saved queries are defined under `saved_queries:`.",
+        "Use one of those that `kpilayer list saved-queries` shows.",
+    ),
+    "bad-saved-query": Code(
+        "A saved query is asked together with what it says itself.",
+        "Metrics and group-bys of a saved query are its own.",
+        "Add only conditions, a range, an order, a limit and what is done with the answer.",
     ),
     "bad-limit": Code(
         "`limit` is not a whole number from 0 up.",

@@ -230,6 +230,13 @@ def _input(
     return inner
 
 
+def earlier(graph: JoinGraph, name: str, conditions: tuple[str, ...], window: str) -> Formula:
+    """A metric's formula so much earlier; conditions on time hold for the time that is shown."""
+    shown, held = _of_time(graph, name, conditions, None)
+    shape = Shaped("offset", (("offset_window", window),), (), (), shown)
+    return _around(shape, formula(graph, name, held))
+
+
 def _conversion(metric: ConversionMetric, read: Callable[..., Formula]) -> Shaped:
     """Filters of the metric and of a query are on the base events, as in dbt (reference A.11)."""
     settings = _settings(metric, ("calculation", "window", "after", "base_event", "window_end"))

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Unpack
 
 from kpilayer import (
     artefacts,
@@ -16,14 +16,16 @@ from kpilayer import (
     comparing,
     debugging,
     describe,
+    exporting,
     loading,
     locking,
 )
-from kpilayer.asking import Words, words
+from kpilayer.asking import Asked, Words, words
 from kpilayer.catalog import Catalog
 from kpilayer.check import RULES, Context
 from kpilayer.debugging import Check
 from kpilayer.errors import DefinitionError, Issue, sorted_issues
+from kpilayer.exporting import Exported
 from kpilayer.identity import Identity
 from kpilayer.interop.metricflow import find_python
 from kpilayer.interop.verify import Verdict
@@ -235,57 +237,54 @@ class Project:
 
     def prepare(
         self,
-        metrics: Words,
+        metrics: Words = None,
         group_by: Words = None,
         where: Words = None,
         *,
-        start: object = None,
-        end: object = None,
-        exact: bool = False,
-        order_by: Words = None,
-        limit: int | None = None,
         timezone: str | None = None,
         dialect: str | None = None,
         unverified: bool = False,
+        **rest: Unpack[Asked],
     ) -> Compiled:
         """The SQL of a question with its columns, fingerprints, notices and plan.
 
-        ``start`` and ``end`` are inclusive dates or times (or ISO texts), widened to whole periods
-        of the smallest queried grain unless ``exact``. ``where`` is SQL over group-by names, as
-        `{{ Dimension('account__segment') }} = 'smb'`; values in it are literals, never SQL.
-        ``timezone`` shows instants in another zone than the project's, in filters alike.
+        ``where`` is SQL over group-by names, as `{{ Dimension('account__segment') }} = 'smb'`;
+        values in it are literals, never SQL. The rest, all of it optional:
+
+        - ``saved_query``: a saved query by name, in place of metrics and group-bys.
+        - ``start``, ``end``: inclusive dates or times (or ISO texts), widened to whole periods of
+          the smallest queried grain unless ``exact``.
+        - ``compare``: `prior_period`, `prior_year`, a length such as `7 days`, or a list of them;
+          ``compare_rows="all"`` adds rows that only the earlier time has.
+        - ``having``: SQL over the columns of the answer or `{{ Metric('x') }}`.
+        - ``totals``: a list of levels, each a list of the group-bys that it keeps.
+        - ``top``: `{"n": 3, "by": "-revenue", "of": "customer__name", "other": "other"}`.
+        - ``fill``: 0 gives every period for the groups seen.
+        - ``order_by``, ``limit``: output columns, with `-` for descending; a number of rows.
+        - ``timezone``: shows instants in another zone than the project's, in filters alike.
+        - ``min_max``, ``distinct``: without metrics, the ends of one group-by; all rows.
 
         Raises:
             DefinitionError: the project's definitions have errors.
             QueryError: everything that is wrong with the question.
         """
         identity, spoken = asking.shown_in(self._identity, timezone), dialect or self.dialect
-        query = asking.question(
-            self.config.dialect,
-            metrics,
-            group_by,
-            where,
-            start=start,
-            end=end,
-            exact=exact,
-            order_by=order_by,
-            limit=limit,
-        )
-        schema = self._warehouse.schema
+        definitions, schema = self.catalog.definitions, self._warehouse.schema
+        query = asking.question(definitions, metrics, group_by, where, **rest)
         compiled = compile_query(query, identity, spoken, schema, unverified=unverified)
         # Where rows are read from is told with the answer, not by `check` alone.
         places = (i for i in self._issues if i.code == "bad-manifest")
         return replace(compiled, notices=(*places, *compiled.notices))
 
     def compile(
-        self, metrics: Words, group_by: Words = None, where: Words = None, **rest: Any
+        self, metrics: Words = None, group_by: Words = None, where: Words = None, **rest: Any
     ) -> str:
         """The SQL of a question; takes and raises what ``prepare`` does."""
         return self.prepare(metrics, group_by, where, **rest).sql
 
     def query(
         self,
-        metrics: Words,
+        metrics: Words = None,
         group_by: Words = None,
         where: Words = None,
         *,
@@ -304,6 +303,24 @@ class Project:
         spoken = asking.dialect_to_run(rest.get("dialect"), self.target)
         compiled = self.prepare(metrics, group_by, where, **{**rest, "dialect": spoken})
         return self._warehouse.answer(compiled, on_progress)
+
+    def export(
+        self, saved_query: str, exports: Words = None, *, dry_run: bool = False
+    ) -> tuple[Exported, ...]:
+        """Makes the tables and views that a saved query declares, of ``exports`` or of all.
+
+        They replace those that are there. With ``dry_run``, only the statements are given.
+
+        Raises:
+            QueryError: there is no such saved query or export; what is wrong with the question; or
+                a table would be replaced that definitions read.
+            WarehouseError: the warehouse cannot be reached, or refuses a statement.
+        """
+        catalog = self._identity.catalog
+        saved = asking.saved(catalog.definitions, saved_query)
+        wanted = exporting.chosen(saved, words(exports))
+        compiled = self.prepare(saved_query=saved_query, dialect=self.target.dialect)
+        return exporting.export(wanted, compiled, catalog, self._warehouse, dry_run=dry_run)
 
     def verify_with_metricflow(
         self, python: str | Path | None = None, on_verdict: Callable[[Verdict], None] | None = None

@@ -34,7 +34,7 @@ class Warehouse:
         return self.target.schema or ""
 
     @contextmanager
-    def connected(self) -> Iterator[Connection]:
+    def connected(self, *, read_only: bool = True) -> Iterator[Connection]:
         """A connection, closed at the end unless it is the caller's.
 
         Raises:
@@ -46,7 +46,7 @@ class Warehouse:
         elif self.target.missing:
             raise ConfigError(self.target.missing)
         else:
-            connection = connect(self.target, project_dir=self.folder)
+            connection = connect(self.target, project_dir=self.folder, read_only=read_only)
         try:
             yield connection
         finally:

@@ -53,6 +53,7 @@ FLOORS: dict[str, tuple[str, ...]] = {
         "debugging",
         "checking",
         "comparing",
+        "exporting",
         "project",
         "schema",
         "cli",

@@ -72,6 +72,9 @@ COMMANDS: Final[dict[str, Entry]] = {
         "Compute", "compute:compile_", "Print the SQL of a query, or write that of every metric."
     ),
     "query": Entry("Compute", "compute:query", "Compute metrics in the warehouse."),
+    "export-query": Entry(
+        "Compute", "export:export_query", "Make the tables and views of a saved query."
+    ),
     "debug": Entry("Compute", "compute:debug", "Test configuration, driver and connection."),
     "lock": Entry("Review", "lock:lock", "Write down column types for checks to use."),
 }

@@ -18,12 +18,24 @@ Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 class Question:
     """What the query flags ask for, with the words of ``Project.prepare``."""
 
+    saved_query: str | None = None
     metrics: tuple[str, ...] = ()
     group_by: tuple[str, ...] = ()
     where: tuple[str, ...] = ()
     start: str | None = None
     end: str | None = None
     exact: bool = False
+    having: tuple[str, ...] = ()
+    compare: tuple[str, ...] = ()
+    compare_rows: str | None = None
+    totals: tuple[tuple[str, ...], ...] = ()
+    top: int | None = None
+    top_by: str | None = None
+    top_of: str | None = None
+    other: str | None = None
+    fill: int | None = None
+    min_max: bool = False
+    all_rows: bool = False
     order_by: tuple[str, ...] = ()
     limit: int | None = None
     timezone: str | None = None
@@ -38,7 +50,26 @@ class Question:
 
     def arguments(self) -> dict[str, Any]:
         """Keyword arguments of ``Project.prepare`` and ``Project.query``."""
+        rest: dict[str, Any] = {
+            "saved_query": self.saved_query,
+            "having": list(self.having),
+            "compare": list(self.compare),
+            "compare_rows": self.compare_rows,
+            "totals": [list(level) for level in self.totals],
+        }
+        if self.top is not None:
+            best = {"n": self.top, "by": self.top_by, "of": self.top_of, "other": self.other}
+            rest["top"] = {name: value for name, value in best.items() if value is not None}
+        elif self.top_by or self.top_of or self.other:
+            raise click.UsageError("`--top-by`, `--top-of` and `--other` need `--top N`.")
+        if self.min_max:
+            rest["min_max"] = True
+        if self.all_rows:
+            rest["distinct"] = False
+        if self.fill is not None:
+            rest["fill"] = self.fill
         return {
+            **{name: value for name, value in rest.items() if value not in (None, [])},
             "metrics": list(self.metrics),
             "group_by": list(self.group_by),
             "where": list(self.where) or None,
@@ -70,12 +101,43 @@ def query_flags(function: Callable[..., Any]) -> Callable[..., Any]:
         return flag(*names, multiple=True, callback=_split_all, **attributes)
 
     flags = [
+        flag("--saved-query", metavar="NAME", help="Ask a saved query; other flags narrow it."),
         listed("-m", "--metrics", metavar="A,B", help="Metrics to compute."),
         listed("-g", "--group-by", metavar="X,Y", help="Dimensions, entities or time to group by."),
         flag("-w", "--where", multiple=True, metavar="SQL", help="Condition on rows; may repeat."),
         flag("--start", metavar="DATE", help="First day, widened to its whole period."),
         flag("--end", metavar="DATE", help="Last day, included, widened likewise."),
         flag("--exact", is_flag=True, help="Keep --start and --end as they are."),
+        flag(
+            "--having",
+            multiple=True,
+            metavar="SQL",
+            help="Condition on the answer's rows; may repeat.",
+        ),
+        listed(
+            "--compare",
+            metavar="A,B",
+            help="Add earlier values: prior_period, prior_year, `7 days`.",
+        ),
+        flag(
+            "--compare-rows",
+            type=click.Choice(["current", "all"]),
+            help="Also rows that only the earlier time has; current if not said.",
+        ),
+        flag(
+            "--totals",
+            multiple=True,
+            callback=_split_each,
+            metavar="X,Y",
+            help="Add totals of a level that keeps these group-bys, '' for none; may repeat.",
+        ),
+        flag("--top", type=int, metavar="N", help="Only the best members of a group-by."),
+        flag("--top-by", metavar="-A", help="Metric to rank by; the first, largest, if not said."),
+        flag("--top-of", metavar="X", help="Group-by whose members are ranked."),
+        flag("--other", metavar="NAME", help="Also one group of all other members."),
+        flag("--fill", type=int, metavar="0", help="A row for every period, with 0 for nothing."),
+        flag("--min-max", is_flag=True, help="The first and last value of one group-by."),
+        flag("--all-rows", is_flag=True, help="Without metrics: every row's values."),
         listed("--order-by", metavar="A,-B", help="Columns to sort by; `-` for descending."),
         flag("--limit", type=int, metavar="N", help="At most this many rows."),
         flag("--timezone", metavar="ZONE", help="Show instants in this zone: Europe/Berlin."),
@@ -97,6 +159,12 @@ def _split_all(
     _ctx: click.Context, _flag: click.Parameter, texts: Iterable[str]
 ) -> tuple[str, ...]:
     return tuple(part for text in texts for part in split_names(text))
+
+
+def _split_each(
+    _ctx: click.Context, _flag: click.Parameter, texts: Iterable[str]
+) -> tuple[tuple[str, ...], ...]:
+    return tuple(tuple(split_names(text)) for text in texts)
 
 
 def split_names(text: str) -> list[str]:

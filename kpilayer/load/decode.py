@@ -305,8 +305,18 @@ def _loose_exports(data: dict[str, Any]) -> dict[str, Any]:
     config = data.get("config")
     if not isinstance(config, dict):
         return data
-    own = {k: v for k, v in config.items() if k not in ("cache", "export_as", "schema")}
+    defaults = {k: v for k, v in config.items() if k in ("export_as", "schema")}
+    own = {k: v for k, v in config.items() if k not in ("cache", *defaults)}
+    exports = data.get("exports")
+    if defaults and isinstance(exports, list):
+        data = {**data, "exports": [_with_defaults(one, defaults) for one in exports]}
     return {**data, "config": own}
+
+
+def _with_defaults(export: Any, defaults: dict[str, Any]) -> Any:
+    if not isinstance(export, dict) or not isinstance(export.get("config", {}), dict):
+        return export
+    return {**export, "config": {**defaults, **export.get("config", {})}}
 
 
 def _plain(

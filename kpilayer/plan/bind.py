@@ -7,63 +7,67 @@ safe functions, bound to dimensions and printed again.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import replace
 
 from kpilayer.catalog import Catalog
 from kpilayer.errors import Issue, did_you_mean, listing
 from kpilayer.formula import Formula, Home, default_grain, formula
 from kpilayer.join_graph import JoinGraph
-from kpilayer.plan import overlap
+from kpilayer.plan import compare, overlap, top
 from kpilayer.plan.answerable import metrics_named, unanswerable
+from kpilayer.plan.bound import BoundQuery
+from kpilayer.plan.fill import fill_issues
+from kpilayer.plan.having import havings, metrics_in, unshown
 from kpilayer.plan.keys import Key, asked_place, conditioned, find_key, keyed
+from kpilayer.plan.levels import LEVEL, levels
 from kpilayer.plan.query import Query
-from kpilayer.plan.ranges import Range, ranges
+from kpilayer.plan.ranges import ranges
+from kpilayer.plan.sound import unsound
+from kpilayer.plan.values import bind_values
 from kpilayer.plan.wheres import conditions
-
-
-@dataclass(frozen=True, slots=True)
-class BoundQuery:
-    """A question whose every name is known to resolve; its conditions are in the formulas."""
-
-    metrics: tuple[tuple[str, Formula], ...]
-    keys: tuple[Key, ...]
-    ranges: tuple[tuple[Home, Range], ...]
-    order: tuple[tuple[str, bool], ...]
-    limit: int | None
-
-    @property
-    def overlapping(self) -> bool:
-        """Whether a row can stand in several groups, which then do not add up."""
-        paths = (column.reached.path for key in self.keys for _, column in key.at)
-        return bool(overlap.many_parts(paths))
 
 
 def bind(query: Query, graph: JoinGraph) -> tuple[BoundQuery | None, list[Issue]]:
     """The question with every name resolved, or None; notices come with an answer too."""
-    issues: list[Issue] = []
+    if not query.metrics:
+        return _bind_values(query, graph)
+    issues: list[Issue] = list(_of_values(query))
     metrics = list(_metrics(query, graph, issues))
     unit = _default_grain(graph, metrics)
-    found = [_key(text, graph, metrics, unit, issues) for text in query.group_by]
+    asked = [name for name, _ in metrics]
+    named = metrics_in(query.having, graph.catalog)
+    beside = dict.fromkeys((*named, top.metric_of(query.top, asked)))
+    known = [n for n in beside if n in graph.catalog.metrics and n not in asked]
+    every = [*metrics, *((name, formula(graph, name)) for name in known if name is not None)]
+    found = [_key(text, graph, every, unit, issues) for text in query.group_by]
     keys = [key for key in found if key is not None]
-    filtered = _homes(metrics, conditioned)
+    filtered = _homes(every, conditioned)
     where = tuple(conditions(query, graph, filtered, unit, issues))
     spans = tuple(ranges(query, graph, filtered, keys, issues))
-    if where:
-        metrics = [(name, formula(graph, name, where)) for name, _ in metrics]
-    ranged = _ranged(graph, metrics, keys)
+    every = [(name, formula(graph, name, where)) for name, _ in every]
+    ranged = _ranged(graph, every, keys)
     spans += tuple(ranges(query, graph, {h: n for h, n in ranged if h not in filtered}, keys, []))
+    bound = BoundQuery(
+        tuple(every[: len(metrics)]),
+        tuple(keys),
+        spans,
+        (),
+        query.limit,
+        tuple((name, tree) for name, tree in every[len(metrics) :] if name in named),
+        where=where,
+    )
     if not any(i.severity == "error" for i in issues):
-        issues += unanswerable(graph, metrics, keys, spans)
-        issues += (i for name, tree in metrics for i in overlap.issues(graph, name, tree, keys))
-    names = [k.name for k in keys] + [name for name, _ in metrics]
-    for name in dict.fromkeys(n for n in names if names.count(n) > 1):
-        issues.append(Issue("duplicate-column", f"`{name}` is asked for twice"))
-    order = tuple(_order(query, keys, names, issues))
-    if query.limit is not None and query.limit < 0:
-        issues.append(Issue("bad-limit", f"`limit` is {query.limit}: it counts rows, from 0 up"))
+        bound = _with_all(query, graph, bound, tuple(every), issues)
+    bound = replace(bound, having=havings(query.having, graph.catalog, _words(bound), issues))
+    if not any(i.severity == "error" for i in issues):
+        earlier = [named for one in bound.compared for named in one.metrics if one.spans is None]
+        issues += unanswerable(graph, [*every, *earlier], keys, spans)
+        issues += unsound(graph, bound)
+        issues += (i for name, tree in every for i in overlap.issues(graph, name, tree, keys))
+    bound = replace(bound, order=tuple(_order(query, keys, list(bound.columns), issues)))
+    issues += _of_names(bound, query)
     if any(i.severity == "error" for i in issues):
         return None, issues
-    bound = BoundQuery(tuple(metrics), tuple(keys), spans, order, query.limit)
     return bound, list(dict.fromkeys(issues))
 
 
@@ -75,6 +79,65 @@ def _ranged(
         for metric in metrics_named(graph, tree, keys):
             if metric.within_query_time:
                 yield from ((h, metric.name) for h in conditioned(formula(graph, metric.name)))
+
+
+def _of_values(query: Query) -> Iterator[Issue]:
+    for argument, is_asked in (("min_max", query.min_max), ("distinct", not query.distinct)):
+        if is_asked:
+            message = f"`{argument}` is about the values of group-bys, and the question has metrics"
+            yield Issue("unsound-question", message, hint="leave it out, or name no metric")
+
+
+def _bind_values(query: Query, graph: JoinGraph) -> tuple[BoundQuery | None, list[Issue]]:
+    """A question without metrics: which values its group-bys have."""
+    keys, found, issues = bind_values(query, graph)
+    bound = BoundQuery((), keys, (), (), query.limit, values=found)
+    if not any(i.severity == "error" for i in issues):
+        issues += _of_names(bound, query)
+        order = () if query.min_max else _order(query, list(keys), list(bound.columns), issues)
+        bound = replace(bound, order=tuple(order))
+    wrong = any(i.severity == "error" for i in issues)
+    return (None if wrong else bound), list(dict.fromkeys(issues))
+
+
+def _of_names(bound: BoundQuery, query: Query) -> Iterator[Issue]:
+    """What is asked for twice, and a limit that is none."""
+    names = bound.columns
+    for name in dict.fromkeys(n for n in names if names.count(n) > 1):
+        yield Issue("duplicate-column", f"`{name}` is asked for twice")
+    if query.limit is not None and query.limit < 0:
+        yield Issue("bad-limit", f"`limit` is {query.limit}: it counts rows, from 0 up")
+
+
+def _with_all(
+    query: Query,
+    graph: JoinGraph,
+    bound: BoundQuery,
+    every: tuple[tuple[str, Formula], ...],
+    issues: list[Issue],
+) -> BoundQuery:
+    """The question with what is done with its answer: compared, filled, totalled, ranked."""
+    keys, spans = bound.keys, bound.ranges
+    found = compare.comparisons(query, graph, bound.metrics, bound.where, keys, spans, issues)
+    bound = replace(bound, compared=tuple(found), prior_rows=query.compare_rows == "all")
+    partial = [i.message for i in issues if i.code == "partial-period"]
+    if partial and any(one.spans is None for one in bound.compared):
+        message = f"{partial[0]}: it would be compared with a whole one"
+        issues.append(Issue("bad-compare", message, hint="leave out `exact`, or ask by day"))
+    if query.fill is not None:
+        issues += fill_issues(query, graph, bound.metrics, keys, bound.where)
+    ranked = None
+    if query.top is not None:
+        ranked = top.bind_top(query.top, keys, bound.metrics, every, issues)
+    totals = tuple(levels(query, keys, issues))
+    return replace(bound, totals=totals, top=ranked, fill=query.fill is not None)
+
+
+def _words(bound: BoundQuery) -> dict[str, str]:
+    """What a condition on the answer can name, each with its column."""
+    known = {key.asked: key.name for key in bound.keys}
+    known |= {name: name for name in bound.columns}
+    return known | {name: unshown(name) for name, _ in bound.unshown if name not in known}
 
 
 def _key(
@@ -115,8 +178,6 @@ def _default_grain(graph: JoinGraph, metrics: list[tuple[str, Formula]]) -> str 
 
 def _metrics(query: Query, graph: JoinGraph, issues: list[Issue]) -> Iterator[tuple[str, Formula]]:
     catalog = graph.catalog
-    if not query.metrics:
-        issues.append(Issue("no-metrics", "a query needs at least one metric"))
     for text in query.metrics:
         name = text.strip().lower()
         if name in catalog.metrics:
@@ -162,3 +223,7 @@ def _order(
         if key.name not in seen:
             seen.add(key.name)
             yield key.name, False
+    if LEVEL in names and LEVEL not in seen:
+        yield LEVEL, True  # a group without a name comes before the total
+    if query.top is not None and query.top.other is not None:
+        yield from ((name, False) for name in names if name != LEVEL and name not in seen)

@@ -88,7 +88,8 @@ def _plain(builder: Builder, tree: Formula, scope: Scope) -> Formula:
         return tree
     if isinstance(tree, Shaped) and tree.rule == "regrouped":
         own_grains = builder.graph.catalog.calendar.own_grains
-        if all(keeps(tree, key.asked, own_grains) for key in scope.keys):
+        asked = [*scope.keys, *([scope.without[0]] if scope.without else [])]
+        if all(keeps(tree, key.asked, own_grains) for key in asked):
             return _plain(builder, tree.inputs[0][1], scope)
     if isinstance(tree, Shaped) and tree.rule != "filled":
         return tree
@@ -156,10 +157,10 @@ def _met(
     if len(branches) > 1:
         stacked = builder.name("stacked") if scope.keys else ""
         top = Combine(builder.name("combined"), tuple(branches), stacked)
-    return _beside(builder, top, groups) if groups else top
+    return beside(builder, top, groups) if groups else top
 
 
-def _beside(builder: Builder, top: Group, groups: list[Group]) -> Derived:
+def beside(builder: Builder, top: Group, groups: list[Group]) -> Derived:
     """Each row of a group with the row of every other one that has its keys, as far as they go."""
     source: Read | Match = Read(top)
     columns = [Column(name, exp.column(name, table=top.name)) for name in columns_of(top)]

@@ -243,7 +243,23 @@ class Spine:
             assert column.table in known, f"column `{column.sql()}` is no bound"
 
 
-Group = Aggregate | Combine | Derived | Spine
+@dataclass(frozen=True, slots=True)
+class Levels:
+    """The rows of every arm under each other: the answer, then its totals, or what is left over.
+
+    An arm says NULL for a column that its level has not; the first one has them all.
+    """
+
+    name: str
+    arms: tuple[Derived, ...]
+
+    def __post_init__(self) -> None:
+        first = [c.name for c in self.arms[0].columns]
+        for arm in self.arms[1:]:
+            assert [c.name for c in arm.columns] == first, "levels have different columns"
+
+
+Group = Aggregate | Combine | Derived | Spine | Levels
 
 
 # --------------------------------------------------------------------------------------- result
@@ -347,6 +363,8 @@ def keys_of(group: Group) -> tuple[str, ...]:
             return group.keys
         case Spine():
             return (group.column,)
+        case Levels():
+            return group.arms[0].keys
 
 
 def values_of(group: Group) -> tuple[str, ...]:
@@ -360,6 +378,8 @@ def values_of(group: Group) -> tuple[str, ...]:
             return tuple(c.name for c in group.columns if c.name not in group.keys)
         case Spine():
             return ()
+        case Levels():
+            return values_of(group.arms[0])
 
 
 def columns_of(group: Group) -> tuple[str, ...]:
@@ -384,6 +404,8 @@ def agg_of(group: Group, column: str) -> str | None:
             below = {r.alias: r.group for r in walk(group.input) if isinstance(r, Read)}
             read = below.get(value.table) if isinstance(value, exp.Column) else None
             return agg_of(read, value.name) if read is not None else None
+        case Levels():
+            return agg_of(group.arms[0], column)
         case Spine():
             return None
 
@@ -399,6 +421,8 @@ def inputs(node: Node) -> tuple[Node, ...]:
             return (node.left, node.right)
         case Combine():
             return node.branches
+        case Levels():
+            return node.arms
         case Spine():
             return (node.bounds,) if node.bounds else ()
         case SemiJoin():
@@ -415,12 +439,13 @@ def walk(node: Node) -> Iterator[Node]:
 
 
 def groups_below(group: Group) -> tuple[Group, ...]:
-    """The groups that a group reads itself, in order."""
+    """The groups that a group reads itself, in order; arms of levels are parts of it."""
     found: list[Group] = []
-    pending: list[Node] = list(inputs(group))
+    arms = group.arms if isinstance(group, Levels) else (group,)
+    pending: list[Node] = [node for arm in arms for node in inputs(arm)]
     while pending:
         node = pending.pop(0)
-        if isinstance(node, (Aggregate, Combine, Derived, Spine)):
+        if isinstance(node, (Aggregate, Combine, Derived, Spine, Levels)):
             found.append(node)
         else:
             pending = [*inputs(node), *pending]

@@ -20,6 +20,7 @@ from kpilayer.plan.nodes import (
     Filter,
     Group,
     Join,
+    Levels,
     Match,
     Plan,
     Read,
@@ -104,6 +105,10 @@ def _on_aggregates(plan: Plan, change: Callable[[Aggregate], Aggregate]) -> Plan
             case Derived():
                 below = source(node.input)
                 return node if below is node.input else replace(node, input=below)
+            case Levels():
+                return replace(
+                    node, arms=tuple(replace(arm, input=source(arm.input)) for arm in node.arms)
+                )
             case Spine():
                 if node.bounds is None:
                     return node

@@ -74,6 +74,12 @@ def ranges(
         issues += _partial_periods(_exact(lower, upper), smallest, calendar)
 
 
+def whole_periods(query: Query, unit: str, issues: list[Issue]) -> Range:
+    """`start` to `end` in whole periods of a grain, or as they are where that is asked."""
+    lower, upper = _moment("start", query.start, issues), _moment("end", query.end, issues)
+    return _exact(lower, upper) if query.exact else _widened(lower, upper, unit)
+
+
 def _moment(argument: str, text: str | None, issues: list[Issue]) -> tuple[datetime, bool] | None:
     if text is None:
         return None

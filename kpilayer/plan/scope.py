@@ -23,6 +23,7 @@ class Scope:
 
     ``rolling``: atoms are taken over the rows of a window that ends at the first key's period.
     ``moved``: rows count as if they were so much later. ``shown`` hold for that later time.
+    ``without``: rows whose member of a group-by is in a group of members do not count.
     """
 
     keys: tuple[Key, ...]
@@ -30,6 +31,7 @@ class Scope:
     rolling: Window | None = None
     moved: tuple[tuple[int, str], ...] = ()
     shown: tuple[str, ...] = ()
+    without: tuple[Key, Group] | None = None
 
     def span(self, home: Home) -> Range:
         """The range of the time shown; without bounds where none was asked."""

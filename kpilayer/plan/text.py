@@ -11,6 +11,7 @@ from kpilayer.plan.nodes import (
     Distinct,
     Filter,
     Join,
+    Levels,
     Match,
     Measure,
     Node,
@@ -77,6 +78,8 @@ def _line(node: Node) -> str:
             return f"Aggregate {node.name} by {keys}: {measures}"
         case Combine():
             return f"Combine {len(node.branches)} branches as {node.name}"
+        case Levels():
+            return f"Levels {node.name}: {len(node.arms)} under each other"
         case Project():
             return "Project " + ", ".join(f"{c.name} = {c.value.sql()}" for c in node.columns)
         case Sort():

@@ -7,8 +7,9 @@ from collections.abc import Iterator
 from sqlglot import exp
 
 from kpilayer import expr
+from kpilayer.catalog import Catalog
 from kpilayer.columns import TimedColumn, resolve_name, resolver
-from kpilayer.conditions import literal_problems
+from kpilayer.conditions import Resolve, literal_problems
 from kpilayer.errors import Issue, Location
 from kpilayer.formula import Home, grained
 from kpilayer.join_graph import JoinGraph, Unreached
@@ -25,18 +26,11 @@ def conditions(
 ) -> Iterator[str]:
     """The conditions of a question that can be used; what is wrong with others goes to issues."""
     for condition in query.where:
-        snippet = expr.parse(condition.sql, graph.catalog.dialect)
-        sound = True
-        for problem in snippet.problems:
-            sound = False
-            issues.append(_caller_problem(problem, condition))
-        for word in expr.not_for_callers(snippet.tree) if sound else ():
-            sound = False
-            problem = expr.Problem("unproven-function", "", word=word)
-            issues.append(_caller_problem(problem, condition))
-        for name in snippet.names if sound else ():
+        snippet = allowed(condition, graph.catalog, issues)
+        sound = snippet is not None
+        for name in snippet.names if snippet is not None else ():
             found: list[tuple[Home, TimedColumn]] = []
-            place = _within(condition, name.name, name.offset)
+            place = within(condition, name.name, name.offset)
             for home, metric in homes.items():
                 column = resolve_name(graph, *home, name.name, unit)
                 if isinstance(column, Unreached):
@@ -54,14 +48,31 @@ def conditions(
             yield text
 
 
+def allowed(condition: Condition, catalog: Catalog, issues: list[Issue]) -> expr.Snippet | None:
+    """A condition that holds only what a caller may say; else None, and why in issues."""
+    snippet = expr.parse(condition.sql, catalog.dialect)
+    found = [_caller_problem(problem, condition) for problem in snippet.problems]
+    if not found:
+        words = expr.not_for_callers(snippet.tree)
+        problems = [expr.Problem("unproven-function", "", word=word) for word in words]
+        found = [_caller_problem(problem, condition) for problem in problems]
+    issues += found
+    return None if found else snippet
+
+
 def _literals(
     tree: exp.Expr, condition: Condition, graph: JoinGraph, homes: dict[Home, str]
 ) -> Iterator[Issue]:
     """Dates in a condition that are none, and notices on those that are moved."""
     for home in homes:
-        for problem in literal_problems(tree, resolver(graph, *home)):
-            place = _within(condition, problem.word or "")
-            yield Issue(problem.code, problem.message, place, problem.hint, problem.severity)
+        yield from literal_issues(tree, condition, resolver(graph, *home))
+
+
+def literal_issues(tree: exp.Expr, condition: Condition, resolve: Resolve) -> Iterator[Issue]:
+    """Literals of a condition that are no dates, and notices, for what its names are."""
+    for problem in literal_problems(tree, resolve):
+        place = within(condition, problem.word or "")
+        yield Issue(problem.code, problem.message, place, problem.hint, problem.severity)
 
 
 def _caller_problem(problem: expr.Problem, condition: Condition) -> Issue:
@@ -71,7 +82,7 @@ def _caller_problem(problem: expr.Problem, condition: Condition) -> Issue:
         code, message = "function-not-allowed", f"`{problem.word}` cannot be used in a filter here"
         hint = "filter by a dimension; one can have the function in its `expr`"
     word = condition.sql[problem.offset : problem.offset + problem.length]
-    return Issue(code, message, _within(condition, word, problem.offset), hint)
+    return Issue(code, message, within(condition, word, problem.offset), hint)
 
 
 def _bare(why: Unreached, name: str, graph: JoinGraph, home: Home) -> Unreached:
@@ -85,13 +96,13 @@ def _bare(why: Unreached, name: str, graph: JoinGraph, home: Home) -> Unreached:
     return Unreached("bare-column", message, f"write `{places[0].address}`")
 
 
-def _within(condition: Condition, word: str, offset: int | None = None) -> Location:
+def within(condition: Condition, word: str, offset: int | None = None) -> Location:
     """A word of a condition, in the text that was asked; the whole text where it is not there."""
     text = condition.asked
     if offset is not None and condition.sql == text:
-        return Location("where", 1, offset + 1, max(1, len(word)), text)
+        return Location(condition.argument, 1, offset + 1, max(1, len(word)), text)
     while word and word not in text and "__" in word:  # a grain may be an argument of its own
         word = word.rpartition("__")[0]
     start = text.find(word) if word else -1
     length = len(word) if start >= 0 else max(1, len(text))
-    return Location("where", 1, max(start, 0) + 1, length, text)
+    return Location(condition.argument, 1, max(start, 0) + 1, length, text)

@@ -10,7 +10,8 @@ from types import MappingProxyType
 from kpilayer.errors import Issue, QueryError, did_you_mean
 from kpilayer.expr import DIALECTS
 from kpilayer.identity import Identity, fingerprint
-from kpilayer.plan.bind import BoundQuery, bind
+from kpilayer.plan.bind import bind
+from kpilayer.plan.bound import BoundQuery
 from kpilayer.plan.build import build
 from kpilayer.plan.keys import Key
 from kpilayer.plan.nodes import Plan
@@ -77,11 +78,10 @@ def compile_query(
     except RecursionError:
         message = "the question is too long or too deeply nested"
         raise QueryError(Issue("bad-sql", message, hint="ask it in parts")) from None
-    columns = (*(k.name for k in bound.keys), *(name for name, _ in bound.metrics))
     return Compiled(
         _heading(bound, prints, dialect) + sql,
         dialect,
-        columns,
+        bound.columns,
         MappingProxyType(prints),
         tuple(dict.fromkeys(issues)),
         plan,
@@ -92,7 +92,7 @@ def compile_query(
 
 def _fingerprints(bound: BoundQuery, identity: Identity) -> dict[str, str]:
     """Of metrics and group-bys by output column; most of `metric_time` is part of the metrics."""
-    found = {name: identity.metric(name) for name, _ in bound.metrics}
+    found = {name: identity.metric(name) for name in bound.read}
     for key in bound.keys:
         if (of_key := _of_key(key, identity)) is not None:
             found[key.name] = of_key
@@ -108,8 +108,8 @@ def _of_key(key: Key, identity: Identity) -> str | None:
 
 
 def _heading(bound: BoundQuery, prints: Mapping[str, str], dialect: str) -> str:
-    metrics = ", ".join(f"{name} {prints[name]}" for name, _ in bound.metrics)
-    lines = [f"-- kpilayer: {metrics}"]
+    metrics = ", ".join(f"{name} {prints[name]}" for name in bound.read)
+    lines = [f"-- kpilayer: {metrics or 'values'}"]
     keys = [f"{k.name} {prints.get(k.name, '')}".strip() for k in bound.keys]
     if keys:
         lines.append(f"-- by {', '.join(keys)}")

@@ -85,6 +85,18 @@ def _is_quoted(name: str) -> bool | None:
     return False if _PLAIN.match(name) else None
 
 
+def check_length(name: str, dialect: Capabilities) -> None:
+    """Nothing, where one name is short enough for the dialect.
+
+    Raises:
+        QueryError: `identifier-too-long`.
+    """
+    limit = dialect.max_identifier
+    if limit is not None and len(name.encode()) > limit:
+        message = f"`{name}` is longer than {limit} bytes on {dialect.name}"
+        raise QueryError(Issue("identifier-too-long", message))
+
+
 def check_lengths(tree: exp.Select, dialect: Capabilities) -> None:
     """Nothing, where every name is short enough for the dialect.
 

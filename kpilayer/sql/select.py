@@ -28,6 +28,7 @@ from kpilayer.plan.nodes import (
     Filter,
     Group,
     Join,
+    Levels,
     Match,
     Measure,
     Plan,
@@ -149,9 +150,13 @@ class _Generator:
             for branch in top.branches:
                 self.define(branch, ctes)
             return self._side_by_side(node.columns, top), list(ctes.items())
-        if all(_is_column(c.value, c.name) for c in node.columns) and not isinstance(top, Spine):
+        if all(_is_column(c.value, c.name) for c in node.columns) and not isinstance(
+            top, Spine | Levels
+        ):
             self.define_inputs(top, ctes)
-            return self.group(top, [c.name for c in node.columns]), list(ctes.items())
+            select = self.group(top, [c.name for c in node.columns])
+            assert isinstance(select, exp.Select), "only levels are no single SELECT"
+            return select, list(ctes.items())
         self.define(top, ctes)
         return _select(self._computed(node.columns), _table(top.name)), list(ctes.items())
 
@@ -167,7 +172,7 @@ class _Generator:
         if isinstance(group, Combine) and keys_of(group):
             ctes[group.stacked] = self.stacked(group)
 
-    def group(self, group: Group, wanted: list[str] | None = None) -> exp.Select:
+    def group(self, group: Group, wanted: list[str] | None = None) -> exp.Query:
         match group:
             case Aggregate():
                 return self.aggregate(group, wanted)
@@ -180,6 +185,8 @@ class _Generator:
                 return self.derived(group, wanted)
             case Spine():
                 return self.spine(group)
+            case Levels():
+                return self.levels(group)
 
     def _computed(self, columns: tuple[Column, ...]) -> list[exp.Expr]:
         return [
@@ -252,6 +259,13 @@ class _Generator:
         select = exp.Select(expressions=self._computed(tuple(kept)))
         self.read(select, node.input)
         return select
+
+    def levels(self, node: Levels) -> exp.Query:
+        """The arms under each other; the first says the types of all."""
+        tree: exp.Query = self.derived(node.arms[0])
+        for arm in node.arms[1:]:
+            tree = exp.Union(this=tree, expression=self.derived(arm), distinct=False)
+        return tree
 
     def spine(self, node: Spine) -> exp.Select:
         """Every period, counted up from the first; the ends are first instants of periods."""

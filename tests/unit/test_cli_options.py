@@ -178,6 +178,20 @@ def test_every_query_flag_arrives(heard: dict[str, Any]) -> None:
     }
 
 
+def test_what_is_done_with_the_answer_arrives_where_it_is_asked(heard: dict[str, Any]) -> None:
+    args = "--saved-query board --having a>1 --having b>2 --compare prior_period,prior_year"
+    found = asked(heard, *args.split(), "--compare-rows", "all")
+    assert found["saved_query"] == "board"
+    assert found["having"] == ["a>1", "b>2"]
+    assert found["compare"] == ["prior_period", "prior_year"]
+    assert found["compare_rows"] == "all"
+    more = "--totals a,b --top 3 --top-by -revenue --top-of a --other rest --fill 0"
+    found = asked(heard, "-m", "revenue", "-g", "a,b,c", *more.split(), "--totals", "")
+    assert found["totals"] == [["a", "b"], []]
+    assert found["top"] == {"n": 3, "by": "-revenue", "of": "a", "other": "rest"}
+    assert found["fill"] == 0
+
+
 def test_long_and_short_query_flags_are_the_same(heard: dict[str, Any]) -> None:
     short = asked(heard, "-m", "a", "-g", "b", "-w", "c")
     assert asked(heard, "--metrics", "a", "--group-by", "b", "--where", "c") == short

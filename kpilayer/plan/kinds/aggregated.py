@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import replace
 
 from sqlglot import exp
 
@@ -14,7 +15,17 @@ from kpilayer.grain import split
 from kpilayer.plan.fan_out import beside_tests, once_per_group, semi_joined
 from kpilayer.plan.keys import is_of_home_time
 from kpilayer.plan.naming import branch_name
-from kpilayer.plan.nodes import Aggregate, Column, Measure, repeats
+from kpilayer.plan.nodes import (
+    Aggregate,
+    Column,
+    Match,
+    Measure,
+    Read,
+    Source,
+    keys_of,
+    repeats,
+    values_of,
+)
 from kpilayer.plan.overlap import conditions_on_many, many_parts
 from kpilayer.plan.rows import Reader, as_local, bound_to, filtered, groupable, in_range, joined
 from kpilayer.plan.scope import Builder, Scope
@@ -53,7 +64,7 @@ def build(
         for atom, value, rest in zip(together, values, rests, strict=True)
     )
     name = builder.name(branch_name(home[0], [k.name for k in keys]))
-    source = filtered(joined(reader), held)
+    source = rows_of(builder, reader, home, scope, held)
     for test in tests:
         source = semi_joined(source, test)
     if repeats(source):
@@ -74,6 +85,22 @@ def keys_over(builder: Builder, reader: Reader, home: Home, scope: Scope) -> tup
         Column(k.name, key(k.column(home), is_of_home_time(builder.graph, k, home)))
         for k in scope.keys
     )
+
+
+def rows_of(
+    builder: Builder, reader: Reader, home: Home, scope: Scope, held: list[exp.Expr]
+) -> Source:
+    """The rows of a reader that meet conditions, without members that a scope leaves out."""
+    if scope.without is None:
+        return filtered(joined(reader), held)
+    key, members = scope.without
+    here = keys_over(builder, reader, home, replace(scope, keys=(key,)))[0].value
+    (name,) = keys_of(members)
+    there = Read(members, f"{members.name}_left_out")
+    same = exp.NullSafeEQ(this=here, expression=exp.column(name, table=there.alias))
+    left_out = exp.column(values_of(members)[0], table=there.alias)
+    source = Match(joined(reader), there, same, keeps_left=True)
+    return filtered(source, [*held, exp.Is(this=left_out, expression=exp.Null())])
 
 
 def shown_over(builder: Builder, reader: Reader, home: Home, scope: Scope) -> Iterator[exp.Expr]:

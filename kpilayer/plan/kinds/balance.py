@@ -13,10 +13,10 @@ from kpilayer import expr
 from kpilayer.columns import TimedColumn, resolve_property
 from kpilayer.formula import Atom, Formula, Shaped
 from kpilayer.plan.keys import Key, is_of_home_time
-from kpilayer.plan.kinds.aggregated import keys_over, own_conditions, shown_over
+from kpilayer.plan.kinds.aggregated import keys_over, own_conditions, rows_of, shown_over
 from kpilayer.plan.naming import branch_name
 from kpilayer.plan.nodes import Aggregate, Column, Derived, Measure, Read
-from kpilayer.plan.rows import filtered, joined
+from kpilayer.plan.rows import filtered
 from kpilayer.plan.scope import Builder, Scope
 
 
@@ -64,7 +64,7 @@ def build(
     ]
     dated = Derived(
         builder.name(f"{atom.model}_dated"),
-        filtered(joined(reader), held),
+        rows_of(builder, reader, home, scope, held),
         (*keys, *values, Column("date_of_row", time), Column("date_of_balance", edge)),
     )
 

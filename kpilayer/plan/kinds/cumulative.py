@@ -48,7 +48,9 @@ def build(
     homes = dict.fromkeys((a.model, a.time) for leaf in shaped for a in atoms(leaf))
     key = time_key(builder.graph, base, tuple(homes))
     window = _window(shaped[0], base)
-    inner = Scope((key, *rest), scope.spans, window, shown=shaped[0].conditions)
+    inner = Scope(
+        (key, *rest), scope.spans, window, shown=shaped[0].conditions, without=scope.without
+    )
     framed = builder.frame(builder, trees, inner)
     group = framed.group
     day = exp.column(key.name, table=group.name)

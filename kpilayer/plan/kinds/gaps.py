@@ -39,7 +39,7 @@ def build(
     if not times:
         return named(builder, group, scope, trees, framed.values)
     on_time = [c for c in first.conditions if is_of_time(builder.graph, c, [home])]
-    dates = _periods(builder, home, times, scope, (*scope.shown, *on_time))
+    dates = periods(builder, home, times, scope, (*scope.shown, *on_time))
     rest = [k for k in scope.keys if k not in times]
     outer: Source = Read(dates)
     groups: Aggregate | None = None
@@ -86,7 +86,7 @@ def _counts(leaf: Shaped) -> bool:
     return "counted" in dict(leaf.settings)
 
 
-def _periods(
+def periods(
     builder: Builder, home: Home, times: Sequence[Key], scope: Scope, shown: Sequence[str]
 ) -> Group:
     """The asked periods of the spine: pairs of them where several grains are asked."""

@@ -71,6 +71,9 @@ def regrouped(builder: Builder, leaf: Formula, column: str, scope: Scope) -> Gro
     own_grains = builder.graph.catalog.calendar.own_grains
     kept = tuple(k for k in scope.keys if keeps(leaf, k.asked, own_grains))
     tree = leaf.inputs[0][1]
-    inner = replace(scope, keys=kept)
+    without = scope.without
+    if without is not None and not keeps(leaf, without[0].asked, own_grains):
+        without = None  # the whole holds every member
+    inner = replace(scope, keys=kept, without=without)
     framed = builder.frame(builder, [(column, tree)], inner)
     return named(builder, framed.group, inner, [(column, tree)], framed.values)

@@ -16,7 +16,7 @@ from sqlglot import exp
 from kpilayer import expr
 from kpilayer.conditions import all_of
 from kpilayer.formula import Atom, Formula
-from kpilayer.plan.kinds.aggregated import keys_over, own_conditions
+from kpilayer.plan.kinds.aggregated import keys_over, own_conditions, rows_of
 from kpilayer.plan.kinds.running import RUNNING, collapsed, distinct_so_far, distinct_within, so_far
 from kpilayer.plan.naming import branch_name
 from kpilayer.plan.nodes import (
@@ -31,7 +31,7 @@ from kpilayer.plan.nodes import (
     values_of,
 )
 from kpilayer.plan.ranges import Range
-from kpilayer.plan.rows import Reader, filtered, in_range, joined
+from kpilayer.plan.rows import Reader, in_range
 from kpilayer.plan.scope import Builder, Scope
 from kpilayer.plan.spines import spine
 from kpilayer.plan.window import Window
@@ -96,7 +96,8 @@ def _of_parts(
     if is_running:
         keys, held = _since_start(keys, held, span)
     name = builder.name(branch_name(reader.model, [k.name for k in keys]))
-    days = Aggregate(name, filtered(joined(reader), held), keys, inner)
+    rows = rows_of(builder, reader, (together[0].model, together[0].time), scope, held)
+    days = Aggregate(name, rows, keys, inner)
     outer = tuple(
         Measure(f"{columns[atom]}{ending}", agg, exp.column(f"{columns[atom]}{ending}", days.name))
         for atom in together
@@ -139,7 +140,7 @@ def _of_rows(
     is_exact = all(atom.agg == "count_distinct" for atom in together)
     if is_exact and window.is_all_time:
         return _distinct_so_far(builder, together, columns, scope, window)
-    source = filtered(joined(reader), held)
+    source = rows_of(builder, reader, (together[0].model, together[0].time), scope, held)
     stem = branch_name(reader.model, [k.name for k in keys])
     rows: Group
     if together[0].agg in _DISTINCT:
@@ -179,7 +180,7 @@ def _distinct_so_far(
     (time, *others), held = _since_start(keys, held, span)
     firsts = Aggregate(
         builder.name(f"{branch_name(reader.model, [k.name for k in keys])}_first"),
-        filtered(joined(reader), held),
+        rows_of(builder, reader, (together[0].model, together[0].time), scope, held),
         (*others, value),
         (Measure(time.name, "min", time.value),),
     )

@@ -1,0 +1,55 @@
+"""Statements that make a table or view of a query, in place of an earlier one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal
+
+from sqlglot import exp
+
+from kpilayer.errors import Issue, QueryError
+from kpilayer.sql.dialects import capabilities
+from kpilayer.sql.names import check_length, exactly
+
+Made = Literal["table", "view"]
+
+
+def relation_text(parts: Sequence[str], dialect: str) -> str:
+    """The name of a relation as SQL: `analytics.revenue_by_month`.
+
+    Raises:
+        QueryError: `identifier-too-long`.
+    """
+    for part in parts:
+        check_length(part, capabilities(dialect))
+    return ".".join(exp.Identifier.sql(exactly(part), dialect=dialect) for part in parts)
+
+
+def creation(
+    kind: Made,
+    parts: Sequence[str],
+    query: str,
+    dialect: str,
+    *,
+    keeps_columns: bool,
+    has_schema: bool,
+) -> tuple[str, ...]:
+    """What makes the relation, each text in a transaction of its own.
+
+    ``has_schema``: the schema is there. ``keeps_columns``: an earlier view has the first columns of
+    the new one, so that PostgreSQL can replace it while other views stand on it. PostgreSQL has no
+    `CREATE OR REPLACE TABLE`: the old table goes and the new one comes in one transaction.
+
+    Raises:
+        QueryError: `unsupported-in-dialect`, where no test has made one.
+    """
+    if dialect not in ("duckdb", "postgres"):
+        message = f"making a {kind} has been tried on DuckDB and PostgreSQL only, not on {dialect}"
+        raise QueryError(Issue("unsupported-in-dialect", message, hint="print it with `--dry-run`"))
+    name, body = relation_text(parts, dialect), query.rstrip("\n")
+    schema = f"CREATE SCHEMA IF NOT EXISTS {relation_text(parts[:-1], dialect)}"
+    first = () if has_schema else (schema,)
+    if dialect == "duckdb" or (kind == "view" and keeps_columns):
+        return (*first, f"CREATE OR REPLACE {kind.upper()} {name} AS\n{body}")
+    new = f"CREATE {kind.upper()} {name} AS\n{body}"
+    return (*first, f"DROP {kind.upper()} IF EXISTS {name};\n{new}")
