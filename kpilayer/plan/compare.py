@@ -46,10 +46,11 @@ class Comparison:
     spans: Spans | None = None
 
 
-def has_time(graph: JoinGraph, keys: Sequence[Key]) -> bool:
-    """Whether periods of the metrics' time are grouped by."""
+def compared_unit(graph: JoinGraph, keys: Sequence[Key]) -> str | None:
+    """The periods that are compared: the finest of the metrics' time that are grouped by."""
     times = [k for k in keys if any(is_of_home_time(graph, k, home) for home, _ in k.at)]
-    return any(c.unit is not None for k in times for _, c in k.at)
+    units = [c.unit for k in times for _, c in k.at if c.unit is not None]
+    return grain.finest(units) if units else None
 
 
 def columns(metric: str, comparisons: Sequence[Comparison]) -> Iterator[str]:

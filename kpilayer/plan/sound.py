@@ -8,7 +8,7 @@ from kpilayer.errors import Issue
 from kpilayer.join_graph import JoinGraph
 from kpilayer.plan.answerable import unanswerable
 from kpilayer.plan.bound import BoundQuery
-from kpilayer.plan.compare import has_time
+from kpilayer.plan.compare import compared_unit
 
 
 def unsound(graph: JoinGraph, bound: BoundQuery) -> Iterator[Issue]:
@@ -28,9 +28,10 @@ def unsound(graph: JoinGraph, bound: BoundQuery) -> Iterator[Issue]:
     moved = [one for one in bound.compared if one.spans is None]
     for keys in bound.parts:
         level = ", ".join(f"`{k.name}`" for k in keys) or "nothing"
-        if moved and not has_time(graph, keys):
-            message = f"a period is compared with another, and a part by {level} has no period"
-            hint = "keep `metric_time` in every level, or leave it out and give `start` and `end`"
+        unit = compared_unit(graph, bound.keys)
+        if moved and compared_unit(graph, keys) != unit:
+            message = f"each {unit} is compared with another, and a part by {level} is of no {unit}"
+            hint = "keep the time in every level, or leave it out and give `start` and `end`"
             yield Issue("unsound-question", message, hint=hint)
             continue
         earlier = (named for one in moved for named in one.metrics)

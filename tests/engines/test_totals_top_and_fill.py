@@ -121,6 +121,9 @@ def test_totals_are_compared_where_they_keep_the_period(shop: Project) -> None:
         (APR, None, "metric_time__month", money(101), money(80)),
     ]
     assert refused(shop, metrics="revenue", totals=[[]], **asked) == ["unsound-question"]
+    years = {"group_by": ["metric_time__month", "metric_time__year"], "compare": "prior_period"}
+    found = refused(shop, metrics="revenue", totals=[["metric_time__year"]], **years)
+    assert found == ["unsound-question"]  # the period before a year's total is no month
     rows = ask(
         shop, "revenue", group_by="customer__region", totals=[[]], compare="prior_period",
         start="2026-02-01", end="2026-02-28",
