@@ -17,6 +17,9 @@ from tests.oracle.world import NAMES
 Spec = dict[str, Any]
 #: How often names on the many side are among those that are drawn.
 MANY = 0.1
+#: How often a condition compares the value of a metric for an entity.
+METRICS = 0.06
+ENTITIES = ("order", "customer", "product", "region", "account", "order__buyer")
 
 
 @dataclass
@@ -35,6 +38,14 @@ class Library:
 
     def of_kinds(self, *kinds: str) -> list[str]:
         return [name for name, kind in self.kinds.items() if kind in kinds]
+
+    def needs_time(self, name: str) -> bool:
+        """Whether most questions without time have no answer: for what is moved or accumulated."""
+        below = self.world.metrics[name].inputs
+        moved = any(i.offset_window or i.offset_to_grain for i in below)
+        return (
+            moved or self.kinds[name] == "cumulative" or any(self.needs_time(i.name) for i in below)
+        )
 
     # ------------------------------------------------------------------------------ conditions
 
@@ -104,6 +115,8 @@ class Library:
         if kind in ("and", "or"):
             sides = [self.condition(metrics, depth - 1, is_filter=is_filter) for _ in range(2)]
             return f"({sides[0]} {kind.upper()} {sides[1]})"
+        if random.random() < METRICS and (text := self._metric(metrics, is_filter)) is not None:
+            return text
         text = self.asked(metrics)
         if text is None:
             return "TRUE"
@@ -126,6 +139,33 @@ class Library:
         if form == "BETWEEN":
             return f"{shown} BETWEEN {pick[0]} AND {pick[1]}"
         return f"{shown} {form} {pick[0]}"
+
+    def _metric(self, metrics: Sequence[str], is_filter: bool) -> str | None:
+        """A condition on the value of a metric for an entity that all of the metrics have."""
+        random = self.random
+        kinds = ("simple", "variant", "ratio", "derived", "sql", "semi_additive")
+        inner = random.choice([m for m in self.of_kinds(*kinds) if self.is_number(m)])
+        fits = [n for n in ENTITIES if n in self.names(metrics) and n in self.names([inner])]
+        if not fits:
+            return None
+        entity, in_range = random.choice(fits), random.random() < 0.3
+        if is_filter:
+            more = ", within_query_time=true" if in_range else ""
+            shown = f"{{{{ Metric('{inner}', ['{entity}']{more}) }}}}"
+        else:
+            shown = f'"metric({inner} by {entity}{" in range" if in_range else ""})"'
+        if random.random() < 0.2:
+            return f"{shown} IS {random.choice(('', 'NOT '))}NULL"
+        return (
+            f"{shown} {random.choice(('=', '<>', '<', '>', '>='))} {random.choice((0, 1, 2, 5.5))}"
+        )
+
+    def is_number(self, name: str) -> bool:
+        """Whether arithmetic can be done with a metric, without a float's sum that is no sum."""
+        spec = next(s for s in self.specs if s["name"] == name)
+        if isinstance(spec.get("input_metric"), str):
+            return self.is_number(spec["input_metric"])
+        return spec.get("expr") not in ("shipped_on", "status")
 
     def maybe_filter(self, spec: Spec, metrics: Sequence[str], chance: float = 0.25) -> Spec:
         if self.random.random() < chance:

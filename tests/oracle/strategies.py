@@ -126,13 +126,6 @@ class Library(library.Library):
         spec: Spec = {"name": name, "type": "ratio", "numerator": sides[0], "denominator": sides[1]}
         return self.maybe_filter(spec, [one, other], 0.15)
 
-    def is_number(self, name: str) -> bool:
-        """Whether arithmetic can be done with a metric, without a float's sum that is no sum."""
-        spec = next(s for s in self.specs if s["name"] == name)
-        if isinstance(spec.get("input_metric"), str):
-            return self.is_number(spec["input_metric"])
-        return spec.get("expr") not in ("shipped_on", "status")
-
     def _derived(self, name: str, offset: float = 0.0) -> Spec | None:
         kinds = ["simple", "variant", "sql", "ratio", "derived"]
         if offset:
@@ -307,9 +300,14 @@ def query(library: Library, metrics: Sequence[str], exact: Mapping[str, bool]) -
         found = library.asked(metrics, parts=random.random() < 0.5)
         if found is not None and found not in groups:
             groups.append(found)
+    grain = library.own_grain(metrics)
+    needs_time = any(library.needs_time(m) for m in metrics)
+    if grain is not None and needs_time and random.random() < 0.9:
+        by_time = library.time("metric_time", grain, parts=False)
+        groups = [by_time, *(g for g in groups if g != by_time)]
     where = [library.condition(metrics) for _ in range(random.choice((0, 0, 0, 1, 1, 2)))]
     start, end = (_bound(random) for _ in range(2))
-    if library.own_grain(metrics) is None:
+    if grain is None:
         start = end = None
     if start is not None and end is not None and str(start)[:10] > str(end)[:10]:
         start, end = end, start

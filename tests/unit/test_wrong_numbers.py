@@ -811,3 +811,18 @@ def test_a_condition_on_time_holds_for_gaps_of_earlier_values(define: Define) ->
     assert rows == [*years, (date(2024, 10, 1), None), (date(2025, 1, 1), 12)]
     later = ask(shop, "before", "metric_time__quarter", "metric_time__year >= '2025-01-01'")
     assert later == [(date(2025, 1, 1), 12)]
+
+
+def test_a_time_is_moved_from_where_its_declared_grain_begins(define: Define) -> None:
+    metrics = """
+  - {name: before, type: derived, expr: prior,
+     input_metrics: [{name: billed, alias: prior, offset_window: 1 week}]}
+"""
+    billing = """SELECT * FROM (VALUES (1, DATE '2026-01-30', 'B', 10),
+        (2, DATE '2026-02-20', 'A', 20)) t(id, billed_on, segment, amount)"""
+    project = define(PAIR + metrics, tables=PAIR_TABLES | {"billing": billing})
+    # One value a month: a week after 1 January, not after the 30th, is in January.
+    assert ask(project, "before", "metric_time__month") == [
+        (date(2026, 1, 1), 10),
+        (date(2026, 2, 1), 20),
+    ]

@@ -8,10 +8,10 @@ from dataclasses import replace
 from sqlglot import exp
 
 from kpilayer import expr
-from kpilayer.columns import TimedColumn
+from kpilayer.columns import TimedColumn, own_grain
 from kpilayer.conditions import all_of, any_of, timed
 from kpilayer.formula import Atom, Formula, Home
-from kpilayer.grain import split
+from kpilayer.grain import is_finer, split
 from kpilayer.plan.fan_out import beside_tests, once_per_group, semi_joined
 from kpilayer.plan.keys import is_of_home_time
 from kpilayer.plan.naming import branch_name
@@ -74,11 +74,12 @@ def build(
 
 def keys_over(builder: Builder, reader: Reader, home: Home, scope: Scope) -> tuple[Column, ...]:
     """The group-bys of a scope over the rows of a reader."""
+    own = own_grain(builder.graph, *home)
 
     def key(column: TimedColumn, is_time: bool) -> exp.Expr:
         if not is_time or not scope.moved:
             return groupable(timed(column, reader.column))
-        local, value = as_local(reader, lambda time: _moved(time, scope.moved))
+        local, value = as_local(reader, lambda time: _moved(time, scope.moved, own))
         return groupable(timed(local(column), value))
 
     return tuple(
@@ -105,9 +106,10 @@ def rows_of(
 
 def shown_over(builder: Builder, reader: Reader, home: Home, scope: Scope) -> Iterator[exp.Expr]:
     """The conditions on the time shown that a scope puts on rows."""
+    own = own_grain(builder.graph, *home)
 
     def later(value: exp.Expr) -> exp.Expr:
-        return _moved(value, scope.moved)
+        return _moved(value, scope.moved, own)
 
     shown = later if scope.moved else None
     if home in dict(scope.spans):
@@ -127,8 +129,13 @@ def own_conditions(
                 yield from expr.conjuncts(bound_to(tree, (atom.model, atom.time), reader))
 
 
-def _moved(value: exp.Expr, moves: tuple[tuple[int, str], ...]) -> exp.Expr:
-    """A time as it is shown: whole periods later, so that no day is counted twice or lost (X1)."""
+def _moved(value: exp.Expr, moves: tuple[tuple[int, str], ...], own: str | None) -> exp.Expr:
+    """A time as it is shown: whole periods later, so that no day is counted twice or lost (X1).
+
+    ``own``: its declared grain. A month that is moved by days is moved from its first one.
+    """
+    if own is not None and any(is_finer(unit, own) for _, unit in moves):
+        value = expr.trunc(own, value)
     for count, unit in moves:
         whole = value if split(unit)[0] in expr.FIXED_UNITS else expr.trunc(unit, value)
         value = expr.move(whole, count, unit)
