@@ -14,7 +14,7 @@ from tests.oracle.joins import Place, Row, Step, Unanswerable
 from tests.oracle.names import METRIC_TIME, Condition, Item, MetricItem, moved
 from tests.oracle.scope import Scope, base_of
 from tests.oracle.spine import dates_of, with_spine
-from tests.oracle.time import as_moment, is_finer, part, shown, truncate
+from tests.oracle.time import as_moment, finest, is_finer, part, shown, truncate
 
 if TYPE_CHECKING:
     from tests.oracle.kinds import World
@@ -192,11 +192,14 @@ class Rows:
 
     def kept(self, row: Row, date: datetime | None, where: datetime | None) -> bool:
         scope = self.scope
-        return (
-            (self.own is None or scope.bounds.hold(where, self.own))
-            and all(self.holds(c, row, date) for c in scope.moved if not many.is_many(self, c))
-            and all(self.holds(c, row, where) for c in scope.shown if not many.is_many(self, c))
-        )
+        shown = scope.shown
+        if scope.shifts and not scope.moves_rows:  # which periods are shown is known
+            shown = tuple(c for c in shown if not self.is_only_time(c))
+        elif self.own is not None and not scope.bounds.hold(where, self.own):
+            return False
+        return all(
+            self.holds(c, row, date) for c in scope.moved if not many.is_many(self, c)
+        ) and all(self.holds(c, row, where) for c in shown if not many.is_many(self, c))
 
     def shown_at(self, date: datetime | None) -> list[datetime | None]:
         """The dates at which a date's rows are shown: another one under an offset, or several."""
@@ -205,15 +208,34 @@ class Rows:
         if date is None:
             return []
         date = truncate(date, self.own or "day")
+        if self.scope.moves_rows:
+            where = date
+            for shift in reversed(self.scope.shifts):
+                where = shift.later(where)
+            period = truncate(where, self.scope.finest_time)
+            return [where] if period in self.starts else []
         return [start for start, low, high in self.moves if low <= date < high]
 
     @property
+    def starts(self) -> frozenset[datetime]:
+        """Where the periods shown begin."""
+        if not hasattr(self, "_starts"):
+            self._starts = frozenset(start for start, _, _ in self.moves)
+        return self._starts
+
+    @property
     def moves(self) -> list[tuple[datetime, datetime, datetime]]:
-        """Each period shown, with the first instant of where it comes from and the first after."""
+        """Each period shown, with the first instant of where it comes from and the first after.
+
+        A period is shown where one of its dates meets the conditions on time.
+        """
         if not hasattr(self, "_moves"):
             asked = self.scope.finest_time
             base = base_of(self.own or "day", self.scope)
-            days = dates_of(self, base)
+            timed = [c for c in self.scope.shown if self.is_only_time(c)]
+            units = (self.unit(i) for c in timed for i in c.items() if isinstance(i, Item))
+            days = dates_of(self, finest(base, *(unit for unit in units if unit)))
+            days = [d for d in days if all(self.holds(c, {}, d) for c in timed)]
             starts = dict.fromkeys(truncate(day, asked) for day in days)
             self._moves = [(s, *self.scope.source(s, base)) for s in starts]
         return self._moves

@@ -86,6 +86,19 @@ class Shift:
             return first, after(first, base)
         return first, after(first, asked)
 
+    def is_coarser(self, grain: str | None, asked: str) -> bool:
+        """Whether rows are moved by whole periods that a condition looks into."""
+        if self.window is None or self.moves_periods(asked):
+            return False
+        unit = length(self.window)[1]
+        return is_finer("week", unit) and (grain is None or is_finer(grain, unit))
+
+    def later(self, moment: datetime) -> datetime:
+        """Where a row that is moved by a window is shown: by whole months, where it is months."""
+        assert self.window is not None
+        count, grain = length(self.window)
+        return add(truncate(moment, grain) if is_finer("week", grain) else moment, count, grain)
+
     def moves_periods(self, asked: str) -> bool:
         """Whether it leads from a period to a period, rather than to a stretch of time."""
         if self.window is not None:
@@ -124,8 +137,8 @@ class Scope:
         if any(c.is_timed for c in self.moved):
             raise Unanswerable("a condition on time between two offsets")
         asked = self.finest_time
-        if any(k.part for k in self.times) or self.bounds.exact:
-            raise Unanswerable("an offset by date parts or exact bounds")
+        if any(k.part for k in self.times):
+            raise Unanswerable("an offset by date parts")
         grains = {k.grain for k in self.times}
         if "week" in grains and len(grains & {"month", "quarter", "year"}) and asked == "week":
             raise Unanswerable("an offset by weeks and months at once")
@@ -133,12 +146,15 @@ class Scope:
             raise Unanswerable("offsets of periods and of parts of them, nested")
         for condition in self.shown:
             for item in condition.items():
-                is_time = isinstance(item, Item) and item.is_time
-                if is_time and (item.grain is None or is_finer(item.grain, asked)):
-                    raise Unanswerable("a condition on time finer than the offset is asked for")
-                if is_time and asked == "week" and item.grain != "week":
-                    raise Unanswerable("a condition on months of weeks")
+                if isinstance(item, Item) and item.is_time and shift.is_coarser(item.grain, asked):
+                    raise Unanswerable("a condition on time finer than what rows are moved by")
         return replace(self, shifts=(*self.shifts, shift))
+
+    @property
+    def moves_rows(self) -> bool:
+        """Whether each row is shown at a time of its own, and not with its whole period."""
+        asked = self.finest_time
+        return all(s.window is not None and not s.moves_periods(asked) for s in self.shifts)
 
     @property
     def times(self) -> tuple[Item, ...]:
