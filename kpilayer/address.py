@@ -49,6 +49,15 @@ class Address:
         return f"{self.base}__{grain}" if grain else self.base
 
 
+def metric_column(name: str) -> str:
+    """The result column of a metric: a version's has a name that needs no quotes anywhere.
+
+    >>> metric_column("revenue"), metric_column("revenue@1")
+    ('revenue', 'revenue_v1')
+    """
+    return name.replace("@", "_v")
+
+
 _FILTER_METRIC: Final = re.compile(
     r"metric\((?P<name>\w+) by (?P<per>[\w, ]+?)(?P<range> in range)?\)"
 )

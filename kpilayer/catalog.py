@@ -7,7 +7,7 @@ same, without the definitions that cannot be used, so that later checks still se
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from graphlib import TopologicalSorter
 from typing import Final
@@ -15,15 +15,17 @@ from typing import Final
 from sqlglot import exp
 
 from kpilayer import expr
+from kpilayer.address import metric_column
 from kpilayer.calendar import Calendar
 from kpilayer.errors import Issue, Location
-from kpilayer.model.definitions import Definitions, SqlModel
+from kpilayer.model.definitions import Definitions, Key, Place, SqlModel
 from kpilayer.model.lock import Lock
 from kpilayer.model.metric import Metric, SimpleMetric, SqlMetric
 from kpilayer.model.semantic_model import ConformedDimension, Model
 from kpilayer.model.time_spine import TimeSpine
 from kpilayer.references import calendar_of, circles, metric_issues, metrics_read, model_issues
 from kpilayer.relation import Relation, split_relation
+from kpilayer.versions import base, versions
 
 MAX_LEVELS: Final = 50  # of metrics computed from metrics
 MAX_PARTS: Final = 5_000  # of one metric's formula, written out down to aggregations
@@ -48,6 +50,8 @@ class Catalog:
     """The types of columns, where they are known."""
     timezone: str | None = None
     """The zone in which a question asks for instants."""
+    versions: Mapping[str, Metric] = field(default_factory=dict)
+    """Metrics by version, `revenue@1`, where a metric has former ones."""
 
     @property
     def dialect(self) -> str:
@@ -58,6 +62,32 @@ class Catalog:
     def conformed(self) -> Mapping[str, ConformedDimension]:
         """Conformed dimensions by name."""
         return {found.name: found for found in self.definitions.conformed_dimensions}
+
+    def metric(self, name: str) -> Metric:
+        """A metric, or a version of one, also by its column in results.
+
+        Raises:
+            KeyError: there is no usable one of this name.
+        """
+        return self.metrics.get(name) or self.versions.get(name) or self._by_column[name]
+
+    def has_metric(self, name: str) -> bool:
+        """Whether there is a usable metric, or version of one, of this name."""
+        return name in self.metrics or name in self.versions or name in self._by_column
+
+    @cached_property
+    def _by_column(self) -> Mapping[str, Metric]:
+        """Versions by their column in results, where no metric is called so."""
+        columns = {metric_column(name): metric for name, metric in self.versions.items()}
+        return {name: m for name, m in columns.items() if name not in self.metrics}
+
+    @cached_property
+    def definable(self) -> tuple[Metric, ...]:
+        """Every metric, and every former version: what has a definition of its own."""
+        former = (
+            v for v in self.versions.values() if v.version != self.metrics[base(v.name)].version
+        )
+        return (*self.metrics.values(), *former)
 
     def snippet(self, text: str) -> expr.Snippet:
         """A parsed snippet, from memory if it was seen before."""
@@ -138,7 +168,8 @@ class Catalog:
         """For each metric, those that read it directly."""
         found: dict[str, list[str]] = {name: [] for name in self.metrics}
         for metric in self.metrics.values():
-            for used in metrics_read(self.definitions, metric):
+            read = (base(n) for n in metrics_read(self.definitions, metric))
+            for used in dict.fromkeys(read):
                 found[used].append(metric.name)
         return {name: tuple(users) for name, users in found.items()}
 
@@ -155,23 +186,45 @@ def resolve(definitions: Definitions, lock: Lock | None = None) -> tuple[Catalog
     calendar, issues = calendar_of(definitions)
     models = {m.name: m for m in definitions.models}
     metrics = {m.name: m for m in definitions.metrics}
+    metrics |= {name: v for m in definitions.metrics for name, v in versions(m)}
+    definitions = _with_versions(definitions)
     queries = dict(_queries(definitions, issues))
     for model in definitions.models:
         issues += model_issues(definitions, model)
     whole = {name for name in metrics if ("metric", name) not in definitions.broken}
-    for metric in definitions.metrics:
+    for name, metric in metrics.items():
         problems = metric_issues(definitions, metric, models, metrics, calendar)
+        if ("metric", base(name)) in definitions.broken:
+            whole.discard(name)
         home = metric.model if isinstance(metric, SimpleMetric | SqlMetric) else None
         if any(p.severity == "error" for p in problems) or not (home is None or home in models):
-            whole.discard(metric.name)
-        issues += problems
+            whole.discard(name)
+        if "@" not in name or metric.version != metrics[base(name)].version:
+            issues += problems
     reads = {name: metrics_read(definitions, metric) for name, metric in metrics.items()}
+    for name, metric in metrics.items():  # a metric is whole where its versions are
+        reads[name] = (*reads[name], *(version for version, _ in versions(metric)))
     issues += _cycles(definitions, reads, whole)
     issues += _oversized(definitions, metrics, reads, whole)
     issues += _query_cycles(definitions, queries)
     usable = _usable(reads, whole)
-    found = {n: metrics[n] for n in metrics if n in usable}
-    return Catalog(definitions, models, found, queries, calendar, lock), issues
+    known = {n: metrics[n] for n in metrics if n in usable}
+    now = {n: m for n, m in known.items() if "@" not in n}
+    numbered = {n: m for n, m in known.items() if "@" in n and base(n) in now}
+    found = Catalog(definitions, models, now, queries, calendar, lock, versions=numbered)
+    return found, issues
+
+
+def _with_versions(definitions: Definitions) -> Definitions:
+    """Definitions that know where former versions stand: below `previous` of their metric."""
+    places: dict[Key, Place] = {}
+    for metric in definitions.metrics:
+        whole = definitions.places.get(("metric", metric.name))
+        for index, (name, _) in enumerate(versions(metric)):
+            if whole is not None:
+                inside = ("previous", index) if index < len(metric.previous) else ()
+                places["metric", name] = Place(whole.text, (*whole.steps, *inside))
+    return replace(definitions, places={**definitions.places, **places}) if places else definitions
 
 
 def _cycles(

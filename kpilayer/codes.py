@@ -417,6 +417,17 @@ CODES: Final[dict[str, Code]] = {
         "Work could be lost.",
         "Choose another folder, or move the files away.",
     ),
+    "mixed-versions": Code(
+        "One number would be made of rows of two versions of a metric.",
+        "Sums of both add up; a ratio or a count of different values of both means nothing.",
+        "Ask by a time grain whose periods end where the version does, for a range on one side of "
+        "it, or for one version: `metric@1`.",
+    ),
+    "stitched-versions": Code(
+        "A metric has the numbers of a former version for its days (`restate: false`).",
+        "The definition that is shown is that of the newest version.",
+        "Nothing is wrong. Ask for one version for all dates with `metric@1`.",
+    ),
     # ----------------------------------------------------------------------------------------- data
     "key-not-unique": Code(
         "A key that is declared primary or unique has values that stand in more than one row.",

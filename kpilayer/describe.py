@@ -28,6 +28,7 @@ from kpilayer.model.metric import (
 )
 from kpilayer.model.semantic_model import Dimension, Entity, Model
 from kpilayer.references import metrics_read
+from kpilayer.versions import base, name_of, spans, versions
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +48,8 @@ class MetricInfo:
     fingerprint: str
     location: Location | None
     inputs: tuple[str, ...]
+    versions: tuple[str, ...] = ()
+    """What each version is asked for as, where there are former ones: `revenue@1`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,7 +174,8 @@ def metric_info(identity: Identity, metric: Metric) -> MetricInfo:
         metric.hidden,
         identity.metric(metric.name),
         place,
-        metrics_read(identity.catalog.definitions, metric),
+        tuple(dict.fromkeys(map(base, metrics_read(identity.catalog.definitions, metric)))),
+        tuple(name for name, _ in versions(metric)),
     )
 
 
@@ -238,7 +242,7 @@ def _homes(identity: Identity, metrics: Sequence[str]) -> list[tuple[str, str | 
             hint=did_you_mean(m, catalog.metrics) or known,
         )
         for m in metrics
-        if m not in catalog.metrics
+        if not catalog.has_metric(m)
     ]
     if unknown:
         raise QueryError(unknown)
@@ -278,8 +282,8 @@ def describe(identity: Identity, name: str) -> dict[str, Any]:
         QueryError: `unknown-metric`, when nothing has this name.
     """
     catalog = identity.catalog
-    if name in catalog.metrics:
-        return _metric_card(identity, catalog.metrics[name])
+    if catalog.has_metric(name):
+        return _metric_card(identity, catalog.metric(name))
     if name in catalog.models:
         return _model_card(identity, catalog.models[name])
     for found in _all_dimensions(identity):
@@ -294,7 +298,8 @@ def describe(identity: Identity, name: str) -> dict[str, Any]:
                 "model": found.model,
                 "fingerprint": found.fingerprint,
             }
-    known = [*catalog.metrics, *catalog.models, *(d.name for d in _all_dimensions(identity))]
+    known = [*catalog.metrics, *catalog.versions, *catalog.models]
+    known += [d.name for d in _all_dimensions(identity)]
     message = f"there is no metric, model or dimension `{name}`"
     raise QueryError(Issue("unknown-metric", message, None, did_you_mean(name, known)))
 
@@ -313,17 +318,39 @@ def _metric_card(identity: Identity, metric: Metric) -> dict[str, Any]:
         "format": metric.format,
         "status": metric.status,
         "version": metric.version,
+        "stitched": spans(metric),
+        "versions": _versions(identity, metric),
         "group": metric.config.group,
         "tags": list(metric.config.tags),
         "synonyms": list(metric.synonyms),
         "fingerprint": info.fingerprint,
         "location": place(info.location),
         "inputs": list(info.inputs),
-        "used by": list(identity.catalog.dependents[metric.name]),
+        "used by": list(identity.catalog.dependents.get(metric.name, ())),
         "group by": [d.name for d in dimensions(identity, [metric.name])],
         "lineage": lineage_rows(identity, metric.name),
     }
     return card
+
+
+def _versions(identity: Identity, metric: Metric) -> list[dict[str, Any]]:
+    """The former versions of a metric with what they were, newest first."""
+    found = []
+    for former in metric.previous:
+        name = name_of(metric.name, former.version)
+        was = identity.catalog.metric(name)
+        found.append(
+            {
+                "name": name,
+                "until": former.until.isoformat() if former.until else None,
+                "reason": former.reason,
+                "restated": former.restate,
+                "formula": _formula_text(was),
+                "filter": list(was.filter),
+                "fingerprint": identity.metric(name),
+            }
+        )
+    return found
 
 
 def _formula_text(metric: Metric) -> str:

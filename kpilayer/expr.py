@@ -617,8 +617,9 @@ def is_null_of_nulls(tree: exp.Expr) -> bool:
     """Whether an expression is surely NULL where all of its columns are.
 
     >>> import sqlglot
-    >>> [is_null_of_nulls(sqlglot.parse_one(t)) for t in ("a + 1", "COALESCE(a, 0)", "1")]
-    [True, False, False]
+    >>> known = ("a + 1", "COALESCE(a, b)", "COALESCE(a, 0)", "1")
+    >>> [is_null_of_nulls(sqlglot.parse_one(t)) for t in known]
+    [True, True, False, False]
     """
     if isinstance(tree, exp.Column):
         return True
@@ -626,6 +627,8 @@ def is_null_of_nulls(tree: exp.Expr) -> bool:
         return is_null_of_nulls(tree.this)
     if isinstance(tree, exp.Extract):
         return is_null_of_nulls(tree.expression)
+    if isinstance(tree, exp.Coalesce):
+        return all(is_null_of_nulls(part) for part in (tree.this, *tree.expressions))
     for kind, decides in ((_STRICT, True), ((exp.And, exp.Or), False)):
         if isinstance(tree, kind):
             while isinstance(tree, kind):  # a long chain leans to the left

@@ -7,20 +7,22 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
+from datetime import date, datetime
 from typing import Final
 
 from kpilayer import address, expr
-from kpilayer.address import METRIC_TIME
+from kpilayer.address import METRIC_TIME, metric_column
 from kpilayer.aggregates import Part, decompose
 from kpilayer.catalog import Catalog
 from kpilayer.columns import TimedColumn, own_grain, resolve_name, time_column
-from kpilayer.grain import GRAINS
+from kpilayer.grain import GRAINS, truncate
 from kpilayer.join_graph import JoinGraph, Reached
 from kpilayer.model.metric import (
     ConversionMetric,
     CumulativeMetric,
     DerivedMetric,
     FunnelMetric,
+    Metric,
     NestedMetric,
     RatioMetric,
     ShareMetric,
@@ -28,6 +30,7 @@ from kpilayer.model.metric import (
     SqlMetric,
 )
 from kpilayer.model.metric_parts import InputMetric
+from kpilayer.versions import name_of, stitched
 
 #: What decides how names resolve: an atom's model and its time dimension.
 Home = tuple[str, str | None]
@@ -60,6 +63,8 @@ class Compute:
 
     text: str
     inputs: tuple[tuple[str, Formula], ...]
+    until: date | None = None
+    """The last day of the first input, a version whose number stands; the second is of later."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,15 +97,18 @@ def formula(
 ) -> Formula:
     """A metric's formula, its own filter and ``conditions`` pushed down to every atom.
 
-    ``time`` is the time dimension that a variant gives to all of its rows.
+    ``time`` is the time dimension that a variant gives to all of its rows. A version (`revenue@1`)
+    has a formula of its own; that of a metric whose former numbers stand is made of versions'.
 
     Raises:
         KeyError: the catalog has no usable metric of this name.
     """
-    metric = graph.catalog.metrics[name]
+    metric = graph.catalog.metric(name)
+    label = label or metric_column(name)
+    if stands := stitched(metric):
+        return _stitched(graph, metric, stands, conditions, label, time)
     own = _grained(graph, name, metric.filter, time)
     held = tuple(dict.fromkeys((*own, *conditions)))
-    label = label or name
 
     def read(used: InputMetric, outer: tuple[str, ...] = held, alias: bool = True) -> Formula:
         return _input(graph, used, outer, used.alias if alias else label, time)
@@ -147,6 +155,83 @@ def formula(
             steps = (read(first), *(read(step, ()) for step in later))
             numbered = tuple((str(number), step) for number, step in enumerate(steps, 1))
             return Shaped("funnel", settings, (("entity", "", metric.entity),), numbered)
+
+
+#: How the numbers of two spans of time become one: what adds up or is the least or greatest of
+#: both does so for any span. Of anything else there is one number at a time.
+_ADDED: Final = "COALESCE(former + newer, former, newer)"
+_LEAST: Final = "CASE WHEN former IS NULL OR newer < former THEN newer ELSE former END"
+_GREATEST: Final = "CASE WHEN former IS NULL OR newer > former THEN newer ELSE former END"
+_EITHER: Final = "COALESCE(newer, former)"
+
+
+def _stitched(
+    graph: JoinGraph,
+    metric: Metric,
+    stands: tuple[tuple[date, str], ...],
+    conditions: tuple[str, ...],
+    label: str,
+    time: str | None,
+) -> Formula:
+    """Versions of a metric, each over the rows of its days; rows without a date are of the newest.
+
+    What fills gaps in the result stays outside of both.
+    """
+    own = [own_grain(graph, *home) for home in homes(graph.catalog, metric.name, time)]
+    calendar = graph.catalog.calendar
+    period = calendar.coarsest(["day", *(g for g in own if g is not None)])
+    at, unit = f"{METRIC_TIME}__{period}", calendar.unit(period) or period
+    quote = expr.quote_of(graph.catalog.dialect)
+
+    def version(name: str, after: date | None, until: date | None) -> Formula:
+        held = [f"({quote}{at}{quote} > {_day(after, unit)}"] if after else []
+        if held:
+            held[0] += f" OR {quote}{at}{quote} IS NULL)" if until is None else ")"
+        held += [f"{quote}{at}{quote} <= {_day(until, unit)}"] if until else []
+        known_as = f"{label}_{name.partition('@')[2]}"
+        return formula(graph, name, (*conditions, *held), known_as, time)
+
+    oldest_first = stands[::-1]
+    (until, name), *later = oldest_first
+    whole = version(name, None, until)
+    ends = [*(day for day, _ in later), None]
+    names = [*(name for _, name in later), name_of(metric.name, metric.version)]
+    for end, name in zip(ends, names, strict=True):
+        whole = _one_after_another(whole, version(name, until, end), until)
+        until = end or until
+    return whole
+
+
+def _day(day: date | None, unit: str) -> str:
+    assert day is not None, "a version that stands has a last day"
+    first = truncate(datetime(day.year, day.month, day.day), unit)
+    return f"CAST('{first.date().isoformat()}' AS DATE)"
+
+
+def _one_after_another(former: Formula, newer: Formula, until: date) -> Formula:
+    if isinstance(newer, Shaped) and newer.rule in ("spined", "filled"):
+        assert isinstance(former, Shaped), "versions have the same layers"
+        inner = _one_after_another(former.inputs[0][1], newer.inputs[0][1], until)
+        shown = tuple(c for c in newer.conditions if c in former.conditions)  # not the versions'
+        return replace(newer, inputs=(("", inner),), conditions=shown)
+    inputs = (("former", former), ("newer", newer))
+    return Compute(_joined(former, newer), inputs, until)
+
+
+def _joined(former: Formula, newer: Formula) -> str:
+    """How the numbers of two versions become one."""
+    if isinstance(former, Compute) and former.until is not None:
+        known = former.text if isinstance(newer, Atom) else _EITHER
+        return known if known == _joined(newer, newer) else _EITHER
+    aggs = {a.agg if isinstance(a, Atom) else "" for a in (former, newer)}
+    if aggs <= {"sum", "count", "sum_boolean"}:
+        return _ADDED
+    return {"min": _LEAST, "max": _GREATEST}.get(aggs.pop(), _EITHER) if len(aggs) == 1 else _EITHER
+
+
+def is_of_one_version(tree: Compute) -> bool:
+    """Whether a number of several versions means something only where all rows are of one."""
+    return tree.until is not None and tree.text == _EITHER
 
 
 def _atom(
@@ -258,7 +343,7 @@ def default_grain(graph: JoinGraph, name: str, time: str | None = None) -> str |
     Its own `time_granularity`, else the largest of its rows' times, a day at least (reference B);
     under a ``time`` that a variant gives to its rows, at least that one's.
     """
-    stated = graph.catalog.metrics[name].time_granularity
+    stated = graph.catalog.metric(name).time_granularity
     if stated is not None and time is None:
         return stated
     found = [own_grain(graph, *home) for home in homes(graph.catalog, name, time)]
@@ -270,7 +355,9 @@ def default_grain(graph: JoinGraph, name: str, time: str | None = None) -> str |
 
 def homes(catalog: Catalog, name: str, time: str | None = None) -> Iterator[Home]:
     """The models below a metric, each with its time."""
-    metric = catalog.metrics[name]
+    metric = catalog.metric(name)
+    for _, version in stitched(metric):
+        yield from homes(catalog, version, time)
     if isinstance(metric, SimpleMetric | SqlMetric) and metric.model is not None:
         yield metric.model, time or catalog.time_dimension(metric)
         return

@@ -55,7 +55,7 @@ class Identity:
 
     def metric_form(self, name: str) -> dict[str, Any]:
         """The resolved normal form of a metric."""
-        unit = self.catalog.metrics[name].unit
+        unit = self.catalog.metric(name).unit
         return {
             "formula": self._formula(formula(self.graph, name)),
             **({"unit": unit} if unit else {}),

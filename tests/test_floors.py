@@ -27,6 +27,7 @@ FLOORS: dict[str, tuple[str, ...]] = {
     "meaning": (
         "relation",
         "references",
+        "versions",
         "catalog",
         "zones",
         "join_graph",

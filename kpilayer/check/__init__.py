@@ -13,6 +13,7 @@ from kpilayer.check.kinds import balances_have_dates, inputs_can_convert, names_
 from kpilayer.check.names import default_grains_fit, filters_resolve, time_paths_resolve
 from kpilayer.check.types import columns_exist, relations_are_locked, types_fit
 from kpilayer.check.usage import exposures_resolve, saved_queries_resolve
+from kpilayer.check.versions import numbers_can_stand, versions_are_in_order
 from kpilayer.errors import Issue
 
 Rule = Callable[[Context], Iterator[Issue]]
@@ -29,6 +30,8 @@ RULES: Final[tuple[Rule, ...]] = (
     saved_queries_resolve,
     exposures_resolve,
     contracts_resolve,
+    versions_are_in_order,
+    numbers_can_stand,
     relations_are_locked,
     columns_exist,
     types_fit,

@@ -27,7 +27,7 @@ def contracts_resolve(context: Context) -> Iterator[Issue]:
     definitions = context.catalog.definitions
     for metric in context.catalog.metrics.values():
         for steps, name in _metrics_named(context, metric.name):
-            if name not in context.catalog.metrics and not definitions.may_exist("metric", name):
+            if not context.catalog.has_metric(name) and not definitions.may_exist("metric", name):
                 place = definitions.at("metric", metric.name, *steps)
                 hint = did_you_mean(name, context.catalog.metrics)
                 yield Issue("unknown-metric", f"there is no metric `{name}`", place, hint)

@@ -32,7 +32,7 @@ def inputs_can_convert(context: Context) -> Iterator[Issue]:
         if isinstance(metric, FunnelMetric):
             keys = [("steps", index) for index in range(len(metric.steps))]
         for steps, used in zip(keys, metric.inputs, strict=True):
-            below = context.catalog.metrics[used.name]
+            below = context.catalog.metric(used.name)
             counts = atoms(formula(context.graph, used.name))
             is_count = isinstance(below, SimpleMetric) and all(
                 a.agg in ("count", "count_distinct") or (a.agg == "sum" and a.value.strip() == "1")
@@ -107,7 +107,7 @@ def balances_have_dates(context: Context) -> Iterator[Issue]:
     Instead:
         Name a time dimension and entities of that model.
     """
-    for metric in context.catalog.metrics.values():
+    for metric in context.catalog.definable:
         balance = metric.non_additive_dimension if isinstance(metric, SimpleMetric) else None
         if balance is None:
             continue

@@ -26,7 +26,7 @@ def filters_resolve(context: Context) -> Iterator[Issue]:
     Instead:
         Filter by a dimension that every input reaches, or filter the one input that has it.
     """
-    for metric in context.catalog.metrics.values():
+    for metric in context.catalog.definable:
         if metric.filter:
             yield from _filters(context, metric, ("filter",), metric.filter, metric.name)
         for place, used in input_places(metric):
@@ -143,7 +143,7 @@ def default_grains_fit(context: Context) -> Iterator[Issue]:
     Instead:
         Name the grain of the time dimension, or a coarser one.
     """
-    for metric in context.catalog.metrics.values():
+    for metric in context.catalog.definable:
         unit = metric.time_granularity
         for atom in atoms(formula(context.graph, metric.name)) if unit is not None else ():
             own = own_grain(context.graph, atom.model, atom.time)
@@ -177,7 +177,7 @@ def time_paths_resolve(context: Context) -> Iterator[Issue]:
             if isinstance(found, Unreached) and not may_be_broken(context, found):
                 place = definitions.at("model", model.name, "agg_time_dimension")
                 yield Issue(found.code, found.message, place, found.hint)
-    for metric in context.catalog.metrics.values():
+    for metric in context.catalog.definable:
         time = getattr(metric, "agg_time_dimension", None)
         if time is None or (metric.inputs == () and "__" not in time):
             continue

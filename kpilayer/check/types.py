@@ -92,7 +92,7 @@ def columns_exist(context: Context) -> Iterator[Issue]:
 
 def _names_of_aggregates(context: Context) -> Iterator[Issue]:
     """Columns of the model, and dimensions of others, in aggregate expressions."""
-    for metric in context.catalog.metrics.values():
+    for metric in context.catalog.definable:
         relation = _relation(context, metric.model) if isinstance(metric, SqlMetric) else None
         if not isinstance(metric, SqlMetric) or relation is None:
             continue
@@ -202,7 +202,7 @@ def _relation(context: Context, model: str) -> LockedRelation | None:
 
 
 def _metrics(context: Context) -> Iterator[tuple[SimpleMetric, Model, LockedRelation]]:
-    for metric in context.catalog.metrics.values():
+    for metric in context.catalog.definable:
         if isinstance(metric, SimpleMetric) and metric.model is not None:
             relation = _relation(context, metric.model)
             if relation is not None:

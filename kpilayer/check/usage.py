@@ -33,7 +33,7 @@ def saved_queries_resolve(context: Context) -> Iterator[Issue]:
         homes = {
             (a.model, a.time): name
             for name in query.query_params.metrics
-            if name in catalog.metrics
+            if catalog.has_metric(name)
             for a in atoms(formula(context.graph, name))
         }
         for index, item in enumerate(query.query_params.group_by):
@@ -50,7 +50,7 @@ def saved_queries_resolve(context: Context) -> Iterator[Issue]:
 def _metrics_exist(context: Context, query: SavedQuery) -> Iterator[Issue]:
     definitions = context.catalog.definitions
     for index, name in enumerate(query.query_params.metrics):
-        if name not in context.catalog.metrics and not definitions.may_exist("metric", name):
+        if not context.catalog.has_metric(name) and not definitions.may_exist("metric", name):
             hint = did_you_mean(name, context.catalog.metrics)
             place = _at(context, query, "metrics", index)
             yield Issue("unknown-metric", f"there is no metric `{name}`", place, hint)
@@ -84,7 +84,7 @@ def exposures_resolve(context: Context) -> Iterator[Issue]:
         for index, item in enumerate(exposure.depends_on):
             found = _METRIC.fullmatch(item)
             name = found[1].lower() if found else ""
-            if name and name not in context.catalog.metrics:
+            if name and not context.catalog.has_metric(name):
                 if not definitions.may_exist("metric", name):
                     place = definitions.at("exposure", exposure.name, "depends_on", index)
                     hint = did_you_mean(name, context.catalog.metrics)

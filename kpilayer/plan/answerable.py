@@ -17,6 +17,7 @@ from kpilayer.join_graph import JoinGraph, Reached, Unreached
 from kpilayer.model.semantic_model import Dimension, Entity
 from kpilayer.plan.keys import Key, asked_place, group_by, is_of_home_time, keeps, keyed
 from kpilayer.plan.ranges import Range
+from kpilayer.plan.stitched import mixed
 from kpilayer.plan.window import moves_rows
 
 Reason = tuple[str, str, str | None]  # code, message, hint
@@ -36,6 +37,7 @@ def unanswerable(
             *_of_metrics(graph, tree, keys),
             *_unknown_types(graph, tree, keys, spans),
         ]
+        found += mixed(graph, name, tree, keys)
         for code, message, hint in dict.fromkeys(found):
             yield Issue(code, message, asked_place("metrics", name), hint)
 
@@ -81,6 +83,7 @@ def _of_metrics(graph: JoinGraph, tree: Formula, keys: Sequence[Key]) -> Iterato
         by = [group_by(graph, per, keyed(below, per)) for per in metric.per]
         yield from _not_yet(graph, metric.name, below, by)
         yield from _reasons(graph, metric.name, below, by)
+        yield from mixed(graph, metric.name, below, by)
         yield from _of_metrics(graph, below, by)
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 
+from kpilayer.address import metric_column
 from kpilayer.catalog import Catalog
 from kpilayer.errors import Issue, did_you_mean, listing
 from kpilayer.formula import Formula, Home, default_grain, formula
@@ -23,8 +24,10 @@ from kpilayer.plan.levels import LEVEL, levels
 from kpilayer.plan.query import Query
 from kpilayer.plan.ranges import ranges
 from kpilayer.plan.sound import unsound
+from kpilayer.plan.stitched import mixed, notices, settled
 from kpilayer.plan.values import bind_values
 from kpilayer.plan.wheres import conditions
+from kpilayer.versions import base, name_of, versions
 
 
 def bind(query: Query, graph: JoinGraph) -> tuple[BoundQuery | None, list[Issue]]:
@@ -37,8 +40,9 @@ def bind(query: Query, graph: JoinGraph) -> tuple[BoundQuery | None, list[Issue]
     asked = [name for name, _ in metrics]
     named = metrics_in(query.having, graph.catalog)
     beside = dict.fromkeys((*named, top.metric_of(query.top, asked)))
-    known = [n for n in beside if n in graph.catalog.metrics and n not in asked]
-    every = [*metrics, *((name, formula(graph, name)) for name in known if name is not None)]
+    named_too = [n for n in beside if n is not None and graph.catalog.has_metric(n)]
+    known = [n for n in named_too if n not in asked]
+    every = [*metrics, *((name, formula(graph, name)) for name in known)]
     found = [_key(text, graph, every, unit, issues) for text in query.group_by]
     keys = [key for key in found if key is not None]
     filtered = _homes(every, conditioned)
@@ -47,6 +51,9 @@ def bind(query: Query, graph: JoinGraph) -> tuple[BoundQuery | None, list[Issue]
     every = [(name, formula(graph, name, where)) for name, _ in every]
     ranged = _ranged(graph, every, keys)
     spans += tuple(ranges(query, graph, {h: n for h, n in ranged if h not in filtered}, keys, []))
+    if not query.compare:  # other days are asked for, too
+        every = [(name, settled(tree, spans)) for name, tree in every]
+    issues += (i for name, _ in every for i in notices(graph.catalog.metric(name)))
     bound = BoundQuery(
         tuple(every[: len(metrics)]),
         tuple(keys),
@@ -63,6 +70,8 @@ def bind(query: Query, graph: JoinGraph) -> tuple[BoundQuery | None, list[Issue]
         earlier = [named for one in bound.compared for named in one.metrics if one.spans is None]
         issues += unanswerable(graph, [*every, *earlier], keys, spans)
         issues += unsound(graph, bound)
+        if query.totals or query.top or query.compare:
+            issues += _over_everything(graph, every)
         issues += (i for name, tree in every for i in overlap.issues(graph, name, tree, keys))
     bound = replace(bound, order=tuple(_order(query, keys, list(bound.columns), issues)))
     issues += _of_names(bound, query)
@@ -180,14 +189,42 @@ def _metrics(query: Query, graph: JoinGraph, issues: list[Issue]) -> Iterator[tu
     catalog = graph.catalog
     for text in query.metrics:
         name = text.strip().lower()
-        if name in catalog.metrics:
-            yield name, formula(graph, name)
+        found = _known(name, catalog)
+        if found is not None:
+            yield metric_column(found), formula(graph, found)
             continue
-        hint = did_you_mean(name, catalog.metrics) or _by_synonym(name, catalog)
+        hint = _versions_of(name, catalog) or did_you_mean(
+            name, [*catalog.metrics, *catalog.versions]
+        )
+        hint = hint or _by_synonym(name, catalog)
         if hint is None and catalog.metrics:
             hint = f"metrics: {listing(list(catalog.metrics))}"
         message = f"there is no metric `{text}`"
         issues.append(Issue("unknown-metric", message, asked_place("metrics", text), hint))
+
+
+def _over_everything(graph: JoinGraph, metrics: list[tuple[str, Formula]]) -> Iterator[Issue]:
+    """Metrics that mean nothing over rows of two versions, where values of other rows are asked."""
+    for name, tree in metrics:
+        for code, message, hint in mixed(graph, name, tree, ()):
+            yield Issue(code, message, asked_place("metrics", name), hint)
+
+
+def _known(name: str, catalog: Catalog) -> str | None:
+    """The metric or version of this name; a metric without former versions is its own only one."""
+    if catalog.has_metric(name):
+        return name
+    metric = catalog.metrics.get(base(name))
+    is_only_one = metric is not None and name == name_of(metric.name, metric.version)
+    return metric.name if metric is not None and is_only_one else None
+
+
+def _versions_of(name: str, catalog: Catalog) -> str | None:
+    metric = catalog.metrics.get(base(name))
+    if metric is None:
+        return None
+    known = [n for n, _ in versions(metric)] or [name_of(metric.name, metric.version)]
+    return f"versions: {listing(known, most=20)}"
 
 
 def _by_synonym(name: str, catalog: Catalog) -> str | None:
@@ -211,6 +248,7 @@ def _order(
         word = text.strip().lower()
         descending = word.startswith("-")
         word = word.removeprefix("-")
+        word = metric_column(word)
         name = word if word in names else asked_as.get(word)
         if name is None:
             hint = did_you_mean(word, names) or f"columns: {listing(names)}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
+from kpilayer.address import metric_column
 from kpilayer.catalog import Catalog
 from kpilayer.formula import Atom, Compute, Formula, Shaped, atoms
 from kpilayer.join_graph import JoinGraph, Step
@@ -104,7 +105,7 @@ def _suggestions(tree: Formula, path: str) -> Iterator[tuple[Formula, list[str]]
     """Names for each leaf of a formula, the plainest first."""
     if is_leaf(tree):
         first = atoms(tree)[0]
-        yield tree, list(dict.fromkeys((first.label, f"{path}_{first.metric}")))
+        yield tree, list(dict.fromkeys((first.label, f"{path}_{metric_column(first.metric)}")))
         return
     assert not isinstance(tree, Atom), "an atom is a leaf"
     for name, inner in tree.inputs:

@@ -17,6 +17,7 @@ from kpilayer.join_graph import JoinGraph, Reached
 from kpilayer.model.definitions import Key
 from kpilayer.model.metric import Metric
 from kpilayer.selection.grammar import ALL
+from kpilayer.versions import base
 
 Edges = Mapping[Key, tuple[Key, ...]]
 
@@ -93,7 +94,7 @@ def _metric_reads(graph: JoinGraph, metric: Metric) -> Iterator[Key]:
     if home is not None:
         yield ("model", home)
     for used in metric.inputs:
-        yield ("metric", used.name)
+        yield ("metric", base(used.name))
     catalog = graph.catalog
     if metric.name not in catalog.metrics:
         return

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from itertools import takewhile
 from types import MappingProxyType
 
+from kpilayer.catalog import Catalog
 from kpilayer.errors import Issue, QueryError, did_you_mean
 from kpilayer.expr import DIALECTS
 from kpilayer.identity import Identity, fingerprint
@@ -19,6 +20,7 @@ from kpilayer.plan.passes import rewrite
 from kpilayer.plan.query import Query
 from kpilayer.plan.text import to_text
 from kpilayer.sql.select import check_verified, generate, to_sql
+from kpilayer.versions import spans
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +81,7 @@ def compile_query(
         message = "the question is too long or too deeply nested"
         raise QueryError(Issue("bad-sql", message, hint="ask it in parts")) from None
     return Compiled(
-        _heading(bound, prints, dialect) + sql,
+        _heading(bound, prints, dialect, identity.catalog) + sql,
         dialect,
         bound.columns,
         MappingProxyType(prints),
@@ -107,9 +109,11 @@ def _of_key(key: Key, identity: Identity) -> str | None:
     return each[0] if len(each) == 1 else fingerprint(each)
 
 
-def _heading(bound: BoundQuery, prints: Mapping[str, str], dialect: str) -> str:
+def _heading(bound: BoundQuery, prints: Mapping[str, str], dialect: str, catalog: Catalog) -> str:
     metrics = ", ".join(f"{name} {prints[name]}" for name in bound.read)
     lines = [f"-- kpilayer: {metrics or 'values'}"]
+    told = ((name, spans(catalog.metric(name))) for name in bound.read)
+    lines += [f"-- {name}: {text}" for name, text in told if text]
     keys = [f"{k.name} {prints.get(k.name, '')}".strip() for k in bound.keys]
     if keys:
         lines.append(f"-- by {', '.join(keys)}")
