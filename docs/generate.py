@@ -243,11 +243,11 @@ def _not_yet() -> str:
     return f"{keys}\n\nRefused when a question needs them: {_LATER}."
 
 
-#: What can be said that questions cannot use yet (``kpilayer.not_yet`` and ``plan/answerable``).
+#: What can be said that questions cannot use yet (``plan/answerable``).
 _LATER: Final = (
-    "`row_access`; custom granularities in "
-    "`offset_window`, and of what is computed over time; `timezone` of what decides which rows "
-    "belong together (`active`, `validity_params`, `is_partition` in both models of a join)"
+    "custom granularities in `offset_window`, and of what is computed over time; `timezone` of "
+    "what decides which rows belong together (`active`, `validity_params`, `is_partition` in both "
+    "models of a join)"
 )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from kpilayer.access import EVERYTHING
 from kpilayer.errors import Issue, sorted_issues
 from kpilayer.identity import Identity
 from kpilayer.join_graph import JoinGraph
@@ -69,5 +70,5 @@ def tested(
 def _rows(
     identity: Identity, query: Query, warehouse: Warehouse, connection: Connection
 ) -> list[Row]:
-    compiled = compile_query(query, identity, connection.dialect, warehouse.schema)
+    compiled = compile_query(query, identity, connection.dialect, warehouse.schema, role=EVERYTHING)
     return warehouse.rows(compiled, connection)

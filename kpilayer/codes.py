@@ -417,6 +417,17 @@ CODES: Final[dict[str, Code]] = {
         "Work could be lost.",
         "Choose another folder, or move the files away.",
     ),
+    "bad-role": Code(
+        "An attribute of a role has a value that row access cannot be decided by.",
+        "Values of a role are written as literals: texts, numbers, dates, or lists of them for IN.",
+        "Give a value of the kind that the filter compares with, and a list only for "
+        "`IN {{ role.name }}`.",
+    ),
+    "no-role": Code(
+        "A model shows no rows: its row access needs an attribute that the role does not have.",
+        "What nobody has allowed is hidden.",
+        "Say who asks: `--role region=EU`, or `role={'region': 'EU'}` in Python.",
+    ),
     "mixed-versions": Code(
         "One number would be made of rows of two versions of a metric.",
         "Sums of both add up; a ratio or a count of different values of both means nothing.",

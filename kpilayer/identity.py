@@ -24,7 +24,7 @@ from kpilayer.columns import TimedColumn, resolve_property, time_column
 from kpilayer.formula import Atom, Compute, Formula, Shaped, atoms, formula
 from kpilayer.grain import GRAINS, PARTS
 from kpilayer.join_graph import JoinGraph, Reached, Step
-from kpilayer.model.semantic_model import Dimension
+from kpilayer.model.semantic_model import ROLE, Dimension
 from kpilayer.relation import Relation
 from kpilayer.zones import reporting_zone
 
@@ -251,8 +251,27 @@ class Identity:
             ends = (definition.active.from_, definition.active.to)
             form["active"] = [*map(self._sql, ends), definition.active.to_inclusive]
         if definition.row_access is not None:
-            form["row_access"] = definition.row_access.filter
+            form["row_access"] = self._access(model, definition.row_access.filter)
         return f" rows {_digest(form)}" if form else ""
+
+    def _access(self, model: str, text: str) -> list[str]:
+        """The conditions of row access, names as what they mean for the model's rows."""
+
+        def digest(name: str) -> exp.Expr:
+            found = name if name.startswith(ROLE) else self._meant(model, name)
+            return exp.column(exp.to_identifier(found, quoted=False))
+
+        tree = expr.replace_names(self.catalog.snippet(text).tree, digest)
+        return sorted(canonical(c, self.catalog.dialect) for c in expr.conjuncts(tree))
+
+    def _meant(self, model: str, name: str) -> str:
+        """A dimension's value and where it is; which rows there are seen plays no part."""
+        found = resolve_property(self.graph, model, None, "", name)
+        if not isinstance(found, TimedColumn):
+            return name
+        reached = found.reached
+        steps = [[self._relation(self.catalog.relation(s.right)), *s.on] for s in reached.path]
+        return _digest([self._sql(reached.element.sql), found.grain, found.part, steps])
 
     def _relation(self, relation: Relation) -> str:
         match relation.kind:

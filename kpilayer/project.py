@@ -20,6 +20,7 @@ from kpilayer import (
     loading,
     locking,
 )
+from kpilayer.access import role_of
 from kpilayer.asking import Asked, Words, words
 from kpilayer.catalog import Catalog
 from kpilayer.check import RULES, Context
@@ -244,6 +245,7 @@ class Project:
         timezone: str | None = None,
         dialect: str | None = None,
         unverified: bool = False,
+        role: Mapping[str, object] | None = None,
         **rest: Unpack[Asked],
     ) -> Compiled:
         """The SQL of a question with its columns, fingerprints, notices and plan.
@@ -262,6 +264,7 @@ class Project:
         - ``fill``: 0 gives every period for the groups seen.
         - ``order_by``, ``limit``: output columns, with `-` for descending; a number of rows.
         - ``timezone``: shows instants in another zone than the project's, in filters alike.
+        - ``role``: attributes of who asks, for row access: values, or lists of them.
         - ``min_max``, ``distinct``: without metrics, the ends of one group-by; all rows.
 
         Raises:
@@ -271,7 +274,9 @@ class Project:
         identity, spoken = asking.shown_in(self._identity, timezone), dialect or self.dialect
         definitions, schema = self.catalog.definitions, self._warehouse.schema
         query = asking.question(definitions, metrics, group_by, where, **rest)
-        compiled = compile_query(query, identity, spoken, schema, unverified=unverified)
+        compiled = compile_query(
+            query, identity, spoken, schema, unverified=unverified, role=role_of(role)
+        )
         # Where rows are read from is told with the answer, not by `check` alone.
         places = (i for i in self._issues if i.code == "bad-manifest")
         return replace(compiled, notices=(*places, *compiled.notices))

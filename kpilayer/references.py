@@ -63,6 +63,9 @@ def model_issues(definitions: Definitions, model: Model) -> Iterator[Issue]:
     yield from _validity_issues(definitions, model)
     yield from _time_issues(definitions, model, model.agg_time_dimension, "model", model.name)
     yield from _zone_issues(definitions, model)
+    if model.row_access is not None:
+        text, at = model.row_access.filter, ("row_access", "filter")
+        yield from snippet_issues(definitions, "model", model.name, at, text)
     for index, entity in enumerate(model.derived_semantics.entities):
         steps: Steps = ("derived_semantics", "entities", index)
         if entity.expr:

@@ -34,8 +34,8 @@ FLOORS: dict[str, tuple[str, ...]] = {
         "many_side",
         "columns",
         "formula",
-        "not_yet",
         "conditions",
+        "access",
         "lineage",
         "identity",
         "check",
@@ -67,6 +67,7 @@ ORDER = [name for floor in FLOORS.values() for name in floor]
 #: Library to the parts of the package that may know it.
 MAY_KNOW: dict[str, set[str]] = {
     "sqlglot": {
+        "access",
         "aggregates",
         "expr",
         "canonical",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Final
 
+from kpilayer.check.access import row_access_resolves
 from kpilayer.check.conformed import conformed_dimensions_agree
 from kpilayer.check.context import Context
 from kpilayer.check.contracts import contracts_resolve
@@ -30,6 +31,7 @@ RULES: Final[tuple[Rule, ...]] = (
     saved_queries_resolve,
     exposures_resolve,
     contracts_resolve,
+    row_access_resolves,
     versions_are_in_order,
     numbers_can_stand,
     relations_are_locked,

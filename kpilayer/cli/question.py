@@ -42,6 +42,7 @@ class Question:
     dialect: str | None = None
     unverified: bool = False
     stage: str | None = None
+    role: tuple[tuple[str, str], ...] = ()
 
     @property
     def is_empty(self) -> bool:
@@ -68,6 +69,8 @@ class Question:
             rest["distinct"] = False
         if self.fill is not None:
             rest["fill"] = self.fill
+        if self.role:
+            rest["role"] = self.attributes()
         return {
             **{name: value for name, value in rest.items() if value not in (None, [])},
             "metrics": list(self.metrics),
@@ -82,6 +85,13 @@ class Question:
             "dialect": self.dialect,
             "unverified": self.unverified,
         }
+
+    def attributes(self) -> dict[str, str | list[str]]:
+        """The role's attributes; one that is given several times is a list."""
+        found: dict[str, list[str]] = {}
+        for name, value in self.role:
+            found.setdefault(name, []).append(value)
+        return {name: values if len(values) > 1 else values[0] for name, values in found.items()}
 
 
 _FIELDS: Final = tuple(field.name for field in fields(Question))
@@ -141,6 +151,13 @@ def query_flags(function: Callable[..., Any]) -> Callable[..., Any]:
         listed("--order-by", metavar="A,-B", help="Columns to sort by; `-` for descending."),
         flag("--limit", type=int, metavar="N", help="At most this many rows."),
         flag("--timezone", metavar="ZONE", help="Show instants in this zone: Europe/Berlin."),
+        flag(
+            "--role",
+            multiple=True,
+            metavar="NAME=VALUE",
+            callback=_attributes,
+            help="Attribute of who asks, for row access; several times for a list.",
+        ),
         flag("--dialect", metavar="NAME", help="Dialect of the SQL, if not the target's own."),
         flag("--unverified", is_flag=True, help="Allow dialects that no test has executed."),
         flag(
@@ -153,6 +170,18 @@ def query_flags(function: Callable[..., Any]) -> Callable[..., Any]:
     for one in reversed(flags):
         decorated = one(decorated)
     return decorated
+
+
+def _attributes(
+    _ctx: click.Context, _flag: click.Parameter, texts: Iterable[str]
+) -> tuple[tuple[str, str], ...]:
+    found = []
+    for text in texts:
+        name, equals, value = text.partition("=")
+        if not equals or not name.strip():
+            raise click.BadParameter("write NAME=VALUE, as `--role region=EU`")
+        found.append((name.strip().lower(), value))
+    return tuple(found)
 
 
 def _split_all(

@@ -23,7 +23,7 @@ from kpilayer.model.config import ProjectConfig
 from kpilayer.model.definitions import Key, Kind, Place
 from kpilayer.model.metric import KINDS, Metric
 from kpilayer.model.names import Config
-from kpilayer.model.semantic_model import ConformedDimension, Model
+from kpilayer.model.semantic_model import ROLE, ConformedDimension, Model
 from kpilayer.model.source import Source, SourceTable
 from kpilayer.model.time_spine import TimeSpine
 from kpilayer.model.usage import Exposure, Group, SavedQuery
@@ -146,9 +146,9 @@ def _decode_model(entry: _Entry, templates: Templates, found: Decoded) -> None:
         return  # an ordinary dbt model: described, but not part of the semantic layer
     metrics = kept.pop("metrics", None)
     kept = _known_keys(entry.page, entry.path, kept, "model", found.issues)
-    # A filter by `role` is rendered for each caller.
-    access = {k: kept.pop(k) for k in ("row_access",) if k in kept}
-    kept = _rendered(entry, kept, templates, found) | access
+    if "row_access" in kept:
+        kept["row_access"] = _with_role_names(kept["row_access"], templates.quote)
+    kept = _rendered(entry, kept, templates, found)
     label = f"model `{data['name']}`" if entry.name else "a model"
     model = _typed(Model, kept, entry, label, found)
     _keep("model", found.models, model, entry, found, before)
@@ -160,6 +160,17 @@ def _decode_model(entry: _Entry, templates: Templates, found: Decoded) -> None:
             if "input_metric" not in own:
                 own = {"model": model.name, **own}
         _decode_metric(_Entry(metric.page, metric.path, own), templates, found)
+
+
+_ROLE: Final = re.compile(r"\{\{-?\s*role\.(\w+)\s*-?\}\}")
+
+
+def _with_role_names(access: object, quote: str) -> object:
+    """Row access in which `{{ role.region }}` is a name: its value comes with each question."""
+    if not isinstance(access, dict) or not isinstance(access.get("filter"), str):
+        return access
+    named = _ROLE.sub(lambda m: f"{quote}{ROLE}{m[1].lower()}{quote}", access["filter"])
+    return {**access, "filter": named}
 
 
 def _semantic(entry: _Entry, data: dict[str, Any], found: Decoded) -> dict[str, Any] | None:

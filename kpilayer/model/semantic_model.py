@@ -248,6 +248,10 @@ class ConformedDimension(Definition):
     """What the values mean."""
 
 
+#: What an attribute of a role begins with, where it stands as a name in a filter.
+ROLE: Final = "role."
+
+
 class RowAccess(Definition):
     """Which rows a role may see; always applied."""
 

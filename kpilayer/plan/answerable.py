@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from kpilayer import grain, not_yet
+from kpilayer import grain
 from kpilayer.address import METRIC_TIME, FilterMetric, filter_metric
 from kpilayer.columns import TimedColumn, resolve_name, resolve_property, time_column
 from kpilayer.errors import Issue
@@ -53,8 +53,6 @@ def _not_yet(graph: JoinGraph, name: str, tree: Formula, keys: Sequence[Key]) ->
         used += [k.column(home).reached for k in keys if home in dict(k.at)]
         time = time_column(graph, *home)
         used += [time] if isinstance(time, Reached) else []
-        reasons += not_yet.in_model(graph.catalog.models[atom.model])
-        reasons += not_yet.in_columns(graph.catalog, used)
         reasons += _zoned_joins(graph, atom, used)
     reasons += _custom_periods(graph, tree, keys)
     for reason in dict.fromkeys(reasons):

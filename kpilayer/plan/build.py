@@ -7,9 +7,11 @@ from dataclasses import replace
 
 from sqlglot import exp
 
+from kpilayer.access import EVERYTHING, Role
 from kpilayer.catalog import Catalog
 from kpilayer.join_graph import JoinGraph
 from kpilayer.plan import distinct, having, top
+from kpilayer.plan.access import visible
 from kpilayer.plan.answer import answer
 from kpilayer.plan.bound import BoundQuery
 from kpilayer.plan.frame import frame
@@ -21,13 +23,17 @@ from kpilayer.plan.top import BoundTop
 from kpilayer.relation import Relation
 
 
-def build(query: BoundQuery, graph: JoinGraph) -> Plan:
-    """The plan of a question."""
+def build(query: BoundQuery, graph: JoinGraph, role: Role = EVERYTHING) -> Plan:
+    """The plan of a question that a role asks.
+
+    Raises:
+        QueryError: `bad-role`, where a value of the role does not fit a model's row access.
+    """
     builder = Builder(graph, frame, taken_names(graph.catalog), query.ranges)
     if query.values is not None:
         group: Group = distinct.values(builder, query.keys, query.values)
         columns = [Column(name, exp.column(name, table=group.name)) for name in query.columns]
-        return _plan(Sort(Project(group, tuple(columns)), query.order, query.limit), graph)
+        return _plan(Sort(Project(group, tuple(columns)), query.order, query.limit), builder, role)
     scope = Scope(query.keys, query.ranges)
     keys = [k.name for k in query.keys]
     if query.is_plain:
@@ -39,12 +45,19 @@ def build(query: BoundQuery, graph: JoinGraph) -> Plan:
     named = [*keys, *([LEVEL] if query.totals else [])]
     columns = [Column(name, exp.column(name, table=group.name)) for name in named]
     columns += [Column(name, v) for name, v in zip(query.shown, values, strict=True)]
-    return _plan(Sort(Project(group, tuple(columns)), query.order, query.limit), graph)
+    return _plan(Sort(Project(group, tuple(columns)), query.order, query.limit), builder, role)
 
 
-def _plan(root: Sort, graph: JoinGraph) -> Plan:
-    read = [node.relation for node in walk(root) if isinstance(node, Scan)]
-    return Plan(root, subqueries(read, graph.catalog))
+def _plan(root: Sort, builder: Builder, role: Role) -> Plan:
+    """The plan with the SQL models that it reads, and what a role sees of each model."""
+    catalog = builder.graph.catalog
+    scans = [node for node in walk(root) if isinstance(node, Scan)]
+    if role.sees_all:
+        return Plan(root, subqueries((s.relation for s in scans), catalog))
+    models = dict.fromkeys(s.rows_of for s in scans if s.rows_of is not None)
+    shown = tuple(visible(builder, model, role) for model in models)
+    scans += [node for v in shown for node in walk(v.source) if isinstance(node, Scan)]
+    return Plan(root, subqueries((s.relation for s in scans), catalog), shown)
 
 
 def _answered(builder: Builder, query: BoundQuery, scope: Scope) -> Group:

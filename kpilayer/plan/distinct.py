@@ -20,12 +20,11 @@ from kpilayer.plan.nodes import (
     Match,
     Measure,
     Read,
-    Scan,
     SemiJoin,
     columns_of,
     keys_of,
 )
-from kpilayer.plan.rows import filtered, groupable, joined, qualified
+from kpilayer.plan.rows import filtered, groupable, joined, qualified, scan
 from kpilayer.plan.scope import Builder
 from kpilayer.plan.spines import spine
 from kpilayer.plan.values import Path, Values, column_of, spine_grain
@@ -112,7 +111,7 @@ def _arm(builder: Builder, keys: Sequence[Key], asked: Values, path: Path) -> De
     source = joined(reader)
     if path:
         step = path[-1]
-        below = Scan(builder.graph.catalog.relation(step.left), f"{step.left}_below")
+        below = scan(builder.graph, step.left, f"{step.left}_below")
         snippet = builder.graph.catalog.snippet
         pairs: list[exp.Expr] = [
             exp.EQ(

@@ -13,7 +13,7 @@ from kpilayer.formula import Atom, Home
 from kpilayer.join_graph import Step
 from kpilayer.plan.nodes import Column, Distinct, Join, Measure, Scan, SemiJoin, Source
 from kpilayer.plan.overlap import Joined, roots
-from kpilayer.plan.rows import Reader, bound_to, join
+from kpilayer.plan.rows import Reader, bound_to, join, scan
 
 Path = tuple[Step, ...]
 
@@ -65,7 +65,7 @@ def beside_tests(
 def semi_joined(source: Source, test: Test) -> Source:
     """The rows of ``source`` that pass a test."""
     inner, root = test.inner, test.root
-    match: Scan | Join = Scan(inner.graph.catalog.relation(root[-1].right), inner.alias(root))
+    match: Scan | Join = scan(inner.graph, root[-1].right, inner.alias(root))
     below = [p for p in inner.paths if len(p) > len(root) and p[: len(root)] == root]
     for path in sorted(below, key=len):
         match = join(match, path, inner)

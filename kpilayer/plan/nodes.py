@@ -32,10 +32,14 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class Scan:
-    """The rows of a relation, known as ``alias``."""
+    """The rows of a relation, known as ``alias``.
+
+    ``rows_of``: only those that a role sees of this model (``Plan.visible``).
+    """
 
     relation: Relation
     alias: str
+    rows_of: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -297,11 +301,30 @@ class Subquery:
 
 
 @dataclass(frozen=True, slots=True)
+class Visible:
+    """The rows of a model that a role sees: those of ``source`` known as ``alias``.
+
+    ``attributes`` of the role decide it; where one is ``missing``, there is no row.
+    """
+
+    name: str
+    model: str
+    source: Source
+    alias: str
+    attributes: tuple[str, ...] = ()
+    missing: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
-    """The whole answer: SQL models first, in an order in which each reads only earlier ones."""
+    """The whole answer: SQL models first, in an order in which each reads only earlier ones.
+
+    ``visible`` has the rows of every model with row access; None where all rows are seen.
+    """
 
     root: Sort
     subqueries: tuple[Subquery, ...] = ()
+    visible: tuple[Visible, ...] | None = None
 
 
 Node = Source | Group | Project | Sort

@@ -227,10 +227,16 @@ def _bounds(span: Range) -> Iterator[tuple[type[exp.Expr], datetime]]:
         yield exp.LTE if span.upper_is_inclusive else exp.LT, span.upper
 
 
+def scan(graph: JoinGraph, model: str, alias: str) -> Scan:
+    """The rows of a model, where it has row access those that the caller sees."""
+    has_access = graph.catalog.models[model].row_access is not None
+    return Scan(graph.catalog.relation(model), alias, model if has_access else None)
+
+
 def joined(reader: Reader) -> Source:
     """The scan of the model with every join that its columns need, the nearest first."""
     catalog = reader.graph.catalog
-    source: Source = Scan(catalog.relation(reader.model), reader.alias(()))
+    source: Source = scan(reader.graph, reader.model, reader.alias(()))
     versioned = reader.graph.versioned
     # What says when a row happened comes before what depends on it.
     for path in sorted(reader.paths, key=lambda p: (bool(versioned(p)), len(p), reader.alias(p))):
@@ -247,8 +253,8 @@ def joined(reader: Reader) -> Source:
         source = Match(source, Read(found.group), all_of([*same]), keeps_left=True)
     for alias, (custom, day) in reader.spines.items():
         key = qualified(catalog.snippet(custom.key).tree, alias)
-        scan = Scan(catalog.spine_relation(catalog.spine(custom.spine)), alias)
-        source = Join(source, scan, ((day, key),), right_key_is_unique=True)  # one row per period
+        spine = Scan(catalog.spine_relation(catalog.spine(custom.spine)), alias)
+        source = Join(source, spine, ((day, key),), right_key_is_unique=True)  # one row per period
     return source
 
 
@@ -257,7 +263,7 @@ def join(source: Source, path: tuple[Step, ...], reader: Reader) -> Join:
     step, valid = path[-1], reader.valid(path)
     return Join(
         source,
-        Scan(reader.graph.catalog.relation(step.right), reader.alias(path)),
+        scan(reader.graph, step.right, reader.alias(path)),
         tuple(reader.on(path)),
         right_key_is_unique=step.key.is_unique or (step.kind == "up" and valid is not None),
         valid=valid,

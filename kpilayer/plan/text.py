@@ -29,6 +29,9 @@ from kpilayer.plan.nodes import (
 def to_text(plan: Plan) -> str:
     """The plan, outermost node first, with SQL models at the end."""
     lines = list(_lines(plan.root, 0))
+    for shown in plan.visible or ():
+        lines.append(f"Visible {shown.name}: what the role sees of {shown.model}")
+        lines += _lines(shown.source, 1)
     for subquery in plan.subqueries:
         lines.append(f"SQL model {subquery.query} as {subquery.name}")
     return "\n".join(lines)

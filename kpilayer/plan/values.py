@@ -18,7 +18,6 @@ from kpilayer.errors import Issue, Location, did_you_mean, listing
 from kpilayer.formula import Home, grained
 from kpilayer.join_graph import JoinGraph, Reached, Step, Unreached
 from kpilayer.model.semantic_model import Dimension, Entity
-from kpilayer.not_yet import in_columns, in_model
 from kpilayer.plan.keys import Key, asked_place
 from kpilayer.plan.query import Condition, Query
 from kpilayer.plan.ranges import Range, whole_periods
@@ -206,12 +205,11 @@ def _unknown(graph: JoinGraph, name: str, place: Location) -> Issue:
 
 def _not_yet(graph: JoinGraph, model: str, names: dict[str, Location]) -> Iterator[Issue]:
     columns = [column_of(graph, model, name).reached for name in names]
-    reasons = [*in_model(graph.catalog.models[model]), *in_columns(graph.catalog, columns)]
     if any(graph.partitions(c.path) for c in columns if c.path):
-        reasons.append("values over models with partitions")
-    for reason in dict.fromkeys(reasons):
-        message = f"the question needs {reason}, which this version cannot compute"
-        yield Issue("not-supported-yet", message)
+        message = (
+            "the question needs values over models with partitions, which this version cannot "
+        )
+        yield Issue("not-supported-yet", message + "compute")
 
 
 # --------------------------------------------------------------------------------------------- time

@@ -7,10 +7,13 @@ from dataclasses import dataclass, field
 from itertools import takewhile
 from types import MappingProxyType
 
+from kpilayer.access import NO_ROLE, Role
 from kpilayer.catalog import Catalog
 from kpilayer.errors import Issue, QueryError, did_you_mean
 from kpilayer.expr import DIALECTS
 from kpilayer.identity import Identity, fingerprint
+from kpilayer.plan.access import lines as access_lines
+from kpilayer.plan.access import notices
 from kpilayer.plan.bind import bind
 from kpilayer.plan.bound import BoundQuery
 from kpilayer.plan.build import build
@@ -59,9 +62,17 @@ class Compiled:
 
 
 def compile_query(
-    query: Query, identity: Identity, dialect: str, schema: str, *, unverified: bool = False
+    query: Query,
+    identity: Identity,
+    dialect: str,
+    schema: str,
+    *,
+    unverified: bool = False,
+    role: Role = NO_ROLE,
 ) -> Compiled:
     """The question in a dialect's SQL; models without a relation are in ``schema``.
+
+    Of models with row access, the answer is over the rows that ``role`` sees.
 
     Raises:
         QueryError: everything that is wrong with the question.
@@ -75,17 +86,17 @@ def compile_query(
         raise QueryError([*(i for i in issues if i.severity == "error"), *refused])
     try:
         prints = _fingerprints(bound, identity)
-        plan = rewrite(build(bound, identity.graph))
+        plan = rewrite(build(bound, identity.graph, role))
         sql = to_sql(generate(plan, dialect, schema), dialect)
     except RecursionError:
         message = "the question is too long or too deeply nested"
         raise QueryError(Issue("bad-sql", message, hint="ask it in parts")) from None
     return Compiled(
-        _heading(bound, prints, dialect, identity.catalog) + sql,
+        _heading(bound, prints, dialect, identity.catalog, plan) + sql,
         dialect,
         bound.columns,
         MappingProxyType(prints),
-        tuple(dict.fromkeys(issues)),
+        tuple(dict.fromkeys([*issues, *notices(plan.visible or ())])),
         plan,
         schema,
         bound.overlapping,
@@ -109,7 +120,9 @@ def _of_key(key: Key, identity: Identity) -> str | None:
     return each[0] if len(each) == 1 else fingerprint(each)
 
 
-def _heading(bound: BoundQuery, prints: Mapping[str, str], dialect: str, catalog: Catalog) -> str:
+def _heading(
+    bound: BoundQuery, prints: Mapping[str, str], dialect: str, catalog: Catalog, plan: Plan
+) -> str:
     metrics = ", ".join(f"{name} {prints[name]}" for name in bound.read)
     lines = [f"-- kpilayer: {metrics or 'values'}"]
     told = ((name, spans(catalog.metric(name))) for name in bound.read)
@@ -117,5 +130,6 @@ def _heading(bound: BoundQuery, prints: Mapping[str, str], dialect: str, catalog
     keys = [f"{k.name} {prints.get(k.name, '')}".strip() for k in bound.keys]
     if keys:
         lines.append(f"-- by {', '.join(keys)}")
+    lines += access_lines(plan.visible or ())
     lines += [f"-- unverified: {issue.message}" for issue in check_verified(dialect)]
     return "\n".join(lines) + "\n"

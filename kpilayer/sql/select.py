@@ -40,6 +40,7 @@ from kpilayer.plan.nodes import (
     Source,
     Spine,
     Subquery,
+    Visible,
     agg_of,
     columns_of,
     groups_below,
@@ -70,7 +71,7 @@ def generate(plan: Plan, dialect: str, schema: str, folder: str = "") -> exp.Sel
     Raises:
         QueryError: `unsupported-in-dialect`, `identifier-too-long`.
     """
-    tree = _generator(dialect, schema, plan.subqueries, folder).plan(plan)
+    tree = _generator(dialect, schema, plan.subqueries, folder, plan.visible).plan(plan)
     check_lengths(tree, capabilities(dialect))
     return tree
 
@@ -113,25 +114,42 @@ def _writer(dialect: str) -> Dialect:
 
 
 def _generator(
-    dialect: str, schema: str, subqueries: tuple[Subquery, ...], folder: str
+    dialect: str,
+    schema: str,
+    subqueries: tuple[Subquery, ...],
+    folder: str,
+    shown: tuple[Visible, ...] | None = None,
 ) -> _Generator:
     names = {s.query: s.name for s in subqueries}
-    return _Generator(capabilities(dialect), schema, names, folder)
+    rows = None if shown is None else {v.model: v.name for v in shown}
+    return _Generator(capabilities(dialect), schema, names, folder, rows)
 
 
 @dataclass(frozen=True, slots=True)
 class _Generator:
-    """Node to SELECT, for one dialect and schema; ``queries`` names SQL models."""
+    """Node to SELECT, for one dialect and schema; ``queries`` names SQL models.
+
+    ``visible`` names the rows of models that a role sees; None where all are.
+    """
 
     dialect: Capabilities
     schema: str
     queries: Mapping[str, str]
     folder: str
+    visible: Mapping[str, str] | None = None
 
     def plan(self, plan: Plan) -> exp.Select:
         select, ctes = self.sort(plan.root)
         models = [(subquery.name, self.subquery(subquery)) for subquery in plan.subqueries]
-        return quoted(_with(select, [*models, *ctes]))
+        shown = [(v.name, self.shown(v)) for v in plan.visible or ()]
+        return quoted(_with(select, [*models, *shown, *ctes]))
+
+    def shown(self, visible: Visible) -> exp.Select:
+        """The rows that a role sees, with all of their columns."""
+        every = exp.Column(this=exp.Star(), table=exp.to_identifier(visible.alias))
+        select = exp.Select(expressions=[every])
+        self.read(select, visible.source)
+        return select
 
     # ---------------------------------------------------------------------------- result and groups
 
@@ -295,7 +313,7 @@ class _Generator:
         """Gives a SELECT its FROM, joins and WHERE."""
         match node:
             case Scan():
-                select.set("from_", exp.From(this=self.table(node.relation, node.alias)))
+                select.set("from_", exp.From(this=self.scan(node)))
             case Read():
                 select.set("from_", exp.From(this=_table(node.group.name, node.known_as)))
             case Match():
@@ -304,7 +322,7 @@ class _Generator:
                 select.append("joins", self._match(node, right))
             case Join():
                 self.read(select, node.left)
-                right = self.table(node.right.relation, node.right.alias)
+                right = self.scan(node.right)
                 condition = self.spelled(join_condition(node))
                 join = exp.Join(this=right, side="LEFT", on=condition)
                 if not (self.dialect.nests_joins and _nested(select, join)):
@@ -349,6 +367,12 @@ class _Generator:
             return exp.Join(this=right, kind="CROSS")
         side = "LEFT" if node.keeps_left else ""
         return exp.Join(this=right, side=side, on=self.spelled(node.on))
+
+    def scan(self, node: Scan) -> exp.Table:
+        """The table that rows are read from, or what a role sees of it."""
+        if node.rows_of is None or self.visible is None:
+            return self.table(node.relation, node.alias)
+        return _table(self.visible[node.rows_of], node.alias)
 
     def table(self, relation: Relation, alias: str | None = None) -> exp.Table:
         name = exp.TableAlias(this=exp.to_identifier(alias)) if alias else None

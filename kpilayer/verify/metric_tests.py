@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
 
+from kpilayer.access import EVERYTHING
 from kpilayer.errors import Issue, KpilayerError, QueryError, did_you_mean, listing
 from kpilayer.expr import quote_of
 from kpilayer.identity import Identity
@@ -86,7 +87,7 @@ class _Bench:
         given = self._given(test)
         found, identity = self._replaced(self._own(given))
         query = _query(metric, test, quote_of(self.identity.catalog.dialect))
-        compiled = compile_query(query, identity, _DIALECT, "")
+        compiled = compile_query(query, identity, _DIALECT, "", role=EVERYTHING)
         wanted = _columns(test, compiled, query)
         self._fill(found, given, compiled.sql)
         table = self.connection.run(compiled.sql)

@@ -245,3 +245,18 @@ def test_spelling_flags_alone_ask_for_no_numbers() -> None:
 )
 def test_commas_split_names_but_not_what_brackets_or_quotes_hold(text, names) -> None:
     assert split_names(text) == names
+
+
+def test_roles_are_attributes_and_a_repeated_one_is_a_list() -> None:
+    """Decision 12: the value is the text after the first `=`, commas and all."""
+    asked = Question(role=(("region", "EU"), ("names", "a,b"), ("names", "c=d")))
+    assert asked.arguments()["role"] == {"region": "EU", "names": ["a,b", "c=d"]}
+    assert not asked.is_empty
+    assert "role" not in Question().arguments()
+
+
+def test_a_role_without_a_name_is_a_usage_error() -> None:
+    for text in ("EU", "=EU"):
+        result = CliRunner().invoke(cli, ["query", "-m", "x", "--role", text])
+        assert result.exit_code == 2
+        assert "write NAME=VALUE" in result.stderr

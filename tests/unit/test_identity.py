@@ -54,7 +54,10 @@ models:
         ("dimension: {type: time}}", "dimension: {type: time, is_partition: true}}"),
         ("is_partition: true}}\n    metrics", "timezone: CET}}\n    metrics"),
         ("    agg_time", "    active: {from: a, to: b}\n    agg_time"),
-        ("    agg_time", "    row_access: {filter: \"tier = '{{ role.tier }}'\"}\n    agg_time"),
+        (
+            "    agg_time",
+            "    row_access: {filter: \"{{ Dimension('order__day_on') }} = {{ role.on }}\"}\n    agg_time",
+        ),
     ],
     ids=["partitions", "zone", "interval", "row access"],
 )
