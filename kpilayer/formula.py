@@ -376,6 +376,8 @@ def is_of_time(graph: JoinGraph, text: str, of: Iterable[Home]) -> bool | None:
 def _is_time(graph: JoinGraph, home: Home, name: str) -> bool:
     if address.parse(name).is_metric_time:
         return True
+    if graph.catalog.models[home[0]].active is not None:
+        return False  # `metric_time` is a date at which rows hold, their own dates are others (T5)
     found, own = resolve_name(graph, *home, name), time_column(graph, *home)
     if not isinstance(found, TimedColumn) or not isinstance(own, Reached):
         return False

@@ -41,6 +41,8 @@ def is_home_time(graph: JoinGraph, column: TimedColumn, home: Home) -> bool:
     """Whether a column is the time dimension of an atom's rows, under whatever name."""
     if column.asked.is_metric_time:
         return True
+    if graph.catalog.models[home[0]].active is not None:
+        return False  # `metric_time` is a date at which rows hold, their own dates are others (T5)
     own = time_column(graph, *home)
     return isinstance(own, Reached) and (own.path, own.element) == (
         column.reached.path,
