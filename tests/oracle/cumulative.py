@@ -14,7 +14,7 @@ from tests.oracle.joins import Row, Unanswerable
 from tests.oracle.names import Condition, Item
 from tests.oracle.scope import Scope, base_of
 from tests.oracle.spine import dates_of, with_spine
-from tests.oracle.time import add, as_moment, length, shown, truncate
+from tests.oracle.time import add, as_moment, is_finer, length, shown, truncate
 
 Value = Any
 
@@ -28,6 +28,8 @@ def cumulative(source: Rows, metric: CumulativeMetric, inner: tuple[Condition, .
     scope = source.scope
     if source.atom.balance is not None or source.atom.as_of is not None or source.own is None:
         raise Unanswerable("a cumulative metric of what is no plain event")
+    if scope.bounds.exact and is_finer("day", source.own):
+        raise Unanswerable("a cumulative metric in a range that cuts its dates")
     rows = [
         (row, source.own_time(row))
         for row in source.passing()

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
-from tests.oracle import names
+from tests.oracle import names, snippets
 from tests.oracle.kinds import World
 from tests.oracle.scope import Bounds, Scope
 from tests.oracle.time import coarsest, finest
@@ -18,7 +18,10 @@ Line = tuple[Value, ...]
 
 @dataclass(frozen=True)
 class Query:
-    """What is asked, as in `Project.query`; ``order_by`` names output columns, `-` descending."""
+    """What is asked, as in `Project.query`; ``order_by`` names output columns, `-` descending.
+
+    ``totals``: the group-bys that each further level keeps, whose rows are computed anew (Q7).
+    """
 
     metrics: tuple[str, ...]
     group_by: tuple[str, ...] = ()
@@ -28,11 +31,14 @@ class Query:
     exact: bool = False
     order_by: tuple[str, ...] = ()
     limit: int | None = None
+    having: tuple[str, ...] = ()
+    totals: tuple[tuple[str, ...], ...] = ()
 
 
 def columns(world: World, query: Query) -> tuple[str, ...]:
     """The names of the output columns: as asked, with the grain added (Q2)."""
-    return tuple(_column(world, query, text) for text in query.group_by) + query.metrics
+    keys = tuple(_column(world, query, text) for text in query.group_by)
+    return (*keys, *(["_level"] if query.totals else []), *query.metrics)
 
 
 def _column(world: World, query: Query, text: str) -> str:
@@ -66,11 +72,23 @@ def answer(world: World, query: Query) -> list[Line]:
     bounds = Bounds(query.start, query.end, query.exact, unit)
     world.bounds = bounds
     where = tuple(names.condition(text, bare) for text in query.where)
-    scope = Scope(keys, bounds=bounds).narrowed(where)
-    found = [world.answer(name, scope) for name in query.metrics]
-    groups = dict.fromkeys(group for one in found for group in one.rows)
-    lines = [(*group, *(one.at(group) for one in found)) for group in groups]
-    return ordered(lines, columns(world, query), query)
+    shown = columns(world, query)
+    lines: list[Line] = []
+    for kept in ((*query.group_by,), *query.totals):
+        at = [i for i, text in enumerate(query.group_by) if text in kept]
+        scope = Scope(tuple(keys[i] for i in at), bounds=bounds).narrowed(where)
+        found = [world.answer(name, scope) for name in query.metrics]
+        level = (",".join(shown[i] for i in at),) if query.totals else ()
+        for group in dict.fromkeys(group for one in found for group in one.rows):
+            key = [group[at.index(i)] if i in at else None for i in range(len(keys))]
+            lines.append((*key, *level, *(one.at(group) for one in found)))
+    return ordered([line for line in lines if _has(query, shown, line)], shown, query)
+
+
+def _has(query: Query, shown: Sequence[str], line: Line) -> bool:
+    """Whether a row meets `having`: conditions over what is shown (Q4)."""
+    read = dict(zip(shown, line, strict=True)).__getitem__
+    return all(snippets.evaluate(snippets.parse(text), read) is True for text in query.having)
 
 
 def ordered(lines: list[Line], shown: Sequence[str], query: Query) -> list[Line]:

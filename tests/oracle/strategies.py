@@ -7,6 +7,7 @@ Hypothesis makes and shrinks in tests. Metrics are plain data, written as YAML f
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import date, datetime, time
 from random import Random
 
@@ -318,7 +319,16 @@ def query(library: Library, metrics: Sequence[str], exact: Mapping[str, bool]) -
     order = random.sample(shown, min(len(shown), random.choice((0, 0, 1, 2))))
     signed = tuple(f"{random.choice(('', '-'))}{name}" for name in order)
     limit = random.choice((None, None, None, None, 0, 1, 2))
-    return Query(tuple(metrics), tuple(groups), tuple(where), start, end, is_exact, signed, limit)
+    asked = Query(tuple(metrics), tuple(groups), tuple(where), start, end, is_exact, signed, limit)
+    numbers = [m for m in metrics if library.is_number(m) and exact.get(m)]
+    if numbers and random.random() < 0.1:
+        mark, bound = random.choice(("<", ">", ">=", "=", "<>")), random.choice((0, 1, 2))
+        asked = replace(asked, having=(f"{random.choice(numbers)} {mark} {bound}",))
+    if groups and random.random() < 0.1:
+        levels = {tuple(g for g in groups if random.random() < 0.5) for _ in range(2)}
+        less = tuple(sorted(level for level in levels if len(level) < len(groups)))
+        asked = replace(asked, totals=less, order_by=(), limit=None)
+    return asked
 
 
 def _bound(random: Random) -> date | datetime | None:
