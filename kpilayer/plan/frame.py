@@ -204,8 +204,9 @@ class _Values:
         inputs = {name: self.value(inner) for name, inner in tree.inputs}
         snippet = self.builder.graph.catalog.snippet(tree.text)
         result = expr.replace_names(snippet.tree, lambda name: inputs[name.lower()].copy())
-        known = [self.present[leaf] for leaf in leaves(tree) if leaf in self.present]
-        if not known:
+        counted = dict.fromkeys(leaf for leaf in leaves(tree) if not _is_regrouped(leaf))
+        known = [self.present[leaf] for leaf in counted if leaf in self.present]
+        if not known or len(known) < len(counted):  # each row is one of its inputs
             return result
         some = [exp.Not(this=exp.Is(this=self._column(n), expression=exp.Null())) for n in known]
         return exp.Case(ifs=[exp.If(this=any_of([*some]), true=result)])

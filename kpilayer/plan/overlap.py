@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from sqlglot import exp
 
 from kpilayer import expr
+from kpilayer.address import filter_metric
 from kpilayer.columns import TimedColumn, resolve_name, resolve_property
 from kpilayer.errors import Issue
 from kpilayer.formula import Atom, Formula, atoms, names, rules
@@ -121,6 +122,12 @@ def _misplaced(parts: list[exp.Expr], tested: Mapping[exp.Expr, Joined]) -> Iter
 def _tests(name: str, atom: Atom, tested: Mapping[exp.Expr, Joined]) -> Iterator[Issue]:
     for part, found in tested.items():
         models = sorted({path[-1].right for path in found})
+        if any(filter_metric(column.name) for column in expr.columns(part)):
+            message = f"a condition on rows of `{models[0]}` and on the value of a metric together "
+            message += "cannot be computed by this version"
+            hint = "give them as two conditions, which both hold"
+            yield Issue("not-supported-yet", message, hint=hint)
+            return
         if len(found) > 1:
             both = " and ".join(f"`{model}`" for model in models)
             message = f"a condition tests rows of {both} together, which have nothing to do with "

@@ -129,7 +129,10 @@ def _bounds(builder: Builder, home: Home) -> Aggregate:
 
 def _kept(builder: Builder, home: Home, unit: str, span: Range, shown: Sequence[str]) -> Aggregate:
     """The periods in which a date meets conditions on the time, as fine as these look at it."""
-    finest = grain.finest([unit, *conditions_grains(builder.graph, shown, home)])
+    units = [unit, *conditions_grains(builder.graph, shown, home)]
+    finest = grain.finest(units)
+    if not all(grain.nests(finest, other) for other in units):
+        finest = "day"  # a week may be in two months
     whole = _whole(builder, home, finest, span)
     (column,) = keys_of(whole)
     at = exp.column(column, table=whole.name)

@@ -826,3 +826,32 @@ def test_a_time_is_moved_from_where_its_declared_grain_begins(define: Define) ->
         (date(2026, 1, 1), 10),
         (date(2026, 2, 1), 20),
     ]
+
+
+def test_a_condition_on_weeks_keeps_the_month_that_a_day_is_in(define: Define) -> None:
+    each = "  - {name: each, model: orders, agg: sum, expr: amount, join_to_timespine: true}\n"
+    shop = define(SHOP + each, tables=TABLES)
+    where = "metric_time__week = '2024-12-30'"  # Monday; 1 January 2025 is in that week
+    assert ask(shop, "each", "metric_time__month", where) == [
+        (date(2024, 12, 1), 5),
+        (date(2025, 1, 1), 7),
+    ]
+
+
+def test_a_formula_of_a_formula_has_a_value_where_its_own_input_has_a_row(define: Define) -> None:
+    metrics = """
+  - {name: twice, type: derived, expr: "COALESCE(amount, 0) * 2",
+     filter: "{{ Dimension('order__status') }} = 'A'", input_metrics: [amount]}
+  - {name: at_least, type: derived, expr: "COALESCE(amount, twice, -1)",
+     input_metrics: [amount, twice]}
+"""
+    rows = ask(define(SHOP + metrics, tables=TABLES), "at_least", "order__status")
+    assert rows == [("A", 10), ("a", 5), ("b", -1), (None, 7)]  # `b` has a row without amount
+
+
+def test_a_condition_on_the_many_side_and_on_a_metric_at_once_is_refused(define: Define) -> None:
+    people = "  - {name: people, model: customers, agg: count}\n"
+    shop = define(SHOP + people, tables=TABLES)
+    where = "order__status = 'A' OR {{ Metric('order_count', ['customer']) }} = 1"
+    with pytest.raises(QueryError, match="on the value of a metric together"):
+        ask(shop, "people", where=where)
