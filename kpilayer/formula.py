@@ -449,7 +449,10 @@ def _around(shape: Shaped, inner: Formula) -> Formula:
     if isinstance(inner, Compute) or inner_rule(inner) in passing:
         assert not isinstance(inner, Atom), "an atom has no inputs"
         if isinstance(inner, Shaped) and inner.rule == "spined":
-            inner = replace(inner, conditions=(*inner.conditions, *shape.conditions))
+            below = inner.inputs[0][1]
+            before = below.conditions if isinstance(below, Shaped) else ()
+            kept = (c for c in inner.conditions if c not in before)
+            inner = replace(inner, conditions=(*kept, *shape.conditions))
         return replace(inner, inputs=tuple((n, _around(shape, i)) for n, i in inner.inputs))
     return replace(shape, inputs=(("input", inner),))
 

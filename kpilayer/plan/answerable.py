@@ -208,10 +208,14 @@ def _offset(graph: JoinGraph, name: str, tree: Shaped, keys: Sequence[Key]) -> I
     if asked == "week" and base in ("month", "quarter", "year"):
         message = f"`{name}` is asked by week, and moved by {window}: no week is a {base} earlier"
         yield "uneven-offset", message, "ask by day or by month, or define an offset in weeks"
-    elif base in ("quarter", "year") and moves_rows(unit, finest) and not grain.nests(unit, finest):
+    elif (
+        base in ("quarter", "year")
+        and moves_rows(unit, grains)
+        and not all(grain.nests(unit, g) for g in grains)
+    ):
         message = f"`{name}` is moved by {window}, and no {asked} that is asked is made up of them"
         yield "uneven-offset", message, "ask by month, or define an offset in months"
-    elif moves_rows(unit, finest):
+    elif moves_rows(unit, grains):
         inner = {rule for _, i in tree.inputs for rule in rules(i)}
         if inner - {"filled", "offset"}:
             what = _LISTED.get(sorted(inner - {"offset"})[0], "such a metric")

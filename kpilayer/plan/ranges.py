@@ -48,8 +48,9 @@ def ranges(
     lower, upper = _moment("start", query.start, issues), _moment("end", query.end, issues)
     calendar = graph.catalog.calendar
     times = [c for k in keys for _, c in k.at if c.asked.is_metric_time and c.grain]
-    # Whole periods of a spine are known to it only.
-    asked = [c.custom.grain if c.custom is not None else c.grain or "day" for c in times]
+    # Whole periods of a spine are known to it only: beside others, those count, as in dbt.
+    standard = [c.grain for c in times if c.custom is None and c.grain]
+    asked = standard or [c.custom.grain for c in times if c.custom is not None]
     smallest = calendar.finest(asked) if asked else None
     for name in dict.fromkeys(c.grain for c in times if c.custom is not None):
         message = f"the first and last `{name}` may be partial: only a time spine knows its periods"

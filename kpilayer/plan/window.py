@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
@@ -80,6 +81,15 @@ def moved(at: datetime, count: int, unit: str) -> datetime:
         return datetime.min if count < 0 else datetime.max
 
 
-def moves_rows(unit: str, finest: str) -> bool:
-    """Whether rows are moved, and not the result: the question is coarser than the offset."""
-    return grain.is_finer(unit, finest)
+def moves_rows(unit: str, grains: Sequence[str]) -> bool:
+    """Whether rows are moved, and not the result, which tells not enough of the time for it.
+
+    The question is coarser than the offset, or by weeks and by what a week may lie in two of.
+
+    >>> moves_rows("week", ["week"]), moves_rows("week", ["month"])
+    (False, True)
+    >>> moves_rows("week", ["week", "month"])
+    True
+    """
+    finest = grain.finest(grains)
+    return grain.is_finer(unit, finest) or not all(grain.nests(finest, g) for g in grains)

@@ -87,6 +87,8 @@ class Rows:
         """The metric's own time dimension, by its own name, is its `metric_time` (A.8, A.9)."""
         if item.is_time or self.time is None:
             return item
+        if self.world.joins.models[self.atom.model].active is not None:
+            return item  # only `metric_time` is the date at which a row holds (T5)
         if self.world.joins.place_of(self.atom.model, item) != self.time:
             return item
         return Item((), METRIC_TIME, item.grain or (None if item.part else self.own), item.part)

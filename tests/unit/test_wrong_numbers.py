@@ -855,3 +855,87 @@ def test_a_condition_on_the_many_side_and_on_a_metric_at_once_is_refused(define:
     where = "order__status = 'A' OR {{ Metric('order_count', ['customer']) }} = 1"
     with pytest.raises(QueryError, match="on the value of a metric together"):
         ask(shop, "people", where=where)
+
+
+WEEKS = """
+models:
+  - name: days
+    time_spine: {standard_granularity_column: ds, custom_granularities: [{name: sprint}]}
+    columns:
+      - {name: ds, granularity: day}
+      - {name: sprint}
+  - name: orders
+    semantic_model: true
+    agg_time_dimension: ordered_on
+    primary_entity: order
+    columns: [{name: ordered_on, granularity: day, dimension: time}]
+metrics:
+  - {name: order_count, model: orders, agg: count, expr: "1"}
+  - {name: every_day, input_metric: order_count, join_to_timespine: true, fill_nulls_with: 0}
+  - name: week_before
+    type: derived
+    expr: before
+    input_metrics: [{name: every_day, alias: before, offset_window: 1 week}]
+  - name: first_day
+    type: derived
+    expr: before
+    input_metrics: [{name: order_count, alias: before, offset_to_grain: month}]
+"""
+ORDERED = """
+    SELECT UNNEST([DATE '2024-01-25', DATE '2024-01-29', DATE '2024-01-31', DATE '2024-02-01',
+                   DATE '2024-02-01', DATE '2024-02-08']) AS ordered_on"""
+
+
+def weeks(define: Define, since: str = "2024-01-22") -> Project:
+    """A project whose spine ends on Sunday, 2024-02-18; sprints begin on January 16th and 30th."""
+    days = f"""
+        SELECT ds, CASE WHEN ds < '2024-01-30' THEN 1 ELSE 2 END AS sprint
+        FROM (SELECT UNNEST(RANGE(DATE '{since}', DATE '2024-02-19', INTERVAL 1 DAY))::DATE AS ds)"""
+    return define(WEEKS, tables={"days": days, "orders": ORDERED})
+
+
+JANUARY, FEBRUARY = date(2024, 1, 1), date(2024, 2, 1)
+
+
+def test_a_week_in_two_months_is_two_parts_of_a_week_also_before(define: Define) -> None:
+    found = weeks(define).query("week_before", ["metric_time__week", "metric_time__month"])
+    assert found.rows() == [
+        (date(2024, 1, 22), JANUARY, 0),
+        (date(2024, 1, 29), JANUARY, 0),
+        (date(2024, 1, 29), FEBRUARY, 1),  # February 1st to 4th: January 25th to 28th
+        (date(2024, 2, 5), FEBRUARY, 4),
+        (date(2024, 2, 12), FEBRUARY, 1),
+    ]
+
+
+def test_what_fills_gaps_of_an_earlier_value_keeps_to_a_filter_on_time(define: Define) -> None:
+    where = "{{ TimeDimension('metric_time', 'day') }} >= '2024-02-05'"
+    found = weeks(define).query("week_before", "metric_time__month", where=where)
+    assert found.rows() == [(FEBRUARY, 5)]
+
+
+def test_a_week_that_began_before_the_spine_brings_no_month_with_it(define: Define) -> None:
+    where = "{{ TimeDimension('metric_time', 'week') }} <= '2024-02-05'"
+    found = weeks(define, since="2024-02-01").query("every_day", "metric_time__month", where=where)
+    assert found.rows() == [(FEBRUARY, 3)]
+
+
+def test_the_first_day_of_each_month_that_a_week_lies_in(define: Define) -> None:
+    found = weeks(define).query("first_day", ["metric_time__week", "metric_time__month"])
+    assert found.rows() == [
+        (date(2024, 1, 29), FEBRUARY, 2),
+        (date(2024, 2, 5), FEBRUARY, 2),
+        (date(2024, 2, 12), FEBRUARY, 2),
+    ]
+
+
+def test_the_first_day_of_a_month_is_shown_where_a_week_begins_in_a_filter(define: Define) -> None:
+    where = "{{ TimeDimension('metric_time', 'day') }} >= '2024-02-06'"
+    found = weeks(define).query("first_day", "metric_time__week", where=where)
+    assert found.rows() == [(date(2024, 2, 12), 2)]
+
+
+def test_a_range_covers_whole_months_beside_periods_of_a_spine(define: Define) -> None:
+    asked = ["metric_time__sprint", "metric_time__month"]
+    found = weeks(define).query("order_count", asked, start="2024-01-31")
+    assert found.rows() == [(1, JANUARY, 2), (2, JANUARY, 1), (2, FEBRUARY, 3)]

@@ -1,8 +1,8 @@
 """Values of an earlier time: at each period the value that there was so much before.
 
 Where the question is as fine as the offset or finer, the result is moved: the value at T is that of
-T minus the offset. Where it is coarser, rows are moved by whole periods of the offset and then
-aggregated: nothing is counted twice or lost (X1).
+T minus the offset. Where it is coarser, or by weeks and months at once, rows are moved by whole
+periods of the offset and then aggregated: nothing is counted twice or lost (X1).
 """
 
 from __future__ import annotations
@@ -18,10 +18,11 @@ from kpilayer import expr, grain
 from kpilayer.formula import Formula, Home, Shaped, atoms
 from kpilayer.plan.keys import Key, is_of_home_time
 from kpilayer.plan.kinds.cumulative import base_grain, time_key
-from kpilayer.plan.nodes import Column, Derived, Group, Match, Read, keys_of
+from kpilayer.plan.nodes import Aggregate, Column, Derived, Group, Match, Read, keys_of
 from kpilayer.plan.ranges import Range
+from kpilayer.plan.rows import filtered
 from kpilayer.plan.scope import Builder, Scope
-from kpilayer.plan.spines import spine
+from kpilayer.plan.spines import condition_at, spine
 from kpilayer.plan.window import length, moved, moves_rows
 
 
@@ -34,21 +35,26 @@ def build(
     home = next((a.model, a.time) for a in atoms(shaped[0]))
     homes = tuple(dict.fromkeys((a.model, a.time) for leaf in shaped for a in atoms(leaf)))
     times = [k for k in scope.keys if is_of_home_time(builder.graph, k, home)]
-    finest = grain.finest([k.column(home).unit or "day" for k in times])
+    units = [k.column(home).unit or "day" for k in times]
+    finest = grain.finest(units)
     settings = dict(shaped[0].settings)
     shown = (*scope.shown, *shaped[0].conditions)
-    dates = spine(builder, home, finest, scope.span(home), shown)
-    at = exp.column(finest, table=dates.name)
+    start = settings.get("offset_to_grain")
+    whole = start is None or (grain.nests(finest, start) and not finest.startswith("week"))
+    if whole:
+        dates = spine(builder, home, finest, scope.span(home), shown)
+    else:
+        dates = _starts(builder, home, times, scope.span(home), shown)
+    (shown_at,) = keys_of(dates)
+    at = exp.column(shown_at, table=dates.name)
     rest = tuple(k for k in scope.keys if k not in times)
-    if "offset_to_grain" in settings:
-        start = settings["offset_to_grain"]
-        whole = grain.nests(finest, start) and not finest.startswith("week")
+    if start is not None:
         unit = finest if whole else base_grain(builder.graph, home, [finest])
         earlier = expr.trunc(start, at.copy())
         spans = _spans(scope, lambda t: grain.truncate(t, start), lambda t: t, unit)
     else:
         count, unit = length(settings["offset_window"])
-        if moves_rows(unit, finest):
+        if moves_rows(unit, units):
             return _of_moved_rows(builder, trees, scope, (count, unit), shown, dates, times, home)
         earlier = expr.move(at.copy(), -count, unit)
         before = partial(moved, count=-count, unit=unit)
@@ -59,6 +65,26 @@ def build(
     framed = builder.frame(builder, trees, inner)
     same = exp.EQ(this=exp.column(key.name, table=framed.group.name), expression=earlier)
     return _beside(builder, framed.group, dates, same, scope, times, trees, framed.values, home)
+
+
+def _starts(
+    builder: Builder, home: Home, times: Sequence[Key], span: Range, shown: Sequence[str]
+) -> Group:
+    """The instants at which an asked period begins and the conditions hold (reference A.10)."""
+    units = [k.column(home).unit or "day" for k in times]
+    finest = grain.finest(units)
+    nests = all(grain.nests(finest, unit) for unit in units)
+    whole = spine(builder, home, finest if nests else "day", span)
+    (column,) = keys_of(whole)
+    at = exp.column(column, table=whole.name)
+    held = [condition_at(builder, home, text, at) for text in shown]
+    if not nests:
+        begins = [exp.EQ(this=expr.trunc(u, at.copy()), expression=at.copy()) for u in units]
+        held.append(exp.or_(*begins))
+    if not held:
+        return whole
+    name = builder.name(f"{whole.name}_shown")
+    return Aggregate(name, filtered(Read(whole), held), (Column(column, at.copy()),), ())
 
 
 def _of_moved_rows(
