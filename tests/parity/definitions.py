@@ -66,7 +66,7 @@ def facts(name: str) -> Facts:
                 parts.append(inner)
                 for key in given.keys() & {"offset_window", "offset_to_grain"}:
                     unit = str(given[key]).split()[-1].removesuffix("s")
-                    kinds |= {"offset", *({"custom_grains"} if unit in CUSTOM_GRAINS else ())}
+                    kinds |= {"offset", *({"custom_periods"} if unit in CUSTOM_GRAINS else ())}
                     if key == "offset_window":
                         offsets.append((unit, 0))
                 shifted = "offset_window" in given

@@ -20,7 +20,7 @@ from kpilayer.interop.metricflow import MetricFlow, Refusal
 from kpilayer.interop.question import Question
 from tests.parity.definitions import PROJECT
 from tests.parity.exceptions import exception
-from tests.parity.questions import kinds
+from tests.parity.questions import PENDING, kinds
 from tests.parity.rows import build
 
 ROOT: Final = Path(__file__).parent.parent.parent
@@ -117,7 +117,7 @@ class Report:
     failed: list[tuple[Question, str]] = field(default_factory=list)
     """Questions that one of the two refuses for another reason."""
 
-    def ask(self, both: Both, questions: Iterable[Question], pending: Iterable[str]) -> None:
+    def ask(self, both: Both, questions: Iterable[Question]) -> None:
         """Asks both and notes the outcomes."""
         wanted = []
         for question in questions:
@@ -127,15 +127,9 @@ class Report:
             else:
                 self.exceptions[excepted] += 1
         for question, sql in zip(wanted, both.metricflow.sqls(wanted), strict=True):
-            self._note(question, both.ours(question), both.run(sql), frozenset(pending))
+            self._note(question, both.ours(question), both.run(sql))
 
-    def _note(
-        self,
-        question: Question,
-        ours: Answer | KpilayerError,
-        theirs: Answer | str,
-        pending: frozenset[str],
-    ) -> None:
+    def _note(self, question: Question, ours: Answer | KpilayerError, theirs: Answer | str) -> None:
         asked = kinds(question)
         if isinstance(theirs, str):
             mine = (
@@ -151,7 +145,7 @@ class Report:
                 self.answered.update(asked)
             else:
                 self.different.append((question, found))
-        elif waiting := asked & pending:
+        elif waiting := asked & PENDING.keys():
             self.refused.update(waiting)
         else:
             issue = ours.issues[0]

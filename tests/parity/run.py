@@ -32,10 +32,8 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as folder:
         both = Both(prepared(Path(folder) / "project"))
         report = Report()
-        from tests.parity.test_parity import PENDING
-
         asked = islice(random_questions(given.seed, only, without), given.count)
-        report.ask(both, asked, PENDING)
+        report.ask(both, asked)
         print("\n".join(report.lines(given.most)))
         for question, _ in report.different[: given.sql]:
             print(both.metricflow.sql(question))

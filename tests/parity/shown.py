@@ -21,6 +21,13 @@ class Shown:
     """What MetricFlow says where it gives no answer."""
 
 
+_KEPT_BY_MONTH: Final = """
+    by_status AS (
+        SELECT DATE_TRUNC('month', ordered_on) AS month, status, SUM(amount) AS revenue
+        FROM orders WHERE status <> 'cancelled' GROUP BY 1, 2),
+    kept AS (SELECT month, SUM(revenue) AS revenue FROM by_status GROUP BY 1),
+    months AS (SELECT DISTINCT DATE_TRUNC('month', ds) AS month FROM days)"""
+
 SHOWN: Final = (
     Shown(
         "X1",
@@ -154,6 +161,39 @@ SHOWN: Final = (
             SELECT AVG(balance) FROM balances JOIN (
                 SELECT branch_id, MAX(snapshot_on) AS snapshot_on FROM balances GROUP BY 1) AS latest
             USING (branch_id, snapshot_on)""",
+    ),
+    Shown(
+        "R2",
+        Question(("revenue_7_days",), ("metric_time__day", "customer__tier")),
+        ("metric_time__day", "customer__tier", "revenue_7_days"),
+        right="""
+            SELECT ds, tier, SUM(amount) FROM days
+            JOIN orders AS o ON ordered_on <= ds AND ordered_on > ds - INTERVAL 7 DAY
+            LEFT JOIN customer_tiers AS t ON t.customer_id = o.customer_id
+                AND ordered_on >= valid_from AND (ordered_on < valid_to OR valid_to IS NULL)
+            GROUP BY 1, 2""",
+        theirs="""
+            SELECT ds, tier, SUM(amount) FROM days
+            JOIN orders AS o ON ordered_on <= ds AND ordered_on > ds - INTERVAL 7 DAY
+            LEFT JOIN customer_tiers AS t ON t.customer_id = o.customer_id
+                AND ds >= valid_from AND (ds < valid_to OR valid_to IS NULL)
+            GROUP BY 1, 2""",
+    ),
+    Shown(
+        "R2",
+        Question(("orders_last_week",), ("metric_time__week", "customer__tier")),
+        ("metric_time__week", "customer__tier", "orders_last_week"),
+        right="""
+            SELECT DATE_TRUNC('week', ordered_on + INTERVAL 7 DAY), tier, COUNT(*) FROM orders AS o
+            LEFT JOIN customer_tiers AS t ON t.customer_id = o.customer_id
+                AND ordered_on >= valid_from AND (ordered_on < valid_to OR valid_to IS NULL)
+            GROUP BY 1, 2""",
+        theirs="""
+            SELECT DATE_TRUNC('week', ordered_on + INTERVAL 7 DAY), tier, COUNT(*) FROM orders AS o
+            LEFT JOIN customer_tiers AS t ON t.customer_id = o.customer_id
+                AND ordered_on + INTERVAL 7 DAY >= valid_from
+                AND (ordered_on + INTERVAL 7 DAY < valid_to OR valid_to IS NULL)
+            GROUP BY 1, 2""",
     ),
     Shown(
         "Q5",
@@ -292,6 +332,70 @@ SHOWN: Final = (
             SELECT DATE_TRUNC('quarter', snapshot_on), DATE_TRUNC('month', snapshot_on), SUM(balance)
             FROM balances WHERE snapshot_on IN (
                 SELECT MAX(snapshot_on) FROM balances GROUP BY DATE_TRUNC('quarter', snapshot_on))
+            GROUP BY 1, 2""",
+    ),
+    Shown(
+        "F10",
+        Question(
+            ("growth_of_growth",),
+            ("metric_time__month",),
+            ("{{ Dimension('order__status') }} <> 'cancelled'",),
+        ),
+        ("metric_time__month", "growth_of_growth"),
+        right=f"""
+            WITH {_KEPT_BY_MONTH}
+            SELECT month, n.revenue - o.revenue - (o.revenue - p.revenue) FROM months
+            LEFT JOIN kept AS n USING (month)
+            LEFT JOIN kept AS o ON o.month = months.month - INTERVAL 1 MONTH
+            LEFT JOIN kept AS p ON p.month = months.month - INTERVAL 2 MONTH
+            WHERE n.month IS NOT NULL OR o.month IS NOT NULL OR p.month IS NOT NULL""",
+        theirs=f"""
+            WITH {_KEPT_BY_MONTH},
+            growths AS (
+                SELECT n.month, MAX(n.revenue - o.revenue) AS greatest
+                FROM by_status AS n JOIN by_status AS o
+                ON o.status = n.status AND o.month = n.month - INTERVAL 1 MONTH GROUP BY 1)
+            SELECT month, n.revenue - o.revenue - greatest FROM months
+            LEFT JOIN kept AS n USING (month)
+            LEFT JOIN kept AS o ON o.month = months.month - INTERVAL 1 MONTH
+            LEFT JOIN kept AS p ON p.month = months.month - INTERVAL 2 MONTH
+            LEFT JOIN growths AS g ON g.month = months.month - INTERVAL 1 MONTH
+            WHERE n.month IS NOT NULL OR o.month IS NOT NULL OR p.month IS NOT NULL""",
+    ),
+    Shown(
+        "F11",
+        Question(("orders_every_day",), ("metric_time__extract_month", "metric_time__quarter")),
+        ("metric_time__extract_month", "metric_time__quarter", "orders_every_day"),
+        right="""
+            SELECT MONTH(ds), DATE_TRUNC('quarter', ds), COUNT(order_id)
+            FROM days LEFT JOIN orders ON ordered_on = ds GROUP BY 1, 2""",
+        theirs="""
+            SELECT part, quarter, COALESCE(number, 0) FROM (
+                SELECT DISTINCT MONTH(ds) AS part, DATE_TRUNC('quarter', ds) AS quarter FROM days)
+            LEFT JOIN (
+                SELECT DATE_TRUNC('quarter', ordered_on) AS quarter, COUNT(*) AS number
+                FROM orders GROUP BY MONTH(ordered_on), 1) USING (quarter)""",
+    ),
+    Shown(
+        "F11",
+        Question(("filled_last_week",), ("metric_time__week", "metric_time__month")),
+        ("metric_time__week", "metric_time__month", "filled_last_week"),
+        right="""
+            SELECT DATE_TRUNC('week', ds), DATE_TRUNC('month', ds), SUM(orders) - SUM(before) FROM (
+                SELECT ds, (SELECT COUNT(*) FROM orders WHERE ordered_on = ds) AS orders,
+                    (SELECT COUNT(*) FROM orders WHERE ordered_on = ds - INTERVAL 7 DAY) AS before
+                FROM days)
+            GROUP BY 1, 2""",
+        theirs="""
+            WITH pieces AS (
+                SELECT DISTINCT DATE_TRUNC('week', ds) AS week, DATE_TRUNC('month', ds) AS month
+                FROM days),
+            counted AS (
+                SELECT DATE_TRUNC('week', ordered_on) AS week, COUNT(*) AS number
+                FROM orders GROUP BY 1, DATE_TRUNC('month', ordered_on))
+            SELECT week, month, COALESCE(MAX(n.number), 0) - COALESCE(MAX(o.number), 0) FROM pieces
+            LEFT JOIN counted AS n USING (week)
+            LEFT JOIN counted AS o ON o.week = pieces.week - INTERVAL 7 DAY
             GROUP BY 1, 2""",
     ),
 )
