@@ -44,6 +44,18 @@ def test_types_schema_and_sql_are_inside(installed: Path) -> None:
     assert not [p for p in inside if p.startswith(("tests", "models", "docs"))]
 
 
+def test_metricflows_worker_is_inside_and_is_found(installed: Path, tmp_path: Path) -> None:
+    """It runs in another Python, as a file: `init --from-dbt --verify` passes its path."""
+    assert (installed / "kpilayer" / "interop" / "metricflow_worker.py").is_file()
+    code = "from kpilayer.interop import metricflow; print(metricflow.WORKER)"
+    environment = {**os.environ, "PYTHONPATH": str(installed)}
+    command = [sys.executable, "-P", "-c", code]
+    found = subprocess.run(
+        command, cwd=tmp_path, env=environment, check=True, capture_output=True, text=True
+    )
+    assert Path(found.stdout.strip()) == installed / "kpilayer" / "interop" / "metricflow_worker.py"
+
+
 def test_demo_works_from_the_package(installed: Path, tmp_path: Path) -> None:
     output = run(installed, tmp_path, "demo", "company", "--scale", "0.05").stdout
     assert "kpilayer query" in output

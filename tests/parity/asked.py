@@ -60,6 +60,18 @@ def own_times(question: Question, of: Iterable[str] | None = None) -> list[str]:
     return [t for t in dict.fromkeys(times) if t in ORDER or t.startswith("extract_")]
 
 
+def of_a_start(question: Question) -> list[str]:
+    """Metrics with an `offset_to_grain` that is asked by weeks, or by more than its grain."""
+    finest = min(map(ORDER.index, grains_asked(question)), default=len(ORDER))
+    found = []
+    for name in sorted(everything(question)):
+        given = METRICS[name]["type_params"].get("metrics", ())
+        starts = [i["offset_to_grain"] for i in given if "offset_to_grain" in i]
+        if any(finest == ORDER.index("week") or finest > ORDER.index(g) for g in starts):
+            found.append(name)
+    return found
+
+
 def makes_up(grain: str, other: str) -> bool:
     """Whether periods of a grain lie in one of another grain, or have one date part, each."""
     part = other.removeprefix("extract_")

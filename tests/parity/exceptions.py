@@ -20,6 +20,7 @@ from tests.parity.asked import (
     makes_up,
     measures,
     names,
+    of_a_start,
     own_times,
     params_of,
 )
@@ -128,16 +129,12 @@ def _offset_beside_a_custom_grain(question: Question) -> bool:
 
 
 def _start_of_a_grain_over_a_range(question: Question) -> bool:
-    """``offset_to_grain`` by weeks, or by more than its grain, where a range is given."""
     ranged = question.start is not None or question.end is not None
-    grains = [
-        given["offset_to_grain"]
-        for p in params_of(question)
-        for given in p.get("metrics", ())
-        if "offset_to_grain" in given
-    ]
-    finest = min(map(ORDER.index, grains_asked(question)), default=len(ORDER))
-    return ranged and any(finest == ORDER.index("week") or finest > ORDER.index(g) for g in grains)
+    return ranged and bool(of_a_start(question))
+
+
+def _start_of_a_grain_in_hours(question: Question) -> bool:
+    return any("visits" in facts(name).homes for name in of_a_start(question))
 
 
 def _all_time_without_time(question: Question) -> bool:
@@ -193,18 +190,12 @@ def _versions_of_a_shown_date(question: Question) -> bool:
     named = " ".join((*question.group_by, *question.where))
     if not asked or "customer__tier" not in named:
         return False
-    grains = [g for g in asked if g in ORDER]
-    finest = min(map(ORDER.index, grains), default=0)
+    finest = min((ORDER.index(g) for g in asked if g in ORDER), default=0)
     for name in everything(question):
-        if METRICS[name]["type"] == "cumulative":
+        units = [unit for unit, _ in facts(name).offsets if unit in ORDER]
+        if METRICS[name]["type"] == "cumulative" or any(finest > ORDER.index(u) for u in units):
             return True
-        for given in METRICS[name]["type_params"].get("metrics", ()):
-            length = given.get("offset_window") or given.get("offset_to_grain") or "1 year"
-            unit = length.split()[-1].removesuffix("s")
-            to_grain = "offset_to_grain" in given and ORDER[finest] == "week"
-            if to_grain or (unit in ORDER and finest > ORDER.index(unit)):
-                return True
-    return False
+    return bool(of_a_start(question))
 
 
 def _nested_offset_filtered_by_another_dimension(question: Question) -> bool:
@@ -267,6 +258,11 @@ EXCEPTIONS: Final[tuple[tuple[str, str, Callable[[Question], bool]], ...]] = (
         "R2",
         "MetricFlow takes the version of the date shown, kpilayer that of the row's own time",
         _versions_of_a_shown_date,
+    ),
+    (
+        "R3",
+        "`offset_to_grain` by weeks or more: the first day's value, and not the first hour's",
+        _start_of_a_grain_in_hours,
     ),
     (
         "Q3",

@@ -131,7 +131,10 @@ class Report:
 
     def _note(self, question: Question, ours: Answer | KpilayerError, theirs: Answer | str) -> None:
         asked = kinds(question)
-        if isinstance(theirs, str):
+        waiting = asked & PENDING.keys()
+        if waiting and not isinstance(ours, Answer):
+            self.refused.update(waiting)
+        elif isinstance(theirs, str):
             mine = (
                 "kpilayer answers"
                 if isinstance(ours, Answer)
@@ -145,8 +148,6 @@ class Report:
                 self.answered.update(asked)
             else:
                 self.different.append((question, found))
-        elif waiting := asked & PENDING.keys():
-            self.refused.update(waiting)
         else:
             issue = ours.issues[0]
             self.failed.append((question, f"kpilayer: {issue.code}: {issue.message}"))

@@ -196,6 +196,17 @@ SHOWN: Final = (
             GROUP BY 1, 2""",
     ),
     Shown(
+        "R3",
+        Question(("visits_as_the_week_began",), ("metric_time__week",)),
+        ("metric_time__week", "visits_as_the_week_began"),
+        right="""
+            SELECT DATE_TRUNC('week', visited_at), COUNT(*) FROM visits
+            WHERE DATE_TRUNC('day', visited_at) = DATE_TRUNC('week', visited_at) GROUP BY 1""",
+        theirs="""
+            SELECT DATE_TRUNC('week', visited_at), COUNT(*) FROM visits
+            WHERE DATE_TRUNC('hour', visited_at) = DATE_TRUNC('week', visited_at) GROUP BY 1""",
+    ),
+    Shown(
         "Q5",
         Question(("visits",), end="2024-02-29"),
         ("visits",),

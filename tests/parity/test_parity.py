@@ -54,7 +54,7 @@ def test_random_questions_have_the_same_answers(
 ) -> None:
     questions = (q for q in random_questions(1) if exception(q) is None)
     report = Report()
-    report.ask(both, islice(questions, 500))
+    report.ask(both, islice(questions, 400))
     with capsys.disabled():
         print("\n" + "\n".join(report.lines(0)))
     assert not report.different and not report.failed, "\n".join(report.lines())
