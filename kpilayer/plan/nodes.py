@@ -105,10 +105,14 @@ class Match:
 
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """The rows of ``input`` for which ``condition`` is true."""
+    """The rows of ``input`` for which ``condition`` is true.
+
+    ``saves_reading``: nobody above uses one of the others, so more rows would change nothing.
+    """
 
     input: Source
     condition: exp.Expr
+    saves_reading: bool = False
 
     def __post_init__(self) -> None:
         _only_from(self.condition, self.input)

@@ -271,11 +271,11 @@ def join(source: Source, path: tuple[Step, ...], reader: Reader) -> Join:
     )
 
 
-def filtered(source: Source, conditions: list[exp.Expr]) -> Source:
+def filtered(source: Source, conditions: list[exp.Expr], *, saves_reading: bool = False) -> Source:
     """The rows that meet every condition, each condition once."""
     unique = list(dict.fromkeys(c for whole in conditions for c in expr.conjuncts(whole)))
     condition = all_of(unique)
-    return Filter(source, condition) if condition is not None else source
+    return Filter(source, condition, saves_reading) if condition is not None else source
 
 
 def qualified(tree: exp.Expr, table: str) -> exp.Expr:

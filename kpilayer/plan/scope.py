@@ -24,6 +24,7 @@ class Scope:
     ``rolling``: atoms are taken over the rows of a window that ends at the first key's period.
     ``moved``: rows count as if they were so much later. ``shown`` hold for that later time.
     ``without``: rows whose member of a group-by is in a group of members do not count.
+    ``saves_reading``: values outside of the spans would not be used, so they are only a saving.
     """
 
     keys: tuple[Key, ...]
@@ -32,6 +33,7 @@ class Scope:
     moved: tuple[tuple[int, str], ...] = ()
     shown: tuple[str, ...] = ()
     without: tuple[Key, Group] | None = None
+    saves_reading: bool = False
 
     def span(self, home: Home) -> Range:
         """The range of the time shown; without bounds where none was asked."""

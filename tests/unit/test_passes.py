@@ -1,13 +1,35 @@
-"""Each rewrite as a plan before and after; what they keep is executed in tests/golden."""
+"""Each rewrite as a plan before and after, with the rows of both."""
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+import duckdb
+import pytest
 import sqlglot
 from sqlglot import exp
 
-from kpilayer.plan.nodes import Aggregate, Column, Filter, Join, Measure, Plan, Project, Scan, Sort
-from kpilayer.plan.passes import PASSES, drop_unused_joins, merge_bounds, rewrite
+from kpilayer.expr import trunc
+from kpilayer.plan.nodes import (
+    Aggregate,
+    Column,
+    Combine,
+    Derived,
+    Filter,
+    Group,
+    Join,
+    Match,
+    Measure,
+    Plan,
+    Project,
+    Read,
+    Scan,
+    Sort,
+    values_of,
+)
+from kpilayer.plan.passes import PASSES, drop_unused_joins, fuse, merge_bounds, rewrite
 from kpilayer.relation import Relation
+from kpilayer.sql.select import generate, to_sql
 
 ORDERS = Scan(Relation("table", ("orders",)), "o")
 CUSTOMERS = Scan(Relation("table", ("customers",)), "c")
@@ -72,3 +94,106 @@ def test_every_pass_is_idempotent() -> None:
     once = rewrite(plan(Filter(BY_REGION, condition(text))))
     assert rewrite(once) == once
     assert all(change(once) == once for change in PASSES)
+
+
+# ---------------------------------------------------------------- fuse: plans and rows, before and after
+
+SALES = Scan(Relation("table", ("sales",)), "s")
+MONTH = Column("month", trunc("month", exp.column("t", "s")))
+ROWS = """
+    CREATE TABLE sales AS SELECT * FROM (VALUES
+        (DATE '2024-12-31', 1, 'a'), (DATE '2025-01-01', 2, NULL), (DATE '2025-01-31', 4, 'b'),
+        (DATE '2025-02-01', 8, 'a'), (DATE '2025-06-30', 16, 'a'), (DATE '2025-07-01', 32, 'a'),
+        (NULL, 64, 'a')) AS rows(t, v, shop)
+"""
+
+
+def by_month(name: str, measure: str, condition: str | None, *, saves: bool = False) -> Aggregate:
+    rows = Filter(SALES, bounds(condition), saves) if condition else SALES
+    return Aggregate(name, rows, (MONTH,), (Measure(measure, "sum", exp.column("v", "s")),))
+
+
+def bounds(text: str) -> exp.Expr:
+    return condition(
+        text.replace("DATE ", "").replace("'2", "CAST('2").replace("1'", "1' AS DATE)")
+    )
+
+
+def beside(*branches: Group) -> Plan:
+    both = Combine("both", branches)
+    names = ["month", *(name for branch in branches for name in values_of(branch))]
+    columns = tuple(Column(name, exp.column(name, "both")) for name in names)
+    return Plan(Sort(Project(both, columns), ()))
+
+
+def rows_of(done: Plan) -> list[tuple[object, ...]]:
+    with duckdb.connect(":memory:") as connection:
+        connection.execute(ROWS)
+        text = to_sql(generate(done, "duckdb", ""), "duckdb")
+        return sorted(connection.execute(text).fetchall(), key=repr)
+
+
+def scans(done: Plan) -> int:
+    text = to_sql(generate(done, "duckdb", ""), "duckdb")
+    return text.count("sales AS s")
+
+
+YEAR = "s.t >= DATE '2025-01-01' AND s.t < DATE '2026-01-01'"
+JUNE_ON = "s.t >= DATE '2025-06-01' AND s.t < DATE '2026-01-01'"
+EARLIER = "s.t >= DATE '2024-06-01' AND s.t < DATE '2025-02-01'"
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "left"),
+    [
+        (YEAR, YEAR, 1),
+        (YEAR, JUNE_ON, 1),
+        (YEAR, EARLIER, 1),
+        (JUNE_ON, EARLIER, 2),
+        (YEAR, None, 2),
+        (YEAR, f"{YEAR} AND s.shop = 'a'", 2),
+        (None, None, 1),
+        ("s.t >= DATE '2025-01-01'", "s.t < DATE '2025-02-01'", 1),
+        ("s.t >= DATE '2025-01-31'", "s.t >= DATE '2024-12-01'", 2),
+    ],
+)
+def test_ranges_that_meet_are_read_once_and_keep_their_groups(
+    one: str | None, other: str | None, left: int
+) -> None:
+    before = beside(by_month("a", "x", one), by_month("b", "y", other))
+    after = fuse(before)
+    assert (scans(before), scans(after)) == (2, left)
+    assert rows_of(before) == rows_of(after)
+    assert fuse(after) == after
+
+
+def test_a_range_that_only_saves_reading_is_widened_without_a_condition() -> None:
+    wide, narrow = by_month("a", "x", YEAR), by_month("b", "y", JUNE_ON, saves=True)
+    month = exp.EQ(this=exp.column("month", "b"), expression=exp.column("month", "a"))
+    late = exp.GTE(
+        this=exp.column("month", "a"), expression=condition("CAST('2025-06-01' AS DATE)")
+    )
+    source = Filter(Match(Read(wide), Read(narrow), month), late)
+    columns = (
+        Column("month", exp.column("month", "a")),
+        Column("x", exp.column("x", "a")),
+        Column("y", exp.column("y", "b")),
+    )
+    before = Plan(
+        Sort(
+            Project(
+                Derived("met", source, columns, ("month",)),
+                tuple(Column(c.name, exp.column(c.name, "met")) for c in columns),
+            ),
+            (),
+        )
+    )
+    after = fuse(before)
+    assert (scans(before), scans(after)) == (2, 1)
+    assert rows_of(before) == rows_of(after)
+
+
+def test_aggregates_of_other_groups_are_not_fused() -> None:
+    months = by_month("a", "x", None)
+    shops = replace(by_month("b", "y", None), keys=(Column("month", exp.column("shop", "s")),))
+    assert scans(fuse(beside(months, replace(shops, name="b")))) == 2

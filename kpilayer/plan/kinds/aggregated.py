@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 
 from sqlglot import exp
 
@@ -27,7 +28,16 @@ from kpilayer.plan.nodes import (
     values_of,
 )
 from kpilayer.plan.overlap import conditions_on_many, many_parts
-from kpilayer.plan.rows import Reader, as_local, bound_to, filtered, groupable, in_range, joined
+from kpilayer.plan.rows import (
+    Change,
+    Reader,
+    as_local,
+    bound_to,
+    filtered,
+    groupable,
+    in_range,
+    joined,
+)
 from kpilayer.plan.scope import Builder, Scope
 
 
@@ -42,7 +52,12 @@ def build(
     grouped = many_parts(k.column(home).reached.path for k in scope.keys)
     apart = conditions_on_many(builder.graph, together[0])  # the same of all atoms
     plain, tests = beside_tests(together[0], apart, grouped, reader)
-    common = [*shown_over(builder, reader, home, scope), *plain]
+    only_saves = scope.saves_reading and any(
+        is_of_home_time(builder.graph, k, home) for k in scope.keys
+    )
+    within = list(_range_over(builder, reader, home, scope))
+    common = [*([] if only_saves else within), *_conditions_over(builder, reader, home, scope)]
+    common += plain
     own = [tuple(own_conditions(atom, reader, apart)) for atom in together]
     shared = [c for c in own[0] if all(c in conditions for conditions in own[1:])]
     rests = [all_of([c for c in conditions if c not in shared]) for conditions in own]
@@ -65,6 +80,8 @@ def build(
     )
     name = builder.name(branch_name(home[0], [k.name for k in keys]))
     source = rows_of(builder, reader, home, scope, held)
+    if only_saves:
+        source = filtered(source, within, saves_reading=True)
     for test in tests:
         source = semi_joined(source, test)
     if repeats(source):
@@ -106,17 +123,27 @@ def rows_of(
 
 def shown_over(builder: Builder, reader: Reader, home: Home, scope: Scope) -> Iterator[exp.Expr]:
     """The conditions on the time shown that a scope puts on rows."""
-    own = own_grain(builder.graph, *home)
+    yield from _range_over(builder, reader, home, scope)
+    yield from _conditions_over(builder, reader, home, scope)
 
-    def later(value: exp.Expr) -> exp.Expr:
-        return _moved(value, scope.moved, own)
 
-    shown = later if scope.moved else None
+def _range_over(builder: Builder, reader: Reader, home: Home, scope: Scope) -> Iterator[exp.Expr]:
     if home in dict(scope.spans):
-        yield from in_range(scope.span(home), home, reader, shown)
+        yield from in_range(scope.span(home), home, reader, _later(builder, home, scope))
+
+
+def _conditions_over(
+    builder: Builder, reader: Reader, home: Home, scope: Scope
+) -> Iterator[exp.Expr]:
+    shown = _later(builder, home, scope)
     for text in scope.shown:
         tree = builder.graph.catalog.snippet(text).tree
         yield from expr.conjuncts(bound_to(tree, home, reader, shown))
+
+
+def _later(builder: Builder, home: Home, scope: Scope) -> Change | None:
+    own = own_grain(builder.graph, *home)
+    return partial(_moved, moves=scope.moved, own=own) if scope.moved else None
 
 
 def own_conditions(

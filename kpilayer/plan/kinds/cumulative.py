@@ -26,6 +26,7 @@ from kpilayer.plan.nodes import (
     Group,
     Measure,
     Read,
+    keys_of,
 )
 from kpilayer.plan.ranges import Range
 from kpilayer.plan.scope import Builder, Scope, named
@@ -62,7 +63,7 @@ def build(
     )
     values = tuple(Column(name, framed.values[tree]) for name, tree in trees)
     if all(k.column(home).unit == base for k in times):
-        if [k.name for k in scope.keys] == [key.name]:
+        if tuple(k.name for k in scope.keys) == keys_of(group):
             return named(builder, group, scope, trees, framed.values)
         as_is = tuple(replace(c, value=day.copy()) if k in times else c
                       for c, k in zip(keys, scope.keys, strict=True))  # fmt: skip

@@ -61,7 +61,7 @@ def build(
         spans = _spans(scope, before, before, finest)
         unit = finest
     key = time_key(builder.graph, unit, homes)
-    inner = Scope((key, *rest), spans, moved=scope.moved, without=scope.without)
+    inner = Scope((key, *rest), spans, moved=scope.moved, without=scope.without, saves_reading=True)
     framed = builder.frame(builder, trees, inner)
     same = exp.EQ(this=exp.column(key.name, table=framed.group.name), expression=earlier)
     return _beside(builder, framed.group, dates, same, scope, times, trees, framed.values, home)

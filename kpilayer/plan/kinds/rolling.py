@@ -31,7 +31,7 @@ from kpilayer.plan.nodes import (
     values_of,
 )
 from kpilayer.plan.ranges import Range
-from kpilayer.plan.rows import Reader, in_range
+from kpilayer.plan.rows import Reader, filtered, in_range
 from kpilayer.plan.scope import Builder, Scope
 from kpilayer.plan.spines import spine
 from kpilayer.plan.window import Window
@@ -82,7 +82,7 @@ def _of_parts(
     scope: Scope,
     window: Window,
 ) -> Group:
-    reader, keys, held = _rows(builder, together[0], scope, window)
+    reader, keys, held, within = _rows(builder, together[0], scope, window)
     values = [reader.value_of(atom) for atom in together]
     inner = tuple(
         Measure(f"{columns[atom]}{ending}", agg, value.copy())
@@ -94,9 +94,11 @@ def _of_parts(
     )
     span = scope.span((together[0].model, together[0].time))
     if is_running:
-        keys, held = _since_start(keys, held, span)
+        keys, held = _since_start(keys, [*held, *within], span)
     name = builder.name(branch_name(reader.model, [k.name for k in keys]))
     rows = rows_of(builder, reader, (together[0].model, together[0].time), scope, held)
+    if not is_running:
+        rows = filtered(rows, within, saves_reading=True)
     days = Aggregate(name, rows, keys, inner)
     outer = tuple(
         Measure(f"{columns[atom]}{ending}", agg, exp.column(f"{columns[atom]}{ending}", days.name))
@@ -135,12 +137,13 @@ def _of_rows(
     window: Window,
 ) -> Group:
     """Aggregations that need each row, or each distinct value of a period."""
-    reader, keys, held = _rows(builder, together[0], scope, window)
+    reader, keys, held, within = _rows(builder, together[0], scope, window)
     value = Column(_apart("value", scope), reader.value_of(together[0]))
     is_exact = all(atom.agg == "count_distinct" for atom in together)
     if is_exact and window.is_all_time:
         return _distinct_so_far(builder, together, columns, scope, window)
     source = rows_of(builder, reader, (together[0].model, together[0].time), scope, held)
+    source = filtered(source, within, saves_reading=True)
     stem = branch_name(reader.model, [k.name for k in keys])
     rows: Group
     if together[0].agg in _DISTINCT:
@@ -174,10 +177,10 @@ def _distinct_so_far(
     window: Window,
 ) -> Group:
     """Distinct counts of all time: each value counts from its first time on."""
-    reader, keys, held = _rows(builder, together[0], scope, window)
+    reader, keys, held, within = _rows(builder, together[0], scope, window)
     value = Column(_apart("value", scope), reader.value_of(together[0]))
     span = scope.span((together[0].model, together[0].time))
-    (time, *others), held = _since_start(keys, held, span)
+    (time, *others), held = _since_start(keys, [*held, *within], span)
     firsts = Aggregate(
         builder.name(f"{branch_name(reader.model, [k.name for k in keys])}_first"),
         rows_of(builder, reader, (together[0].model, together[0].time), scope, held),
@@ -213,8 +216,8 @@ def _dates(builder: Builder, atom: Atom, scope: Scope, window: Window) -> Group:
 
 def _rows(
     builder: Builder, atom: Atom, scope: Scope, window: Window
-) -> tuple[Reader, tuple[Column, ...], list[exp.Expr]]:
-    """The rows that can count in a range, with their period and groups as keys."""
+) -> tuple[Reader, tuple[Column, ...], list[exp.Expr], list[exp.Expr]]:
+    """The rows with their period and groups as keys, their conditions, and when they can count."""
     home = (atom.model, atom.time)
     reader = builder.reader((atom.model, atom.time))
     keys = keys_over(builder, reader, home, scope)
@@ -222,7 +225,7 @@ def _rows(
     span = scope.span(home)
     lower = window.earliest(span.lower) if span.lower is not None else None
     reach = Range(lower, span.upper, span.upper_is_inclusive)
-    return reader, keys, [*held, *in_range(reach, home, reader)]
+    return reader, keys, held, in_range(reach, home, reader)
 
 
 def _rolled(

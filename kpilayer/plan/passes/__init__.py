@@ -1,0 +1,23 @@
+"""Rewrites of a plan: each a total function that keeps every row and value, in a visible tuple."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final
+
+from kpilayer.plan.nodes import Plan
+from kpilayer.plan.passes.bounds import merge_bounds
+from kpilayer.plan.passes.fuse import fuse
+from kpilayer.plan.passes.joins import drop_unused_joins
+
+Pass = Callable[[Plan], Plan]
+
+#: In the order in which they run.
+PASSES: Final[tuple[Pass, ...]] = (merge_bounds, drop_unused_joins, fuse)
+
+
+def rewrite(plan: Plan) -> Plan:
+    """The plan after every pass."""
+    for one in PASSES:
+        plan = one(plan)
+    return plan
