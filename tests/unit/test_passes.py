@@ -27,7 +27,14 @@ from kpilayer.plan.nodes import (
     Sort,
     values_of,
 )
-from kpilayer.plan.passes import PASSES, drop_unused_joins, fuse, merge_bounds, rewrite
+from kpilayer.plan.passes import (
+    PASSES,
+    drop_unused_joins,
+    fuse,
+    join_after_grouping,
+    merge_bounds,
+    rewrite,
+)
 from kpilayer.relation import Relation
 from kpilayer.sql.select import generate, to_sql
 
@@ -104,7 +111,8 @@ ROWS = """
     CREATE TABLE sales AS SELECT * FROM (VALUES
         (DATE '2024-12-31', 1, 'a'), (DATE '2025-01-01', 2, NULL), (DATE '2025-01-31', 4, 'b'),
         (DATE '2025-02-01', 8, 'a'), (DATE '2025-06-30', 16, 'a'), (DATE '2025-07-01', 32, 'a'),
-        (NULL, 64, 'a')) AS rows(t, v, shop)
+        (NULL, 64, 'a')) AS rows(t, v, shop);
+    CREATE TABLE shops AS SELECT 'a' AS shop, 'Ulm' AS city
 """
 
 
@@ -197,3 +205,43 @@ def test_aggregates_of_other_groups_are_not_fused() -> None:
     months = by_month("a", "x", None)
     shops = replace(by_month("b", "y", None), keys=(Column("month", exp.column("shop", "s")),))
     assert scans(fuse(beside(months, replace(shops, name="b")))) == 2
+
+
+# -------------------------------------------------------------------------- joins after the groups
+
+SHOP = exp.column("shop", "s")
+SHOPS = Scan(Relation("table", ("shops",)), "p")
+IN_SHOP = Join(SALES, SHOPS, ((SHOP, exp.column("shop", "p")),), True)
+CITY = Column("city", exp.column("city", "p"))
+
+
+def by_shop(source: Join | Filter, *keys: Column) -> Plan:
+    total = Aggregate("a", source, keys, (Measure("x", "sum", exp.column("v", "s")),))
+    names = [*(key.name for key in keys), "x"]
+    return Plan(Sort(Project(total, tuple(Column(n, exp.column(n, "a")) for n in names)), ()))
+
+
+def text_of(done: Plan) -> str:
+    return to_sql(generate(done, "duckdb", ""), "duckdb")
+
+
+def test_a_table_whose_key_is_a_group_by_is_joined_to_the_groups() -> None:
+    before = by_shop(IN_SHOP, CITY, Column("shop", SHOP))
+    after = join_after_grouping(before)
+    assert "FROM a_grouped\nLEFT JOIN shops AS p" in text_of(after)
+    assert rows_of(before) == rows_of(after)
+    assert len(rows_of(after)) == 3  # a has a city, b has none, and NULL is a group
+    assert join_after_grouping(after) == after
+
+
+@pytest.mark.parametrize(
+    "before",
+    [
+        by_shop(IN_SHOP, CITY),
+        by_shop(Filter(IN_SHOP, condition("p.city = 'Ulm'")), CITY, Column("shop", SHOP)),
+        by_shop(IN_SHOP, Column("both", condition("p.city || s.shop")), Column("shop", SHOP)),
+        by_shop(replace(IN_SHOP, valid=condition("p.city > 'A'")), CITY, Column("shop", SHOP)),
+    ],
+)
+def test_a_table_that_rows_need_is_joined_to_rows(before: Plan) -> None:
+    assert join_after_grouping(before) == before

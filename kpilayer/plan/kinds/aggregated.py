@@ -60,12 +60,12 @@ def build(
     common += plain
     own = [tuple(own_conditions(atom, reader, apart)) for atom in together]
     shared = [c for c in own[0] if all(c in conditions for conditions in own[1:])]
-    rests = [all_of([c for c in conditions if c not in shared]) for conditions in own]
+    apart_from = [tuple(c for c in conditions if c not in shared) for conditions in own]
+    rests = [all_of([*conditions]) for conditions in apart_from]
     values = [reader.value_of(atom) for atom in together]
     held = [*common, *shared]
     if len(together) > 1 and all(rest is not None for rest in rests):
-        either = any_of(list(dict.fromkeys(r for r in rests if r is not None)))
-        held += [either] if either is not None else []
+        held += [_any_met(apart_from)]
     measures = tuple(
         Measure(
             columns[atom],
@@ -87,6 +87,15 @@ def build(
     if repeats(source):
         source, keys, measures = once_per_group(source, keys, measures, reader)
     return Aggregate(name, source, keys, measures)
+
+
+def _any_met(rests: Sequence[tuple[exp.Expr, ...]]) -> exp.Expr:
+    """Whether a row meets all conditions of any: `a` for `a OR (a AND b)`."""
+    kept = {frozenset(rest): rest for rest in reversed(rests)}
+    wide = [rest for own, rest in reversed(kept.items()) if not any(o < own for o in kept)]
+    either = any_of([part for rest in wide if (part := all_of([*rest])) is not None])
+    assert either is not None, "every metric here has a condition"
+    return either
 
 
 def keys_over(builder: Builder, reader: Reader, home: Home, scope: Scope) -> tuple[Column, ...]:

@@ -9,11 +9,17 @@ from kpilayer.plan.nodes import Plan
 from kpilayer.plan.passes.bounds import merge_bounds
 from kpilayer.plan.passes.fuse import fuse
 from kpilayer.plan.passes.joins import drop_unused_joins
+from kpilayer.plan.passes.late import join_after_grouping
 
 Pass = Callable[[Plan], Plan]
 
 #: In the order in which they run.
-PASSES: Final[tuple[Pass, ...]] = (merge_bounds, drop_unused_joins, fuse)
+PASSES: Final[tuple[Pass, ...]] = (
+    merge_bounds,
+    drop_unused_joins,
+    fuse,
+    join_after_grouping,
+)
 
 
 def rewrite(plan: Plan) -> Plan:

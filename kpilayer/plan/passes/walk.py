@@ -27,6 +27,11 @@ from kpilayer.plan.nodes import (
 
 def on_aggregates(plan: Plan, change: Callable[[Aggregate], Aggregate]) -> Plan:
     """The plan with every aggregate changed, from the inside out; what is shared stays shared."""
+    return on_groups(plan, change)
+
+
+def on_groups(plan: Plan, change: Callable[[Aggregate], Group]) -> Plan:
+    """The plan with every aggregate made a group of the same name, keys and values."""
     known: dict[int, Group] = {}  # by identity: comparing whole trees would take long
 
     def group(node: Group) -> Group:
@@ -53,7 +58,7 @@ def on_aggregates(plan: Plan, change: Callable[[Aggregate], Aggregate]) -> Plan:
                 if node.bounds is None:
                     return node
                 bounds = group(node.bounds)
-                assert isinstance(bounds, Aggregate), "an aggregate stays one"
+                assert isinstance(bounds, Aggregate), "bounds have no keys, and stay what they are"
                 return node if bounds is node.bounds else replace(node, bounds=bounds)
 
     def source(node: Source) -> Source:
