@@ -253,8 +253,15 @@ def _needing_presence(
 
 
 def _is_null_of_nothing(builder: Builder, tree: Compute) -> bool:
-    snippet = builder.graph.catalog.snippet(tree.text)
-    return expr.is_null_of_nulls(snippet.tree) and all(
+    """Whether it is NULL where its inputs have no rows; one that only repeats may have a value."""
+    repeated = {name for name, inner in tree.inputs if _is_regrouped(inner)}
+
+    def known(name: str) -> exp.Expr:
+        one = name.lower() in repeated
+        return exp.Literal.number(1) if one else exp.column(exp.to_identifier(name, quoted=True))
+
+    whole = expr.replace_names(builder.graph.catalog.snippet(tree.text).tree, known)
+    return expr.is_null_of_nulls(whole) and all(
         isinstance(inner, Atom)
         or (isinstance(inner, Shaped) and inner.rule != "filled")
         or (isinstance(inner, Compute) and _is_null_of_nothing(builder, inner))

@@ -939,3 +939,13 @@ def test_a_range_covers_whole_months_beside_periods_of_a_spine(define: Define) -
     asked = ["metric_time__sprint", "metric_time__month"]
     found = weeks(define).query("order_count", asked, start="2024-01-31")
     assert found.rows() == [(1, JANUARY, 2), (2, JANUARY, 1), (2, FEBRUARY, 3)]
+
+
+def test_a_repeated_input_alone_makes_no_value_of_a_formula(define: Define) -> None:
+    metrics = """
+  - {name: rest, type: derived, expr: "COALESCE(large_amount, 0) - whole", input_metrics:
+     [large_amount, {name: amount, alias: whole, group_by: []}]}
+"""
+    rows = ask(define(SHOP + metrics, tables=TABLES), ["rest", "order_count"], "order__status")
+    # Of the orders that are large there is only one, of status A: 10 of all 22.
+    assert rows == [("A", -12, 1), ("a", None, 1), ("b", None, 1), (None, None, 1)]
