@@ -78,7 +78,7 @@ def test_every_exception_is_shown() -> None:
 
 
 def _marked(case: Shown) -> object:
-    marks = [pytest.mark.statement(case.number)] if case.number[0] in "QX" else []
+    marks = [pytest.mark.statement.with_args(case.number)] if case.number[0] in "QX" else []
     return pytest.param(case, id=f"{case.number} {case.question}", marks=marks)
 
 
