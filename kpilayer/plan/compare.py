@@ -219,8 +219,12 @@ def _before(
     assert lower is not None and upper is not None, "checked where it is asked"
     if label != PRIOR_PERIOD:
         count, unit = length or (1, "year")
-        return Range(moved(lower, -count, unit), moved(upper, -count, unit),
-                     span.upper_is_inclusive)  # fmt: skip
+        first, last = moved(lower, -count, unit), moved(upper, -count, unit)
+        if not span.upper_is_inclusive:
+            # 28 February ends where 29 February begins, which a year before is no day: what is
+            # before the end decides as well.
+            last = max(last, moved(upper - datetime.resolution, -count, unit) + datetime.resolution)
+        return Range(first, last, span.upper_is_inclusive)
     own = graph.catalog.calendar.unit(own_grain(graph, *home) or "day") or "day"
     if grain.split(own)[0] in _MONTHS and _is_whole(lower, own) and _is_whole(upper, own):
         months = (upper.year - lower.year) * 12 + upper.month - lower.month

@@ -264,6 +264,34 @@ def test_without_a_period_the_range_of_equal_length_before_is_taken(shop: Projec
 
 
 @pytest.mark.statement("Q6")
+@pytest.mark.parametrize(
+    ("start", "end", "compare", "expected"),
+    [
+        ("2024-02-01", "2024-02-28", "prior_year", 3),  # 1 to 28 February 2023
+        ("2024-02-01", "2024-02-29", "prior_year", 3),  # the same: 2023 has no 29th
+        ("2024-03-01", "2024-03-30", "1 month", 12),  # 1 to 29 February 2024
+        ("2024-03-30", "2024-03-30", "1 month", 8),  # 29 February 2024, as by day
+        ("2024-02-01", "2024-02-29", "1 month", 16),  # the whole of January
+    ],
+)
+def test_an_earlier_range_keeps_the_last_day_of_a_shorter_month(
+    engine: Any, start: str, end: str, compare: str, expected: int
+) -> None:
+    days = "(1, '2023-02-27'), (2, '2023-02-28'), (4, '2024-02-28'), (8, '2024-02-29'), "
+    days += "(16, '2024-01-31'), (32, '2023-03-01'), (64, '2024-03-01'), (128, '2024-12-31')"
+    project = engine.project(
+        DEFINITIONS,
+        tables=TABLES
+        | {
+            "sales": "SELECT n AS sale_id, 1 AS customer_id, CAST(day AS DATE) AS sold_on, "
+            f"'web' AS channel, n AS amount FROM (VALUES {days}) AS t(n, day)"
+        },
+    )
+    ((_, prior, *_),) = ask(project, "revenue", compare=compare, start=start, end=end)
+    assert prior == expected
+
+
+@pytest.mark.statement("Q6")
 def test_what_cannot_be_compared_is_refused_with_a_reason(shop: Project) -> None:
     assert refused(shop, metrics="revenue", compare="prior_period") == ["needs-time"]
     month = {"metrics": "revenue", "group_by": "metric_time__month"}
