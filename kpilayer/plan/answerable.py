@@ -5,7 +5,7 @@ A rule of a metric may need something of the question: a cumulative metric over 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from kpilayer import grain
 from kpilayer.address import METRIC_TIME, FilterMetric, filter_metric
@@ -143,7 +143,12 @@ def _unknown_types(
         names += [(a, METRIC_TIME) for a in atoms(tree) if a.time is not None]
     found = [resolve_name(graph, a.model, a.time, n) for a, n in names]
     found += [resolve_property(graph, *home, what, n) for home, what, n in formula_names(tree)]
-    for column in (*used, *(c for c in found if isinstance(c, TimedColumn))):
+    yield from unknown_zones((*used, *(c for c in found if isinstance(c, TimedColumn))))
+
+
+def unknown_zones(columns: Iterable[TimedColumn]) -> Iterator[Reason]:
+    """Which of the columns are instants of which nothing tells how they are stored."""
+    for column in columns:
         if column.zones is not None and not column.zones.is_sure:
             of, model = column.reached.element.name, column.reached.model
             message = f"`{of}` of `{model}` has a `timezone`, and its type is not known: it may be "

@@ -260,6 +260,9 @@ def test_how_a_time_is_stored_must_be_known(visits: Make) -> None:
     with pytest.raises(QueryError) as caught:
         project.compile("visit_count", "metric_time__day")
     assert [i.code for i in caught.value.issues] == ["unknown-type"]
+    with pytest.raises(QueryError) as caught:
+        project.compile(group_by="visit__in_utc__day")
+    assert [i.code for i in caught.value.issues] == ["unknown-type"]
     with pytest.raises(QueryError, match="its type is not known"):
         project.compile("visit_count", start="2026-01-01")
     assert project.query("visit_count", "visit__plain__month").rows()
