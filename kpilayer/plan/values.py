@@ -205,12 +205,10 @@ def _unknown(graph: JoinGraph, name: str, place: Location) -> Issue:
 
 
 def _not_yet(graph: JoinGraph, model: str, names: dict[str, Location]) -> Iterator[Issue]:
-    columns = [column_of(graph, model, name).reached for name in names]
     timed = [column_of(graph, model, name) for name in names]
     for code, message, hint in unknown_zones(timed):
         yield Issue(code, message, hint=hint)
     columns = [column.reached for column in timed]
-    reasons = [*in_model(graph.catalog.models[model]), *in_columns(graph.catalog, columns)]
     if any(graph.partitions(c.path) for c in columns if c.path):
         message = (
             "the question needs values over models with partitions, which this version cannot "
