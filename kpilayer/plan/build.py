@@ -82,8 +82,7 @@ def _best(
     builder: Builder, query: BoundQuery, best: BoundTop, scope: Scope, found: list[Level]
 ) -> list[Level]:
     """The rows of the best members of each level, and what is left over beside them."""
-    rows = found[0].group if query.having else None
-    members = top.members(builder, best, query.metrics, scope, rows)
+    members = top.members(builder, best, found[0].group, scope)
     result = []
     for kept, level in zip((query.keys, *query.totals), found, strict=True):
         if best.of not in kept:

@@ -111,29 +111,24 @@ def _is_time(column: TimedColumn) -> bool:
     return column.grain is not None or column.part is not None
 
 
-def members(
-    builder: Builder, top: BoundTop, metrics: Named, scope: Scope, rows: Group | None
-) -> Members:
-    """The members in order of the metric in total; of those that have ``rows``, where given.
+def members(builder: Builder, top: BoundTop, rows: Group, scope: Scope) -> Members:
+    """The members that ``rows`` have, in order of the metric in total.
 
     NULL is a member. Of two that are equal, the first by name comes first; no value comes last.
     """
     over = replace(scope, keys=(top.of,))
-    trees = [*metrics] if top.by in metrics else [*metrics, top.by]
-    framed = builder.frame(builder, trees, over)
-    group = named(builder, framed.group, over, trees, framed.values)
+    framed = builder.frame(builder, [top.by], over)
+    group = named(builder, framed.group, over, [top.by], framed.values)
     of = top.of.name
-    member = exp.column(of, table=group.name)
-    source: Read | Match = Read(group)
-    if rows is not None:
-        left = Aggregate(
-            builder.name(f"{rows.name}_members"),
-            Read(rows),
-            (Column(of, exp.column(of, table=rows.name)),),
-            (),
-        )
-        same = exp.NullSafeEQ(this=member, expression=exp.column(of, table=left.name))
-        source = Match(source, Read(left), same)
+    seen = Aggregate(
+        builder.name(f"{rows.name}_members"),
+        Read(rows),
+        (Column(of, exp.column(of, table=rows.name)),),
+        (),
+    )
+    member = exp.column(of, table=seen.name)
+    same = exp.NullSafeEQ(this=member.copy(), expression=exp.column(of, table=group.name))
+    source = Match(Read(seen), Read(group), same, keeps_left=True)
     order = [
         exp.Ordered(
             this=exp.column(top.by[0], table=group.name), desc=top.descending, nulls_first=False

@@ -240,7 +240,7 @@ def test_shares_and_running_totals_of_what_is_left_over(shop: Project) -> None:
         top={"n": 1, "by": "-revenue", "of": "customer__region", "other": "other"},
     )  # fmt: skip
     # In March only cat has bought, in the US: 85 so far there.
-    day = dt.date(2026, 3, 1)
+    day = MAR
     assert rows == [(day, "US", money(85)), (day, "other", money(77))]
 
 
@@ -388,4 +388,47 @@ def test_all_of_it_together(shop: Project) -> None:
     assert [row[:5] for row in rows] == [
         (MAR, "US", both, money(80), money(0)),
         (MAR, None, "metric_time__month", money(80), money(47)),
+    ]
+
+
+@pytest.mark.statement("Q8")
+def test_members_are_ranked_beside_a_metric_that_needs_time(engine: Any) -> None:
+    earlier = """
+  - name: month_before
+    type: derived
+    expr: moved
+    input_metrics: [{name: revenue, alias: moved, offset_window: 1 month}]
+saved_queries:"""
+    project = engine.project(DEFINITIONS.replace("\nsaved_queries:", earlier), tables=TABLES)
+    result = project.query(
+        ["month_before"],
+        ["metric_time__month", "customer__region"],
+        top={"n": 1, "by": "-revenue", "of": "customer__region", "other": "other"},
+    )
+    # revenue in total: EU 170, US 86, NULL 7
+    assert result.rows() == [
+        (FEB, "EU", money(30)),
+        (FEB, "other", money(5)),
+        (MAR, "EU", money(40)),
+        (MAR, "other", money(7)),
+        (APR, "other", money(80)),
+    ]
+
+
+@pytest.mark.statement("Q8")
+def test_members_that_only_the_earlier_time_has_are_ranked_last(engine: Any) -> None:
+    project = engine.project(DEFINITIONS, tables=TABLES)
+    result = project.query(
+        "revenue",
+        ["customer__region"],
+        start="2026-03-01",
+        end="2026-03-31",
+        compare="1 month",
+        compare_rows="all",
+        top=3,
+    )
+    assert [row[:3] for row in result.rows()] == [
+        ("EU", None, money(40)),
+        ("US", money(80), None),
+        (None, None, money(7)),
     ]
