@@ -245,6 +245,11 @@ CODES: Final[dict[str, Code]] = {
         "A running total or an earlier value is one at a time; without it there is none.",
         "Group by `metric_time`, at any grain.",
     ),
+    "unstated-period-agg": Code(
+        "A cumulative metric is shown by periods longer than its own, and says nothing of them.",
+        "Of a running total by month, dbt shows the first day; most people expect the last.",
+        "Add `period_agg: last`, `first` or `average` to the metric.",
+    ),
     "uneven-offset": Code(
         "Weeks are compared with those a month, quarter or year earlier.",
         "Months are not made of whole weeks: no week lies exactly a month before another.",

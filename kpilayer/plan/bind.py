@@ -25,6 +25,7 @@ from kpilayer.plan.query import Query
 from kpilayer.plan.ranges import ranges
 from kpilayer.plan.sound import unsound
 from kpilayer.plan.stitched import mixed, notices, settled
+from kpilayer.plan.told import first_days
 from kpilayer.plan.values import bind_values
 from kpilayer.plan.wheres import conditions
 from kpilayer.versions import base, name_of, versions
@@ -73,6 +74,8 @@ def bind(query: Query, graph: JoinGraph) -> tuple[BoundQuery | None, list[Issue]
         if query.totals or query.top or query.compare:
             issues += _over_everything(graph, every)
         issues += (i for name, tree in every for i in overlap.issues(graph, name, tree, keys))
+        known = [name for name, _ in every if name in graph.catalog.metrics]
+        issues += first_days(graph, known, keys)
     bound = replace(bound, order=tuple(_order(query, keys, list(bound.columns), issues)))
     issues += _of_names(bound, query)
     if any(i.severity == "error" for i in issues):

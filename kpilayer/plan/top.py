@@ -129,12 +129,8 @@ def members(builder: Builder, top: BoundTop, rows: Group, scope: Scope) -> Membe
     member = exp.column(of, table=seen.name)
     same = exp.NullSafeEQ(this=member.copy(), expression=exp.column(of, table=group.name))
     source = Match(Read(seen), Read(group), same, keeps_left=True)
-    order = [
-        exp.Ordered(
-            this=exp.column(top.by[0], table=group.name), desc=top.descending, nulls_first=False
-        ),
-        exp.Ordered(this=member.copy(), nulls_first=False),
-    ]
+    value = exp.column(top.by[0], table=group.name)
+    order = [*_nulls_last(value, top.descending), *_nulls_last(member, False)]
     place = exp.Window(this=exp.RowNumber(), order=exp.Order(expressions=order))
     ranked = Derived(
         builder.name("ranked"), source, (Column(of, member.copy()), Column(PLACE, place)), (of,)
@@ -143,6 +139,18 @@ def members(builder: Builder, top: BoundTop, rows: Group, scope: Scope) -> Membe
     columns = tuple(Column(n, exp.column(n, table=ranked.name)) for n in columns_of(ranked))
     chosen = Derived(builder.name(f"top_{top.n}"), filtered(Read(ranked), [first]), columns, (of,))
     return Members(ranked, chosen)
+
+
+def _nulls_last(value: exp.Expr, descending: bool) -> list[exp.Expr]:
+    """Keys of an order, NULLs last whatever a session's settings say."""
+    is_null = exp.Is(this=value.copy(), expression=exp.Null())
+    missing = exp.Case(
+        ifs=[exp.If(this=is_null, true=exp.Literal.number(1))], default=exp.Literal.number(0)
+    )
+    return [
+        exp.Ordered(this=missing, desc=False, nulls_first=False),
+        exp.Ordered(this=value.copy(), desc=descending, nulls_first=False),
+    ]
 
 
 def kept(builder: Builder, group: Group, of: Key, found: Members) -> Derived:

@@ -949,3 +949,45 @@ def test_a_repeated_input_alone_makes_no_value_of_a_formula(define: Define) -> N
     rows = ask(define(SHOP + metrics, tables=TABLES), ["rest", "order_count"], "order__status")
     # Of the orders that are large there is only one, of status A: 10 of all 22.
     assert rows == [("A", -12, 1), ("a", None, 1), ("b", None, 1), (None, None, 1)]
+
+
+def test_the_best_members_do_not_depend_on_the_order_of_nulls_of_a_session(define: Define) -> None:
+    shop = define(SHOP, tables=TABLES)
+    shop.connection.execute("SET default_null_order = 'nulls_first'")  # type: ignore[attr-defined]
+    top = {"n": 1, "by": "-amount", "of": "order__status"}
+    found = shop.query("amount", "order__status", top=top).rows()
+    assert found == [("A", 10)]  # `b` has no amount
+
+
+CONTRACTS = """
+models:
+  - name: contracts
+    semantic_model: true
+    agg_time_dimension: starts_on
+    active: {from: starts_on, to: ends_on}
+    columns:
+      - {name: id, entity: {type: primary, name: contract}}
+      - {name: starts_on, granularity: day, dimension: time}
+    metrics:
+      - {name: open_contracts, agg: count, as_of: period_end}
+"""
+CONTRACT_ROWS = """
+SELECT * FROM (VALUES (1, DATE '2024-01-01', NULL), (2, DATE '2024-01-20', DATE '2024-02-10'),
+  (3, DATE '2024-02-05', NULL)) AS t(id, starts_on, ends_on)
+"""
+
+
+@pytest.mark.statement("T5")
+def test_the_dates_of_a_row_are_not_the_date_at_which_it_holds(define: Define) -> None:
+    project = define(CONTRACTS, tables={"contracts": CONTRACT_ROWS})
+    asked = ["metric_time__month", "contract__starts_on__month"]
+    assert project.query("open_contracts", asked).rows() == [
+        (date(2024, 1, 1), date(2024, 1, 1), 2),
+        (date(2024, 2, 1), date(2024, 1, 1), 1),  # contract 2 has ended
+        (date(2024, 2, 1), date(2024, 2, 1), 1),
+    ]
+    where = "contract__starts_on__day >= '2024-01-15'"
+    assert project.query("open_contracts", "metric_time__month", where).rows() == [
+        (date(2024, 1, 1), 1),
+        (date(2024, 2, 1), 1),
+    ]

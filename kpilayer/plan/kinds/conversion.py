@@ -127,7 +127,7 @@ def _matched(
     base, later = _of(first), _of(then)
     latest = settings["base_event"] == "latest"
     order = [exp.Ordered(this=base(TIME), desc=latest, nulls_first=False)]
-    order += [exp.Ordered(this=base(k.name), nulls_first=False) for k in scope.keys]
+    order += [exp.Ordered(this=base(k.name), desc=False, nulls_first=False) for k in scope.keys]
     place = exp.Window(
         this=exp.RowNumber(),
         partition_by=[later(NUMBER)],

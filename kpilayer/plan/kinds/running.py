@@ -216,4 +216,4 @@ def _over(function: exp.Expr, group: Group, time: str, others: Sequence[str]) ->
 
 
 def _by(time: exp.Expr) -> exp.Order:
-    return exp.Order(expressions=[exp.Ordered(this=time.copy(), nulls_first=False)])
+    return exp.Order(expressions=[exp.Ordered(this=time.copy(), desc=False, nulls_first=False)])
