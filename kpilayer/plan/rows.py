@@ -242,13 +242,14 @@ def joined(reader: Reader) -> Source:
     for path in sorted(reader.paths, key=lambda p: (bool(versioned(p)), len(p), reader.alias(p))):
         source = join(source, path, reader)
     resolve = resolver(reader.graph, reader.model, reader.time)
-    for metric, found in reader.metrics.items():
+    for found in reader.metrics.values():
+        # By the names of the metric's own groups, which tell the grain of a time.
         same = [
             exp.EQ(
-                this=reader.value(resolve(per).reached),
+                this=timed(resolve(key), reader.column),
                 expression=exp.column(key, table=found.group.name),
             )
-            for per, key in zip(metric.per, keys_of(found.group), strict=True)
+            for key in keys_of(found.group)
         ]
         source = Match(source, Read(found.group), all_of([*same]), keeps_left=True)
     for alias, (custom, day) in reader.spines.items():
