@@ -400,17 +400,30 @@ def _grained(
     if not any(METRIC_TIME in text.lower() for text in conditions):
         return conditions
     unit = default_grain(graph, name, time)
-    return tuple(grained(graph.catalog, text, unit) for text in conditions)
+    return tuple(grained(graph, text, unit) for text in conditions)
 
 
-def grained(catalog: Catalog, text: str, unit: str | None) -> str:
+def grained(graph: JoinGraph, text: str, unit: str | None) -> str:
     """A condition in which a bare `metric_time` says its grain: `metric_time__month`."""
-    quote = expr.quote_of(catalog.dialect)
-    for found in sorted(catalog.snippet(text).names, key=lambda n: -n.offset):
+    quote = expr.quote_of(graph.catalog.dialect)
+    for found in sorted(graph.catalog.snippet(text).names, key=lambda n: -n.offset):
+        name = with_grain(graph, found.name)
         if unit is not None and found.name.lower() == METRIC_TIME:
+            name = f"{METRIC_TIME}__{unit}"
+        if name != found.name:
             end = found.offset + found.length
-            text = f"{text[: found.offset]}{quote}{METRIC_TIME}__{unit}{quote}{text[end:]}"
+            text = f"{text[: found.offset]}{quote}{name}{quote}{text[end:]}"
     return text
+
+
+def with_grain(graph: JoinGraph, name: str) -> str:
+    """A metric in a filter, whose bare `metric_time` says the grain that the metric has it at."""
+    metric = address.filter_metric(name)
+    if metric is None or METRIC_TIME not in metric.per or metric.name not in graph.catalog.metrics:
+        return name
+    unit = default_grain(graph, metric.name)
+    per = (f"{METRIC_TIME}__{unit}" if unit and p == METRIC_TIME else p for p in metric.per)
+    return address.filter_metric_text(metric.name, tuple(per), metric.within_query_time)
 
 
 def _settings(metric: object, keys: tuple[str, ...]) -> tuple[tuple[str, str], ...]:

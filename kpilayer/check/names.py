@@ -42,7 +42,7 @@ def _filters(
     unit = default_grain(context.graph, filtered)
     for index, text in enumerate(texts):
         yield from _filter(context, metric, (*steps, index), text, homes)
-        timed = grained(context.catalog, text, unit)
+        timed = grained(context.graph, text, unit)
         yield from _literals(context, metric, (*steps, index), timed, homes)
 
 

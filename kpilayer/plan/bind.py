@@ -12,7 +12,7 @@ from dataclasses import replace
 from kpilayer.address import metric_column
 from kpilayer.catalog import Catalog
 from kpilayer.errors import Issue, did_you_mean, listing
-from kpilayer.formula import Formula, Home, default_grain, formula
+from kpilayer.formula import Formula, Home, default_grain, formula, with_grain
 from kpilayer.join_graph import JoinGraph
 from kpilayer.plan import compare, overlap, top
 from kpilayer.plan.answerable import metrics_named, unanswerable
@@ -159,7 +159,7 @@ def _key(
     unit: str | None,
     issues: list[Issue],
 ) -> Key | None:
-    own_grains = graph.catalog.calendar.own_grains
+    text, own_grains = with_grain(graph, text), graph.catalog.calendar.own_grains
     homes = _homes(metrics, lambda tree: keyed(tree, text, own_grains))
     if not homes and metrics:
         message = f"no metric of the question is grouped by `{text}`: each keeps other group-bys"

@@ -257,7 +257,7 @@ def _conditions(
 ) -> Iterator[tuple[Condition, str]]:
     for condition in query.where:
         if allowed(condition, graph.catalog, issues) is not None:
-            yield condition, grained(graph.catalog, condition.sql, "day")
+            yield condition, grained(graph, condition.sql, "day")
 
 
 def _divided(

@@ -43,7 +43,7 @@ def conditions(
                 sound = False
                 issues.append(issue)
         if sound:
-            text = grained(graph.catalog, condition.sql, unit)
+            text = grained(graph, condition.sql, unit)
             issues += _literals(graph.catalog.snippet(text).tree, condition, graph, homes)
             yield text
 

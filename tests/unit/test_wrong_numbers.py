@@ -991,3 +991,28 @@ def test_the_dates_of_a_row_are_not_the_date_at_which_it_holds(define: Define) -
         (date(2024, 1, 1), 1),
         (date(2024, 2, 1), 1),
     ]
+
+
+VISITS = """
+models:
+  - name: visits
+    semantic_model: true
+    agg_time_dimension: seen_at
+    columns:
+      - {name: id, entity: {type: primary, name: visit}}
+      - {name: seen_at, granularity: second, dimension: time}
+    metrics:
+      - {name: visits_seen, agg: count}
+"""
+VISIT_ROWS = """
+SELECT * FROM (VALUES (1, TIMESTAMP '2026-01-01 09:00:00'), (2, TIMESTAMP '2026-01-01 17:30:00'),
+  (3, TIMESTAMP '2026-01-02 09:00:00')) AS t(id, seen_at)
+"""
+
+
+def test_the_time_of_a_metric_in_a_filter_has_its_default_grain_of_a_day(define: Define) -> None:
+    project = define(VISITS, tables={"visits": VISIT_ROWS})
+    where = "{{ Metric('visits_seen', ['metric_time']) }} > 1"
+    assert ask(project, "visits_seen", where=where) == [(2,)]
+    by = "Metric('visits_seen', ['metric_time'])"
+    assert ask(project, "visits_seen", by) == [(1, 1), (2, 2)]
