@@ -102,6 +102,7 @@ def distinct_within(
     ``values`` is the time, the last one the value.
     """
     time, *others, value = keys_of(values)
+    again_at, value_of = apart("again", (time, *others)), apart("value", (time, *others))
     at, counted = (exp.column(name, table=values.name) for name in (time, value))
     passed = expr.trunc(base, expr.move(at.copy(), *window))
     again = exp.Window(
@@ -114,24 +115,28 @@ def distinct_within(
         Read(values),
         (
             *(Column(k, exp.column(k, table=values.name)) for k in (time, *others)),
-            Column("until", exp.Least(this=again, expressions=[passed])),
-            Column("value", counted),
+            Column(again_at, again),
+            Column(value_of, counted),
         ),
     )
 
-    def changes(column: str, kind: str) -> Aggregate:
-        keys = {time: column} | {k: k for k in others}
+    def changes(when: exp.Expr, kind: str) -> Aggregate:
+        groups = (Column(k, exp.column(k, table=spans.name)) for k in others)
         return Aggregate(
             builder.name(f"{values.name}_{kind}"),
             Read(spans),
-            tuple(Column(k, exp.column(of, table=spans.name)) for k, of in keys.items()),
+            (Column(time, when), *groups),
             (
                 Measure(f"{kind}_rows", "count", exp.Literal.number(1)),
-                Measure(f"{kind}_values", "count", exp.column("value", table=spans.name)),
+                Measure(f"{kind}_values", "count", exp.column(value_of, table=spans.name)),
             ),
         )
 
-    begin, end = changes(time, "starting"), changes("until", "ending")
+    begins, comes_again = (exp.column(name, table=spans.name) for name in (time, again_at))
+    over = expr.trunc(base, expr.move(begins.copy(), *window))
+    sooner = exp.If(this=exp.LT(this=comes_again, expression=over), true=comes_again.copy())
+    until = exp.Case(ifs=[sooner], default=over.copy())
+    begin, end = changes(begins, "starting"), changes(until, "ending")
     both = Combine(builder.name(f"{values.name}_changes"), (begin, end), builder.name("changes"))
 
     def net(what: str) -> exp.Expr:
@@ -145,7 +150,7 @@ def distinct_within(
         change = exp.Sum(this=exp.Sub(this=come, expression=gone))
         return exp.cast(_over(change, both, time, others), _BIGINT, copy=False)
 
-    present = "rows_within"
+    present = apart("rows_within", (time, *others, *names))
     totals = [Column(present, net("rows")), *(Column(name, net("values")) for name in names)]
     running = _until_next(builder, both, time, others, totals, Range(None, None))
     some = exp.GT(this=exp.column(present, table=running.name), expression=exp.Literal.number(0))
@@ -169,13 +174,14 @@ def _until_next(
     )
     following = exp.Lead(this=at.copy(), offset=exp.Literal.number(1), default=end)
     keys = (time, *others)
+    until = apart("until", [*keys, *(c.name for c in totals)])
     return Derived(
         builder.name(f"{days.name}_running"),
         Read(days),
         (
             *(Column(k, exp.column(k, table=days.name)) for k in keys),
             *totals,
-            Column("until", _over(following, days, time, others)),
+            Column(until, _over(following, days, time, others)),
         ),
         keys,
     )
@@ -193,12 +199,20 @@ def _held(
     time, *others = running.keys
     (unit,) = keys_of(dates)
     at = exp.column(unit, table=dates.name)
-    since, until = (exp.column(name, table=running.name) for name in (time, "until"))
+    since = exp.column(time, table=running.name)
+    until = exp.column(running.columns[-1].name, table=running.name)
     holds = all_of([exp.LTE(this=since, expression=at), exp.GT(this=until, expression=at.copy())])
     source: Source = Match(Read(dates), Read(running), holds)
     source = source if condition is None else Filter(source, condition)
     kept = [Column(n, exp.column(n, table=running.name)) for n in (*others, *values)]
     return Derived(builder.name(name), source, (Column(time, at.copy()), *kept), (time, *others))
+
+
+def apart(name: str, taken: Sequence[str]) -> str:
+    """A name that no other column has."""
+    while name in taken:
+        name = f"{name}_"
+    return name
 
 
 def _whole(measure: Measure, total: exp.Expr) -> exp.Expr:
