@@ -621,6 +621,7 @@ def test_equal_fingerprints_of_filters_count_the_same_rows(
     tmp_path_factory: pytest.TempPathFactory, shop: Answers, choice: random.Random
 ) -> None:
     left, right = shop.condition(choice), shop.condition(choice)
+    assume("metric(" not in left + right)  # this project has no other metrics
     texts = [left, right, f"NOT ({left})", f"({left}) AND ({right})", f"({right}) AND ({left})"]
     texts += [f"({left}) OR ({right})", left.replace("a", "A"), left.replace("'done'", "'Done'")]
     root = tmp_path_factory.mktemp("filters")
