@@ -311,8 +311,15 @@ def _input(
         inner = _around(Shaped("offset", offset, (), (), shown), inner)
     if used.group_by is not None:
         groups = " ".join(g.lower() for g in used.group_by)
-        inner = Shaped("regrouped", (("group_by", groups),), (), (("", inner),))
+        inner = _regrouped(groups, inner)
     return inner
+
+
+def _regrouped(groups: str, inner: Formula) -> Formula:
+    """An input by fewer group-bys; what stands for no value does so where it repeats, too (X2)."""
+    if isinstance(inner, Shaped) and inner.rule == "filled":
+        return replace(inner, inputs=tuple((n, _regrouped(groups, i)) for n, i in inner.inputs))
+    return Shaped("regrouped", (("group_by", groups),), (), (("", inner),))
 
 
 def earlier(graph: JoinGraph, name: str, conditions: tuple[str, ...], window: str) -> Formula:

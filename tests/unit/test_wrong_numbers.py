@@ -1016,3 +1016,20 @@ def test_the_time_of_a_metric_in_a_filter_has_its_default_grain_of_a_day(define:
     assert ask(project, "visits_seen", where=where) == [(2,)]
     by = "Metric('visits_seen', ['metric_time'])"
     assert ask(project, "visits_seen", by) == [(1, 1), (2, 2)]
+
+
+def test_what_stands_for_no_value_does_so_where_an_input_repeats(define: Define) -> None:
+    metrics = """
+  - {name: of_a, input_metric: amount, filter: "{{ Dimension('order__status') }} = 'A'",
+     fill_nulls_with: 7}
+  - {name: beside, type: derived, expr: "COALESCE(of_a_only, 0) - total",
+     input_metrics: [{name: of_a, alias: of_a_only, group_by: [metric_time]}, {name: amount, alias: total}]}
+"""
+    shop = define(SHOP + metrics, tables=TABLES)
+    rows = ask(shop, "beside", ["metric_time__year", "order__status"])
+    assert rows == [
+        (date(2024, 1, 1), "A", 0),  # 10 - 10
+        (date(2024, 1, 1), "a", 5),  # 10 - 5
+        (date(2025, 1, 1), None, 0),  # no A in 2025: 7 - 7
+        (None, "b", None),  # `b` has no amount
+    ]
