@@ -12,7 +12,7 @@ demo: $(STAMP)
 
 # Everything: lint, types and tests. ARGS goes to pytest, e.g. make test ARGS="-k ratio".
 test: $(STAMP) lint types
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest -n auto --dist worksteal $(ARGS)
 
 lint: $(STAMP)
 	$(BIN)/ruff check .

@@ -395,6 +395,8 @@ def run_all(arguments: argparse.Namespace, folder: Path) -> Iterator[Run]:
         theirs = metricflow(python, data, asked) if python else {}
         with duckdb.connect(str(database), read_only=True) as connection:
             connection.execute(f"SET threads = {arguments.threads}")
+            if arguments.memory:
+                connection.execute(f"SET memory_limit = '{arguments.memory}'")
             for question in asked:
                 run = Run(data, question)
                 texts = {"hand": by_hand(data, question), "kpilayer": compiled(question)}
@@ -418,6 +420,7 @@ def main(words: list[str] | None = None) -> None:
     parser.add_argument("--data", type=Path, help="keep databases and environments in this folder")
     parser.add_argument("--runs", type=int, default=5, help="how often each text is run")
     parser.add_argument("--threads", type=int, default=2, help="of DuckDB")
+    parser.add_argument("--memory", metavar="SIZE", help="the most that DuckDB takes, as `8GB`")
     parser.add_argument("--patience", type=float, default=300.0, help="seconds for one run")
     parser.add_argument("--clock", choices=["wall", "cpu"], default="wall", help="what is measured")
     parser.add_argument("--metricflow", metavar="PYTHON", help="the Python that has MetricFlow")

@@ -244,11 +244,7 @@ def _not_yet() -> str:
 
 
 #: What can be said that questions cannot use yet (``plan/answerable``).
-_LATER: Final = (
-    "custom granularities in `offset_window`, and of what is computed over time; `timezone` of "
-    "what decides which rows belong together (`active`, `validity_params`, `is_partition` in both "
-    "models of a join)"
-)
+_LATER: Final = "custom granularities in `offset_window`, and of what is computed over time"
 
 
 def _ignored() -> str:
@@ -276,7 +272,8 @@ _PLACES: Final = {
 def _aggregations() -> str:
     """Each aggregation with its SQL on the engines that are tested."""
     from kpilayer.model.metric_parts import Aggregation
-    from kpilayer.sql.dialects import AGGREGATES, capabilities, percentile
+    from kpilayer.sql.dialects import capabilities
+    from kpilayer.sql.dialects.spellings import AGGREGATES, percentile
 
     rows = []
     for agg in get_args(Aggregation):
@@ -293,7 +290,7 @@ def _aggregations() -> str:
 
 
 def _functions() -> str:
-    from kpilayer.expr import SAFE_FUNCTIONS
+    from kpilayer.vocabulary import SAFE_FUNCTIONS
 
     spelled = {exp.DPipe: "||", exp.If: "IF", exp.Extract: "EXTRACT(part FROM x)"}
     names = {
@@ -305,7 +302,7 @@ def _functions() -> str:
 
 
 def _dialects() -> str:
-    from kpilayer.expr import DIALECTS
+    from kpilayer.snippets import DIALECTS
     from kpilayer.sql.dialects import VERIFIED
 
     rest = sorted(set(DIALECTS) - set(VERIFIED))

@@ -13,8 +13,8 @@ from typing import Final
 
 from sqlglot import exp
 
-from kpilayer import expr
-from kpilayer.expr import Problem
+from kpilayer import expr, snippets
+from kpilayer.errors import Problem
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,10 +62,10 @@ _KNOWN: Final = "SUM, COUNT, AVG, MIN, MAX, MEDIAN, PERCENTILE_CONT, STDDEV, VAR
 @lru_cache(maxsize=10_000)
 def decompose(text: str, dialect: str) -> Aggregates:
     """The aggregates of an expression, and what is computed from them."""
-    problems = expr.syntax_problems(text, dialect)
+    problems = snippets.syntax_problems(text, dialect)
     if problems:
         return Aggregates("", (), problems)
-    tree = expr.parse_aggregates(text, dialect)
+    tree = snippets.parse_aggregates(text, dialect)
     holder = exp.Paren(this=tree)
     found: dict[tuple[object, ...], Part] = {}
     wrong: list[Problem] = []
@@ -89,9 +89,9 @@ def decompose(text: str, dialect: str) -> Aggregates:
     if wrong:
         return Aggregates("", (), tuple(wrong))
     outer = str(holder.this.sql(dialect))
-    problems = tuple(p for p in expr.parse(outer, dialect).problems if p.severity == "error")
+    problems = tuple(p for p in snippets.parse(outer, dialect).problems if p.severity == "error")
     for part in found.values():
-        inner = expr.parse(part.value, dialect).problems
+        inner = snippets.parse(part.value, dialect).problems
         problems += tuple(p for p in inner if p.severity == "error")
     if problems:
         first = problems[0]

@@ -23,7 +23,8 @@ from kpilayer.address import METRIC_TIME
 from kpilayer.columns import time_column
 from kpilayer.describe import lineage_rows, metric_info, place
 from kpilayer.errors import Issue, QueryError
-from kpilayer.formula import atoms, formula
+from kpilayer.formula.build import formula
+from kpilayer.formula.tree import atoms
 from kpilayer.identity import Identity
 from kpilayer.join_graph import Reached
 from kpilayer.load.files import inside

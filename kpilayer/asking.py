@@ -6,28 +6,19 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final, TypedDict
 
+from kpilayer.arguments import Words, words
 from kpilayer.calendar import zone_problem
 from kpilayer.errors import Issue, Location, QueryError, did_you_mean, listing
-from kpilayer.expr import quote_of
 from kpilayer.identity import Identity
 from kpilayer.load.question import render_group_by, render_where
 from kpilayer.model.definitions import Definitions
 from kpilayer.model.usage import SavedQuery
 from kpilayer.plan.keys import asked_place
 from kpilayer.plan.query import Condition, Query, Top
+from kpilayer.snippets import quote_of
 from kpilayer.warehouse.profiles import Target
 
-#: One word, several, or none.
-Words = str | Sequence[str] | None
-
 _TOP: Final = ("n", "by", "of", "other")
-
-
-def words(value: Words) -> tuple[str, ...]:
-    """One text or several as a tuple."""
-    if value is None:
-        return ()
-    return (value,) if isinstance(value, str) else tuple(value)
 
 
 class Asked(TypedDict, total=False):
@@ -157,11 +148,11 @@ def _top(top: Mapping[str, Any] | int | None) -> Top | None:
     if top is None or isinstance(top, int):
         return None if top is None else Top(top)
     unknown = [key for key in top if key not in _TOP]
-    if unknown or "n" not in top or not isinstance(top["n"], int):
+    if unknown or "n" not in top:
         message = f"`top` has no `{unknown[0]}`" if unknown else "`top` needs `n`, a whole number"
         hint = "write {n: 3, by: -revenue, of: customer__name, other: other}"
         raise QueryError(Issue("bad-top", message, hint=hint))
-    return Top(**{key: value for key, value in top.items() if value is not None})
+    return Top(**top)
 
 
 def shown_in(identity: Identity, timezone: str | None) -> Identity:

@@ -74,6 +74,10 @@ class Calendar:
         """The custom granularity of this name."""
         return self._customs.get(name)
 
+    def based(self, custom: Custom) -> str:
+        """The unit of the dates that a time spine has custom periods of."""
+        return self._units[custom.grain]
+
     def unit(self, name: str) -> str | None:
         """The unit that a name stands for; None where only a time spine knows its periods.
 
@@ -107,13 +111,20 @@ class Calendar:
         False
         """
         custom = self._customs.get(name)
-        unit = self._units[name] if custom is None else self._units[custom.grain]
+        unit = self._units[name] if custom is None else self.based(custom)
         return tells(self._units[own], unit)
 
     def tells_part(self, own: str, part: str) -> bool:
         """Whether data with one value per ``own``, a standard grain, tell a date part."""
-        unit = self._units[part] if part in FISCAL else _PART_NEEDS.get(part, part)
-        return tells(self._units[own], unit)
+        return tells(self._units[own], self.unit_of_part(part))
+
+    def unit_of_part(self, part: str) -> str:
+        """The longest periods whose dates have one value of a date part.
+
+        >>> Calendar().unit_of_part("dow"), Calendar().unit_of_part("quarter")
+        ('day', 'quarter')
+        """
+        return self._units[part] if part in FISCAL else _PART_NEEDS.get(part, part)
 
     def is_finer(self, name: str, other: str) -> bool:
         """Whether a grain cuts time finer than another one.

@@ -14,10 +14,10 @@ from typing import Final
 
 from sqlglot import exp
 
-from kpilayer import expr
+from kpilayer import snippets
 from kpilayer.address import metric_column
 from kpilayer.calendar import Calendar
-from kpilayer.errors import Issue, Location
+from kpilayer.errors import Issue, Location, Problem
 from kpilayer.model.definitions import Definitions, Key, Place, SqlModel
 from kpilayer.model.lock import Lock
 from kpilayer.model.metric import Metric, SimpleMetric, SqlMetric
@@ -89,9 +89,9 @@ class Catalog:
         )
         return (*self.metrics.values(), *former)
 
-    def snippet(self, text: str) -> expr.Snippet:
+    def snippet(self, text: str) -> snippets.Snippet:
         """A parsed snippet, from memory if it was seen before."""
-        return expr.parse(text, self.dialect)
+        return snippets.parse(text, self.dialect)
 
     def relation(self, model: str) -> Relation:
         """Where the rows of a model, or of a name that `ref` uses, are."""
@@ -287,7 +287,7 @@ def _oversized(
 
 def _queries(definitions: Definitions, issues: list[Issue]) -> Iterator[tuple[str, exp.Query]]:
     for name, model in definitions.queries.items():
-        tree, problem = expr.parse_query(model.sql, definitions.config.dialect)
+        tree, problem = snippets.parse_query(model.sql, definitions.config.dialect)
         if tree is not None:
             tree = _sources_as_tables(tree, definitions)
             yield name, tree
@@ -295,7 +295,7 @@ def _queries(definitions: Definitions, issues: list[Issue]) -> Iterator[tuple[st
             issues.append(_query_issue(model, problem))
 
 
-def _query_issue(model: SqlModel, problem: expr.Problem) -> Issue:
+def _query_issue(model: SqlModel, problem: Problem) -> Issue:
     before = model.sql[: problem.offset]
     line = before.count("\n") + 1
     column = problem.offset - (before.rfind("\n") + 1) + 1

@@ -78,7 +78,7 @@ CODES: Final[dict[str, Code]] = {
         "Add the key.",
     ),
     "bad-value": Code(
-        "A key has a value that it cannot take.",
+        "A key of a file, or an argument of a question, has a value that it cannot take.",
         "Coercing it would be a guess.",
         "Use one of the values that the message names.",
     ),
@@ -234,6 +234,11 @@ CODES: Final[dict[str, Code]] = {
         "A time dimension is asked for at a finer grain than it has.",
         "The data do not say when within the period something happened.",
         "Ask for the dimension's own grain or a coarser one.",
+    ),
+    "unknown-zone": Code(
+        "Times that decide which rows belong together cannot be compared across time zones.",
+        "Beside an instant, a time of day without a zone could be hours earlier or later.",
+        "Give each of them a `timezone`, or say that those without one are days.",
     ),
     "no-time-dimension": Code(
         "A metric without a time dimension is asked for by time.",

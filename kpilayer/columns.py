@@ -12,10 +12,10 @@ from kpilayer import address
 from kpilayer.address import METRIC_TIME, Address, FilterMetric
 from kpilayer.calendar import Calendar, Custom
 from kpilayer.errors import did_you_mean, listing, nearest
-from kpilayer.expr import column_text
 from kpilayer.join_graph import JoinGraph, Reached, Unreached
 from kpilayer.many_side import reach
 from kpilayer.model.semantic_model import Dimension, Entity
+from kpilayer.snippets import column_text
 from kpilayer.zones import Zones, zones
 
 

@@ -73,7 +73,7 @@ def compare(
                 compiled = prepare(**question.asked(), dialect=warehouse.target.dialect)
             except QueryError as error:
                 return Refusal(error.issues[0].message)
-            return run(compiled.running_in(warehouse.root.as_posix()))
+            return run(warehouse.sql(compiled, connection))
 
         with MetricFlow(python, manifest, warehouse.target.dialect) as metricflow:
             given = []

@@ -21,6 +21,7 @@ from sqlglot import exp
 
 from kpilayer import expr, grain
 from kpilayer.columns import TimedColumn
+from kpilayer.errors import Problem
 
 _MIRROR: Final[dict[type[exp.Expr], type[exp.Expr]]] = {
     exp.EQ: exp.EQ,
@@ -37,12 +38,12 @@ _LISTS: Final = (exp.In, exp.NullSafeEQ, exp.NullSafeNEQ, exp.Case)
 
 Resolve = Callable[[str], TimedColumn]
 Value = Callable[[TimedColumn], exp.Expr]
-Report = Callable[[expr.Problem], None]
+Report = Callable[[Problem], None]
 
 
-def literal_problems(tree: exp.Expr, resolve: Resolve) -> tuple[expr.Problem, ...]:
+def literal_problems(tree: exp.Expr, resolve: Resolve) -> tuple[Problem, ...]:
     """Literals that are no dates where dates are compared, and notices on those that are moved."""
-    found: list[expr.Problem] = []
+    found: list[Problem] = []
     bind_condition(tree, resolve, lambda _: exp.column("value", table="row"), found.append)
     return tuple(dict.fromkeys(found))
 
@@ -64,6 +65,21 @@ def bind_condition(
     for column in [c for c in expr.columns(holder) if not c.table]:
         tree = timed(resolve(column.name), value)
         column.replace(tree if _stands_bare(tree, column.parent) else _operand(tree))
+    result: exp.Expr = holder.this
+    return result
+
+
+def with_moved_literals(
+    tree: exp.Expr, column_of: Callable[[str], TimedColumn | None], report: Report
+) -> exp.Expr:
+    """A copy of a condition over values at their grains, its literals moved as in other conditions.
+
+    ``column_of`` tells which names are times.
+    """
+    holder = exp.Paren(this=tree.copy())
+    for node in expr.nodes(holder):
+        if isinstance(node, (*_MIRROR, exp.Between, *_LISTS)):
+            _move_literals(node, column_of, report)
     result: exp.Expr = holder.this
     return result
 
@@ -183,10 +199,13 @@ def _period_comparison(
     return _range(kind, column, value, starts)
 
 
-def _move_literals(node: exp.Expr, resolve: Resolve, report: Report) -> None:
+def _move_literals(
+    node: exp.Expr, resolve: Callable[[str], TimedColumn | None], report: Report
+) -> None:
     """Literals in a list or CASE beside a truncated time become starts of periods."""
     whens = [when.this for when in node.args.get("ifs") or ()]
-    sides = (node.this, node.args.get("expression"), *node.expressions, *whens)
+    others = [node.args.get(side) for side in ("expression", "low", "high")]
+    sides = (node.this, *others, *node.expressions, *whens)
     operands = [side for side in sides if side is not None]
     names = [name for side in operands if (name := _name(side)) is not None]
     column = resolve(names[0].name) if len(names) == 1 else None
@@ -204,13 +223,13 @@ def _start(text: str, column: TimedColumn, unit: str, report: Report) -> datetim
     parsed = grain.parse_moment(text)
     if parsed is None:
         message = f"`{text}` is not a date or time: {column.asked.base} is compared with ISO dates"
-        report(expr.Problem("bad-value", message, word=text))
+        report(Problem("bad-value", message, word=text))
         return None
     start = grain.truncate(parsed[0], unit)
     if start != parsed[0]:
         first = start.date() if grain.is_date(unit) else start
         message = f"`{text}` was moved to the start of its {column.grain}, {first}"
-        report(expr.Problem("truncated-literal", message, word=text, severity="notice"))
+        report(Problem("truncated-literal", message, word=text, severity="notice"))
     return start
 
 

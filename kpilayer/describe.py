@@ -6,11 +6,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from kpilayer import expr
+from kpilayer import snippets
 from kpilayer.address import METRIC_TIME
 from kpilayer.columns import TimedColumn, resolve_name
 from kpilayer.errors import Issue, Location, QueryError, did_you_mean, listing
-from kpilayer.formula import atoms, formula
+from kpilayer.formula.build import formula
+from kpilayer.formula.tree import atoms
 from kpilayer.identity import Identity
 from kpilayer.lineage import lineage
 from kpilayer.model.definitions import Definitions
@@ -359,7 +360,7 @@ def _formula_text(metric: Metric) -> str:
         case SimpleMetric(input_metric=used) if used is not None:
             return f"{used.name}, filtered"
         case SimpleMetric():
-            return f"{metric.agg}({expr.shown(metric.value)}) of {metric.model}"
+            return f"{metric.agg}({snippets.shown(metric.value)}) of {metric.model}"
         case SqlMetric():
             return f"{metric.sql} of {metric.model}"
         case DerivedMetric():
@@ -395,7 +396,7 @@ def _model_card(identity: Identity, model: Model) -> dict[str, Any]:
         "location": place(info.location),
         "metrics": list(info.metrics),
         "entities": [
-            {"name": e.name, "type": e.type, "key": expr.shown(e.sql), "joins to": e.target}
+            {"name": e.name, "type": e.type, "key": snippets.shown(e.sql), "joins to": e.target}
             for e in model.entities
         ],
         "dimensions": [
@@ -403,7 +404,7 @@ def _model_card(identity: Identity, model: Model) -> dict[str, Any]:
                 "name": d.name,
                 "type": d.type,
                 "grain": d.granularity,
-                "value": expr.shown(d.sql),
+                "value": snippets.shown(d.sql),
                 "description": d.description,
             }
             for d in model.dimensions

@@ -66,6 +66,22 @@ class Issue:
         return "\n".join(lines)
 
 
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """What is wrong inside a text: ``offset`` and ``length`` are in characters of it.
+
+    Whoever knows where the text stands makes an issue of it.
+    """
+
+    code: str
+    message: str
+    offset: int = 0
+    length: int = 1
+    word: str | None = None
+    hint: str | None = None
+    severity: Severity = "error"
+
+
 def _excerpt(place: Location) -> list[str]:
     number = str(place.line)
     text = place.text or ""

@@ -71,12 +71,13 @@ def export(
         QueryError: `bad-export`, where a table would be replaced that definitions read.
         WarehouseError: the warehouse cannot be reached, or refuses a statement.
     """
-    sql = compiled.running_in(warehouse.root.as_posix())
-    where = sql, catalog, warehouse.schema, compiled.dialect
+    where = catalog, warehouse.schema, compiled.dialect
     if dry_run:
-        return tuple(_exported(one, *where, None) for one in wanted)
+        sql = compiled.running_in(warehouse.root.as_posix())
+        return tuple(_exported(one, sql, *where, None) for one in wanted)
     with warehouse.connected(read_only=False) as connection:
-        made = tuple(_exported(one, *where, connection) for one in wanted)
+        sql = warehouse.sql(compiled, connection)
+        made = tuple(_exported(one, sql, *where, connection) for one in wanted)
         for one in made:
             for statement in one.statements:
                 connection.execute(statement)

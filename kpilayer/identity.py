@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
@@ -21,12 +22,13 @@ from kpilayer.calendar import Custom
 from kpilayer.canonical import canonical
 from kpilayer.catalog import REF, SOURCE_META, Catalog
 from kpilayer.columns import TimedColumn, resolve_property, time_column
-from kpilayer.formula import Atom, Compute, Formula, Shaped, atoms, formula
+from kpilayer.formula.build import formula
+from kpilayer.formula.tree import Atom, Compute, Formula, Shaped, atoms
 from kpilayer.grain import GRAINS, PARTS
 from kpilayer.join_graph import JoinGraph, Reached, Step
 from kpilayer.model.semantic_model import ROLE, Dimension
 from kpilayer.relation import Relation
-from kpilayer.zones import reporting_zone
+from kpilayer.zones import interval, reporting_zone
 
 PREFIX: Final = "f1:"
 #: The relation of a model without one stands in the target's schema, whatever its name.
@@ -133,7 +135,16 @@ class Identity:
         ends = self.catalog.models[step.right].validity
         if ends is not None:
             form["valid_from"], form["valid_to"] = (self._sql(end.sql) for end in ends)
+        parts = self.graph.partitions(path)
+        compared = [*(ends or ()), *(d for p in parts for d in (p.left, p.right))]
+        if zones := self._zones(compared):
+            form["timezones"] = zones
         return form
+
+    def _zones(self, times: Iterable[Dimension | None]) -> list[list[str | None]]:
+        """The zones of times that are compared with others, none where no time has one."""
+        zoned = [d for d in times if d is not None and d.timezone is not None]
+        return [[self._sql(d.sql), d.timezone, reporting_zone(self.catalog, d)] for d in zoned]
 
     # ------------------------------------------------------------------------------- parts of forms
 
@@ -250,6 +261,8 @@ class Identity:
         if definition.active is not None:
             ends = (definition.active.from_, definition.active.to)
             form["active"] = [*map(self._sql, ends), definition.active.to_inclusive]
+            if zones := self._zones(interval(self.catalog, model)):
+                form["timezones"] = zones
         if definition.row_access is not None:
             form["row_access"] = self._access(model, definition.row_access.filter)
         return f" rows {_digest(form)}" if form else ""

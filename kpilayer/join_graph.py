@@ -46,7 +46,8 @@ class Step:
     @property
     def words(self) -> tuple[str, ...]:
         """What names the step in a path that is given in full."""
-        return (self.via,) if self.kind == "up" or self.onto == self.via else (self.onto, self.via)
+        key = self.by if self.kind == "across" else self.onto
+        return (self.via,) if self.kind == "up" or key == self.via else (key, self.via)
 
 
 Wanted = AbstractSet[Step]

@@ -8,7 +8,8 @@ from typing import Literal
 
 from kpilayer.address import filter_metric
 from kpilayer.columns import TimedColumn, resolve_name, resolve_property, time_column
-from kpilayer.formula import Atom, atoms, formula, names
+from kpilayer.formula.build import formula
+from kpilayer.formula.tree import Atom, atoms, names
 from kpilayer.join_graph import JoinGraph, Reached, Unreached
 
 Role = Literal["value", "filter", "time", "join", "group"]

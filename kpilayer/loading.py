@@ -9,14 +9,13 @@ from typing import Any
 
 from kpilayer.catalog import Catalog, resolve
 from kpilayer.errors import ConfigError, Issue, Location, did_you_mean, sorted_issues
-from kpilayer.expr import DIALECTS
 from kpilayer.load.dbt.manifest import made_for
-from kpilayer.load.files import inside, read_text
 from kpilayer.load.layout import Layout
-from kpilayer.load.lock_file import LOCK_FILE, read_lock
+from kpilayer.load.lock_file import lock_in
 from kpilayer.load.project import load_definitions
 from kpilayer.load.template import TargetInfo
 from kpilayer.model.lock import Lock
+from kpilayer.snippets import DIALECTS
 from kpilayer.warehouse.connect import wrap
 from kpilayer.warehouse.profiles import NoProfiles, Target, find_target, unconnected
 
@@ -132,16 +131,3 @@ def places_of_another(layout: Layout, target: Target) -> list[Issue]:
     message += f"there, and not from `{target.name}` (schema `{target.schema}`)"
     hint = f"run `dbt parse --target {target.name}`"
     return [Issue("bad-manifest", message, Location(manifest.path), hint, "warning")]
-
-
-def lock_in(root: Path) -> tuple[Lock | None, list[Issue]]:
-    """The lock of a project, if it has one, and what is wrong with the file."""
-    try:
-        if not inside(root, LOCK_FILE).exists():
-            return None, []
-    except ConfigError as error:
-        return None, list(error.issues)
-    text, issue = read_text(root / LOCK_FILE, LOCK_FILE)
-    if text is None:
-        return None, [issue] if issue else []
-    return read_lock(text)

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Unpack
 
 from kpilayer import (
+    arguments,
     artefacts,
     asking,
     checking,
@@ -21,7 +22,8 @@ from kpilayer import (
     locking,
 )
 from kpilayer.access import role_of
-from kpilayer.asking import Asked, Words, words
+from kpilayer.arguments import Words
+from kpilayer.asking import Asked
 from kpilayer.catalog import Catalog
 from kpilayer.check import RULES, Context
 from kpilayer.debugging import Check
@@ -184,9 +186,10 @@ class Project:
             ConfigError: the state cannot be read.
             DefinitionError: the definitions of the state have errors.
         """
-        asked = None if select is None else words(select)
+        said = arguments.read({"select": select, "exclude": exclude})
+        asked = None if select is None else said["select"]
         changes = None if state is None else self._changes_since(str(state))
-        return choose(self._dependencies, asked, words(exclude), kinds, changes)
+        return choose(self._dependencies, asked, said["exclude"], kinds, changes)
 
     @cached_property
     def _dependencies(self) -> Dependencies:
@@ -271,12 +274,13 @@ class Project:
             DefinitionError: the project's definitions have errors.
             QueryError: everything that is wrong with the question.
         """
-        identity, spoken = asking.shown_in(self._identity, timezone), dialect or self.dialect
-        definitions, schema = self.catalog.definitions, self._warehouse.schema
-        query = asking.question(definitions, metrics, group_by, where, **rest)
-        compiled = compile_query(
-            query, identity, spoken, schema, unverified=unverified, role=role_of(role)
-        )
+        said = arguments.read({"metrics": metrics, "group_by": group_by, "where": where, **rest})
+        place = arguments.read({"timezone": timezone, "dialect": dialect, "role": role})
+        identity = asking.shown_in(self._identity, place["timezone"])
+        spoken, asks = place["dialect"] or self.dialect, role_of(place["role"])
+        query = asking.question(self.catalog.definitions, **said)
+        schema = self._warehouse.schema
+        compiled = compile_query(query, identity, spoken, schema, unverified=unverified, role=asks)
         # Where rows are read from is told with the answer, not by `check` alone.
         places = (i for i in self._issues if i.code == "bad-manifest")
         return replace(compiled, notices=(*places, *compiled.notices))
@@ -322,8 +326,9 @@ class Project:
             WarehouseError: the warehouse cannot be reached, or refuses a statement.
         """
         catalog = self._identity.catalog
-        saved = asking.saved(catalog.definitions, saved_query)
-        wanted = exporting.chosen(saved, words(exports))
+        said = arguments.read({"saved_query": saved_query, "exports": exports})
+        saved = asking.saved(catalog.definitions, said["saved_query"])
+        wanted = exporting.chosen(saved, said["exports"])
         compiled = self.prepare(saved_query=saved_query, dialect=self.target.dialect)
         return exporting.export(wanted, compiled, catalog, self._warehouse, dry_run=dry_run)
 

@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
 
-from kpilayer import expr
+from kpilayer import snippets
 from kpilayer.address import filter_metric
 from kpilayer.aggregates import decompose
 from kpilayer.calendar import Calendar, Custom
 from kpilayer.errors import Issue, did_you_mean, listing
-from kpilayer.expr import column_text
 from kpilayer.grain import FISCAL
 from kpilayer.model.definitions import Definitions, Kind, Steps
 from kpilayer.model.metric import (
@@ -23,13 +22,14 @@ from kpilayer.model.metric import (
 )
 from kpilayer.model.semantic_model import ColumnDimension, Dimension, Model
 from kpilayer.relation import split_relation
+from kpilayer.snippets import column_text
 
 
 def snippet_issues(
     definitions: Definitions, kind: Kind, name: str, steps: Steps, text: str
 ) -> Iterator[Issue]:
     """What is wrong with a snippet of a definition, at its place in the file."""
-    for problem in expr.parse(text, definitions.config.dialect).problems:
+    for problem in snippets.parse(text, definitions.config.dialect).problems:
         word = text[problem.offset : problem.offset + problem.length]
         place = definitions.within(kind, name, steps, problem.offset, problem.length, word)
         yield Issue(problem.code, problem.message, place, problem.hint, problem.severity)
@@ -314,7 +314,7 @@ def _filter_metrics(
     metrics: Mapping[str, Metric],
 ) -> Iterator[Issue]:
     """`{{ Metric('orders', ['customer']) }}` names a metric."""
-    for name in expr.parse(text, definitions.config.dialect).names:
+    for name in snippets.parse(text, definitions.config.dialect).names:
         wanted = filter_metric(name.name)
         if wanted is None or wanted.name in metrics:
             continue
@@ -328,7 +328,7 @@ def _filter_metrics(
 def metrics_read(definitions: Definitions, metric: Metric) -> tuple[str, ...]:
     """The metrics that one is computed from, those in its filters included, each once."""
     conditions = [*metric.filter, *(c for i in metric.inputs for c in i.filter)]
-    names = (n for c in conditions for n in expr.parse(c, definitions.config.dialect).names)
+    names = (n for c in conditions for n in snippets.parse(c, definitions.config.dialect).names)
     filtered = (filter_metric(n.name) for n in names)
     found = (*(i.name for i in metric.inputs), *(f.name for f in filtered if f is not None))
     return tuple(dict.fromkeys(found))
@@ -349,7 +349,7 @@ def _input_clashes(definitions: Definitions, metric: Metric) -> Iterator[Issue]:
 
 def _unknown_inputs(definitions: Definitions, metric: DerivedMetric) -> Iterator[Issue]:
     known = {i.known_as for i in metric.inputs}
-    for name in expr.parse(metric.expr, definitions.config.dialect).names:
+    for name in snippets.parse(metric.expr, definitions.config.dialect).names:
         if name.name.lower() not in known:
             place = definitions.within(
                 "metric", metric.name, ("expr",), name.offset, name.length, name.name

@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from kpilayer.errors import ConfigError
+from kpilayer.relation import Relation
 from kpilayer.sql.compiled import Compiled
+from kpilayer.sql.dialects import capabilities
+from kpilayer.sql.select import read_all, to_sql
+from kpilayer.sql.types import Declared, Types
 from kpilayer.warehouse.connect import connect, wrap
-from kpilayer.warehouse.connection import Connection
+from kpilayer.warehouse.connection import Column, Connection
 from kpilayer.warehouse.profiles import Target
 from kpilayer.warehouse.result import Result, Row
 from kpilayer.warehouse.run import OnProgress, run_with_progress
+from kpilayer.warehouse.typed import typed
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,8 +63,8 @@ class Warehouse:
 
     def rows(self, compiled: Compiled, connection: Connection) -> list[Row]:
         """The rows of a compiled question, on a connection that is open already."""
-        sql = compiled.running_in(self.root.as_posix())
-        return Result.from_table(run_with_progress(connection, sql), sql=compiled.sql).rows()
+        table, sql = self._table(compiled, connection)
+        return Result.from_table(table, sql=sql).rows()
 
     def answer(self, compiled: Compiled, on_progress: OnProgress | None = None) -> Result:
         """The answer to a compiled question.
@@ -64,12 +73,62 @@ class Warehouse:
             WarehouseError: the warehouse cannot be reached, or refuses the SQL.
         """
         with self.connected() as connection:
-            sql = compiled.running_in(self.root.as_posix())
-            table = run_with_progress(connection, sql, on_progress)
+            table, sql = self._table(compiled, connection, on_progress)
         return Result.from_table(
             table,
-            sql=compiled.sql,
+            sql=sql,
             fingerprints=compiled.fingerprints,
             notices=compiled.notices,
             overlapping=compiled.overlapping,
         )
+
+    def sql(self, compiled: Compiled, connection: Connection) -> str:
+        """What is run: paths start at the project, and types are known where words need them."""
+        return compiled.running_in(self.root.as_posix(), self._declared(compiled, connection))
+
+    def _table(
+        self, compiled: Compiled, connection: Connection, on_progress: OnProgress | None = None
+    ) -> tuple[pa.Table, str]:
+        """The answer, and the SQL to show for it."""
+        declared = self._declared(compiled, connection)
+        sql = compiled.running_in(self.root.as_posix(), declared)
+        table = run_with_progress(connection, sql, on_progress)
+        if declared is None:
+            return table, compiled.sql
+        if capabilities(connection.dialect).has_types:
+            return table, sql
+        return typed(table, Types(declared).answer(compiled.planned)), sql
+
+    def _declared(self, compiled: Compiled, connection: Connection) -> Declared | None:
+        """The types of columns as kpilayer.lock has them, else as the warehouse describes them.
+
+        None where no word of the engine depends on them.
+        """
+        if not capabilities(connection.dialect).asks_types:
+            return None
+        known: dict[str, Mapping[str, str]] = {}
+
+        def described(relation: Relation) -> Mapping[str, str]:
+            if relation.kind == "query":
+                plan, dialect = compiled.planned, connection.dialect
+                every = read_all(relation, plan.subqueries, dialect, compiled.schema)
+                return _types(connection.describe(to_sql(every, dialect)))
+            parts = relation.parts
+            if len(parts) == 1 and compiled.schema:
+                parts = (compiled.schema, *parts)
+            found = connection.describe_relation(parts)
+            return _types(found.columns if found else ())
+
+        def declared(relation: Relation, column: str) -> str | None:
+            locked = compiled.declared(relation, column)
+            if locked is not None:
+                return locked
+            if relation.key not in known:
+                known[relation.key] = described(relation)
+            return known[relation.key].get(column.lower())
+
+        return declared
+
+
+def _types(columns: Iterable[Column]) -> dict[str, str]:
+    return {column.name.lower(): column.type for column in columns}

@@ -11,9 +11,9 @@ from collections.abc import Iterator
 from datetime import date
 from typing import Any, Final
 
-from kpilayer.expr import column_text
 from kpilayer.model.metric import Metric, SimpleMetric
 from kpilayer.model.metric_parts import Former
+from kpilayer.snippets import column_text
 
 #: What a former version of each kind can have had; every kind has a filter.
 _KEYS: Final[dict[str, tuple[str, ...]]] = {

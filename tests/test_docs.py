@@ -16,7 +16,6 @@ import kpilayer
 from kpilayer import Project
 from kpilayer.cli.main import COMMANDS, cli
 from kpilayer.codes import CODES
-from kpilayer.expr import DIALECTS
 from kpilayer.grain import GRAINS, PARTS
 from kpilayer.load.known import NOT_YET
 from kpilayer.model import (
@@ -30,6 +29,7 @@ from kpilayer.model import (
     usage,
 )
 from kpilayer.model.field_docs import field_docs
+from kpilayer.snippets import DIALECTS
 
 ROOT = Path(__file__).parent.parent
 DOCS = ROOT / "docs"

@@ -19,6 +19,8 @@ FLOORS: dict[str, tuple[str, ...]] = {
         "grain",
         "calendar",
         "expr",
+        "vocabulary",
+        "snippets",
         "canonical",
         "address",
         "aggregates",
@@ -48,6 +50,7 @@ FLOORS: dict[str, tuple[str, ...]] = {
         "describe",
         "artefacts",
         "loading",
+        "arguments",
         "asking",
         "running",
         "locking",
@@ -70,6 +73,8 @@ MAY_KNOW: dict[str, set[str]] = {
         "access",
         "aggregates",
         "expr",
+        "vocabulary",
+        "snippets",
         "canonical",
         "relation",
         "catalog",
@@ -193,6 +198,30 @@ def test_only_commands_import_the_package_inside_functions(module: str) -> None:
         if inside and _own(name) is not None
     ]
     assert late == []
+
+
+#: What decides for each scan whether a role sees all of its rows.
+BUILD_SCANS = ("plan.rows", "plan.spines")
+
+
+@pytest.mark.parametrize("module", [module for module in FILES if module not in BUILD_SCANS])
+def test_rows_are_scanned_only_where_row_access_is_decided(module: str) -> None:
+    tree = ast.parse(FILES[module].read_text(encoding="utf-8"))
+    called = [node.func for node in ast.walk(tree) if isinstance(node, ast.Call)]
+    built = [f.lineno for f in called if ast.unparse(f).split(".")[-1] == "Scan"]
+    renamed = [
+        node.lineno
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ImportFrom)
+        and any(alias.name == "Scan" and alias.asname for alias in node.names)
+    ]
+    assert not built, f"{module}:{built[0]} builds a scan of its own"
+    assert not renamed, f"{module}:{renamed[0]} hides a scan under another name"
+
+
+def test_the_places_that_build_scans_are_there() -> None:
+    for module in BUILD_SCANS:
+        assert "Scan(" in FILES[module].read_text(encoding="utf-8")
 
 
 def test_the_median_file_is_short() -> None:

@@ -8,7 +8,9 @@ from kpilayer.check.context import Context
 from kpilayer.check.names import may_be_broken
 from kpilayer.columns import resolve_name
 from kpilayer.errors import Issue, did_you_mean
-from kpilayer.formula import atoms, default_grain, formula
+from kpilayer.formula.build import formula
+from kpilayer.formula.times import default_grain
+from kpilayer.formula.tree import atoms
 from kpilayer.join_graph import Unreached
 from kpilayer.model.definitions import Steps
 

@@ -8,7 +8,8 @@ from kpilayer.check.context import Context
 from kpilayer.check.names import may_be_broken
 from kpilayer.columns import TimedColumn, resolve_property
 from kpilayer.errors import Issue, did_you_mean, listing
-from kpilayer.formula import atoms, formula
+from kpilayer.formula.build import formula
+from kpilayer.formula.tree import atoms
 from kpilayer.join_graph import Unreached
 from kpilayer.model.definitions import Steps
 from kpilayer.model.metric import ConversionMetric, FunnelMetric, Metric, NestedMetric, SimpleMetric

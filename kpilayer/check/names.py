@@ -9,7 +9,9 @@ from kpilayer.check.context import Context
 from kpilayer.columns import own_grain, resolve_name, resolver, time_column
 from kpilayer.conditions import literal_problems
 from kpilayer.errors import Issue, Location
-from kpilayer.formula import atoms, default_grain, formula, grained
+from kpilayer.formula.build import formula
+from kpilayer.formula.times import default_grain, grained
+from kpilayer.formula.tree import atoms
 from kpilayer.join_graph import Unreached
 from kpilayer.model.definitions import Steps
 from kpilayer.model.metric import Metric

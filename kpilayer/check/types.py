@@ -9,12 +9,13 @@ from sqlglot import exp
 
 from kpilayer.check.context import Context
 from kpilayer.errors import Issue, Location, did_you_mean
-from kpilayer.expr import shown
-from kpilayer.formula import atoms, formula
+from kpilayer.formula.build import formula
+from kpilayer.formula.tree import atoms
 from kpilayer.model.definitions import Kind, Steps
 from kpilayer.model.lock import LockedRelation
 from kpilayer.model.metric import SimpleMetric, SqlMetric
 from kpilayer.model.semantic_model import Dimension, Entity, Model
+from kpilayer.snippets import shown
 
 Family = Literal["number", "text", "boolean", "time", "other"]
 
@@ -22,8 +23,9 @@ _FAMILIES: Final[tuple[tuple[tuple[str, ...], Family], ...]] = (
     (("TIMESTAMP", "DATETIME", "DATE"), "time"),
     (("BOOL",), "boolean"),
     (("VARCHAR", "CHAR", "TEXT", "STRING", "UUID", "ENUM", "BPCHAR"), "text"),
+    (("LONGTEXT", "MEDIUMTEXT", "TINYTEXT"), "text"),
     (("TINYINT", "SMALLINT", "INT", "BIGINT", "HUGEINT", "U", "DECIMAL", "NUMERIC"), "number"),
-    (("REAL", "FLOAT", "DOUBLE", "NUMBER"), "number"),
+    (("REAL", "FLOAT", "DOUBLE", "NUMBER", "MEDIUMINT", "YEAR"), "number"),
 )
 _NEEDS: Final[dict[str, Family]] = {
     **dict.fromkeys(("sum", "average", "median", "percentile", "stddev", "variance"), "number"),

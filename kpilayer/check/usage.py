@@ -10,7 +10,8 @@ from kpilayer.check.context import Context
 from kpilayer.check.names import may_be_broken
 from kpilayer.columns import resolve_name
 from kpilayer.errors import Issue, Location, did_you_mean
-from kpilayer.formula import atoms, formula
+from kpilayer.formula.build import formula
+from kpilayer.formula.tree import atoms
 from kpilayer.join_graph import Unreached
 from kpilayer.model.usage import SavedQuery
 

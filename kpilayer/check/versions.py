@@ -10,7 +10,9 @@ from kpilayer.address import metric_column
 from kpilayer.check.context import Context
 from kpilayer.columns import own_grain
 from kpilayer.errors import Issue, listing
-from kpilayer.formula import formula, homes, rules
+from kpilayer.formula.build import formula
+from kpilayer.formula.times import homes
+from kpilayer.formula.tree import rules
 from kpilayer.model.metric import Metric
 from kpilayer.model.metric_parts import Former
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from itertools import chain
 from typing import Any, Final
 
 from jinja2.filters import FILTERS as JINJA_FILTERS
@@ -152,14 +153,11 @@ def iterate(value: object) -> Iterator[object]:
 
 
 def _sum(items: object, start: object = 0) -> object:
-    total = start
-    for item in iterate([start]):
+    total: int | float = 0
+    for item in chain([start], iterate(items)):
         if not isinstance(item, int | float):
             raise Fault("`sum` adds numbers", word="sum")
-    for item in iterate(items):
-        if not isinstance(item, int | float):
-            raise Fault("`sum` adds numbers", word="sum")
-        total = weigh(total + item)  # type: ignore[operator]
+        total = weigh(total + item)
     return total
 
 

@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import Any, Final
 
 from kpilayer.errors import ConfigError, Issue, Location, did_you_mean
-from kpilayer.expr import DIALECTS
 from kpilayer.load.dbt.manifest import PARSE, DbtManifest, dialect_of, read_manifest
 from kpilayer.load.dbt.project import DbtProject, read_dbt_project
 from kpilayer.load.decode import decode_config
@@ -35,6 +34,7 @@ from kpilayer.load.reader import read_yaml
 from kpilayer.load.template import Dbt
 from kpilayer.model.config import ProjectConfig
 from kpilayer.model.definitions import Kind
+from kpilayer.snippets import DIALECTS
 
 DIALECT: Final = "duckdb"  # of definitions, where nothing says another
 _SWITCHED: Final[dict[Kind, str]] = {

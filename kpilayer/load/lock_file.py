@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any, Final
 
 import yaml
 
-from kpilayer.errors import Issue, Location
+from kpilayer.errors import ConfigError, Issue, Location
+from kpilayer.load.files import inside, read_text
 from kpilayer.load.reader import read_yaml
 from kpilayer.model.lock import Lock, LockedColumn, LockedRelation
 
@@ -29,6 +31,19 @@ def write_lock(lock: Lock) -> str:
 
 def _column(column: LockedColumn) -> dict[str, Any]:
     return {"type": column.type} | ({} if column.nullable else {"nullable": False})
+
+
+def lock_in(root: Path) -> tuple[Lock | None, list[Issue]]:
+    """The lock of a project, if it has one, and what is wrong with the file."""
+    try:
+        if not inside(root, LOCK_FILE).exists():
+            return None, []
+    except ConfigError as error:
+        return None, list(error.issues)
+    text, issue = read_text(root / LOCK_FILE, LOCK_FILE)
+    if text is None:
+        return None, [issue] if issue else []
+    return read_lock(text)
 
 
 def read_lock(text: str) -> tuple[Lock | None, list[Issue]]:

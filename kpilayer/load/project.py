@@ -9,7 +9,6 @@ from pathlib import PurePosixPath
 from typing import Final
 
 from kpilayer.errors import Issue, Location, did_you_mean
-from kpilayer.expr import quote_of
 from kpilayer.load.dbt.artefacts import read_artefact
 from kpilayer.load.dbt.docs import doc_blocks
 from kpilayer.load.dbt.forms import native_documents
@@ -21,6 +20,7 @@ from kpilayer.load.layout import DIALECT, Layout
 from kpilayer.load.reader import read_yaml_documents
 from kpilayer.load.template import TargetInfo, Templates
 from kpilayer.model.definitions import Definitions, Key, SqlModel
+from kpilayer.snippets import quote_of
 
 _VERSION: Final = re.compile(r"\.v([^.]+)$")
 

@@ -6,7 +6,6 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
-from kpilayer.expr import column_text
 from kpilayer.model.metric_parts import (
     Aggregation,
     GroupBys,
@@ -19,6 +18,7 @@ from kpilayer.model.metric_parts import (
 )
 from kpilayer.model.names import Definition, GrainName, Reference, Sql
 from kpilayer.model.periods import StandardLength
+from kpilayer.snippets import column_text
 
 
 def _lower_case_agg(data: Any) -> Any:

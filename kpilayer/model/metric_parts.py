@@ -229,7 +229,7 @@ class MetricBase(Definition):
     time_granularity: GrainName | None = None
     """The grain of `metric_time` when a query names none."""
     overlapping: bool = False
-    """Whether totals, shares and views may be made where its groups overlap."""
+    """Whether totals, `top` and shares may be asked for where its groups overlap."""
     contracts: Contracts | None = None
     """What must hold for its numbers."""
     metric_tests: tuple[MetricTest, ...] = ()

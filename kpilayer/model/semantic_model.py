@@ -8,9 +8,9 @@ from typing import Annotated, Any, Final, Literal
 from pydantic import BeforeValidator, Field, model_validator
 from pydantic_core import PydanticCustomError
 
-from kpilayer.expr import column_text
 from kpilayer.grain import Grain
 from kpilayer.model.names import Config, Definition, Name, Reference, Sql, Zone, checked_name
+from kpilayer.snippets import column_text
 
 EntityType = Literal["primary", "unique", "foreign", "natural"]
 _GRAIN_HINT: Final = "add how fine it is, for example `granularity: day`"

@@ -7,9 +7,9 @@ from typing import Any
 from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
-from kpilayer.expr import column_text
 from kpilayer.grain import Grain
 from kpilayer.model.names import Definition, Name, Reference
+from kpilayer.snippets import column_text
 
 
 class CustomGranularity(Definition):

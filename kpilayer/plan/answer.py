@@ -6,13 +6,14 @@ from dataclasses import replace
 
 from sqlglot import exp
 
+from kpilayer.formula.tree import Formula, inner_rule
+from kpilayer.plan import fill
 from kpilayer.plan.bound import BoundQuery
 from kpilayer.plan.compare import Named, change, growth
-from kpilayer.plan.fill import filled
 from kpilayer.plan.frame import beside
 from kpilayer.plan.having import unshown
 from kpilayer.plan.nodes import Column, Combine, Derived, Group, Read
-from kpilayer.plan.scope import Builder, Scope, named
+from kpilayer.plan.scope import Builder, Scope, filled, named
 
 
 def answer(builder: Builder, query: BoundQuery, scope: Scope) -> Group:
@@ -32,14 +33,15 @@ def answer(builder: Builder, query: BoundQuery, scope: Scope) -> Group:
         group = Combine(builder.name("with_prior"), (group, *priors), stacked)
         priors = []
     if query.fill:
-        group = filled(builder, query.metrics, group, scope, query.where)
+        group = fill.filled(builder, query.metrics, group, scope, query.where)
     extra = [*priors]
     if query.unshown:
         trees = tuple((unshown(name), tree) for name, tree in query.unshown)
         extra.append(_values(builder, trees, scope))
     if extra:
         group = beside(builder, group, extra)
-    changes = query.compared or query.fill
+    filling = any(inner_rule(tree) == "filled" for _, tree in query.unshown)
+    changes = query.compared or query.fill or filling
     return _completed(builder, query, group, scope) if changes else group
 
 
@@ -51,21 +53,24 @@ def _values(builder: Builder, trees: Named, scope: Scope) -> Group:
 def _completed(builder: Builder, query: BoundQuery, group: Group, scope: Scope) -> Derived:
     """The rows with what is computed from current and earlier values."""
 
-    def column(name: str) -> exp.Expr:
-        value = exp.column(name, table=group.name)
-        if not query.fill:
-            return value
-        return exp.Coalesce(this=value, expressions=[exp.Literal.number(0)])
+    def column(name: str, tree: Formula) -> exp.Expr:
+        value = filled(tree, exp.column(name, table=group.name))
+        return exp.Coalesce(this=value, expressions=[_zero()]) if query.fill else value
 
     keys = tuple(k.name for k in scope.keys)
     columns = [Column(name, exp.column(name, table=group.name)) for name in keys]
-    for name, _ in query.metrics:
-        columns.append(Column(name, column(name)))
+    for name, tree in query.metrics:
+        now = column(name, tree)
+        columns.append(Column(name, now))
         for one in query.compared:
             prior = f"{name}__{one.label}"
-            columns.append(Column(prior, column(prior)))
-            both = column(name), column(prior)
-            columns.append(Column(f"{prior}_change", change(*both)))
-            columns.append(Column(f"{prior}_growth", growth(*(c.copy() for c in both))))
-    columns += [Column(unshown(n), column(unshown(n))) for n, _ in query.unshown]
+            before = column(prior, dict(one.metrics)[prior])
+            columns.append(Column(prior, before))
+            columns.append(Column(f"{prior}_change", change(now.copy(), before.copy())))
+            columns.append(Column(f"{prior}_growth", growth(now.copy(), before.copy())))
+    columns += [Column(unshown(n), column(unshown(n), tree)) for n, tree in query.unshown]
     return Derived(builder.name(f"{group.name}_complete"), Read(group), tuple(columns), keys)
+
+
+def _zero() -> exp.Expr:
+    return exp.Literal.number(0)

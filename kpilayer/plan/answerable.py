@@ -9,16 +9,27 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from kpilayer import grain
 from kpilayer.address import METRIC_TIME, FilterMetric, filter_metric
-from kpilayer.columns import TimedColumn, resolve_name, resolve_property, time_column
+from kpilayer.calendar import Calendar, Custom
+from kpilayer.columns import (
+    TimedColumn,
+    own_grain,
+    resolve_name,
+    resolve_property,
+    time_column,
+)
 from kpilayer.errors import Issue
-from kpilayer.formula import Atom, Formula, Home, Shaped, atoms, formula, is_of_time, rules
-from kpilayer.formula import names as formula_names
+from kpilayer.formula.build import formula
+from kpilayer.formula.times import is_of_time
+from kpilayer.formula.tree import Atom, Formula, Home, Shaped, atoms, rules
+from kpilayer.formula.tree import names as formula_names
 from kpilayer.join_graph import JoinGraph, Reached, Unreached
 from kpilayer.model.semantic_model import Dimension, Entity
 from kpilayer.plan.keys import Key, asked_place, group_by, is_of_home_time, keeps, keyed
+from kpilayer.plan.overlap import issues
 from kpilayer.plan.ranges import Range
 from kpilayer.plan.stitched import mixed
-from kpilayer.plan.window import moves_rows
+from kpilayer.plan.window import cuts, moves_rows
+from kpilayer.zones import frame_of, interval, zones
 
 Reason = tuple[str, str, str | None]  # code, message, hint
 
@@ -32,7 +43,7 @@ def unanswerable(
     """Every reason for which the metrics of a question cannot be computed as asked."""
     for name, tree in metrics:
         found = [
-            *_not_yet(graph, name, tree, keys),
+            *_incomparable(graph, tree, keys),
             *_reasons(graph, name, tree, keys),
             *_of_metrics(graph, tree, keys),
             *_unknown_types(graph, tree, keys, spans),
@@ -42,9 +53,8 @@ def unanswerable(
             yield Issue(code, message, asked_place("metrics", name), hint)
 
 
-def _not_yet(graph: JoinGraph, name: str, tree: Formula, keys: Sequence[Key]) -> Iterator[Reason]:
-    """What the question needs that this version cannot compute."""
-    reasons: list[str] = []
+def _incomparable(graph: JoinGraph, tree: Formula, keys: Sequence[Key]) -> Iterator[Reason]:
+    """Times that decide which rows belong together, in zones that do not tell how."""
     for atom in atoms(tree):
         home = (atom.model, atom.time)
         named = [n.name for text in atom.conditions for n in graph.catalog.snippet(text).names]
@@ -53,11 +63,7 @@ def _not_yet(graph: JoinGraph, name: str, tree: Formula, keys: Sequence[Key]) ->
         used += [k.column(home).reached for k in keys if home in dict(k.at)]
         time = time_column(graph, *home)
         used += [time] if isinstance(time, Reached) else []
-        reasons += _zoned_joins(graph, atom, used)
-    reasons += _custom_periods(graph, tree, keys)
-    for reason in dict.fromkeys(reasons):
-        message = f"`{name}` needs {reason}, which this version cannot compute"
-        yield "not-supported-yet", message, None
+        yield from _zoned_joins(graph, atom, used)
 
 
 def metrics_named(graph: JoinGraph, tree: Formula, keys: Sequence[Key]) -> tuple[FilterMetric, ...]:
@@ -79,50 +85,56 @@ def _of_metrics(graph: JoinGraph, tree: Formula, keys: Sequence[Key]) -> Iterato
                     yield found.code, f"{found.message} (for `{metric.name}` by it)", found.hint
                     return
         by = [group_by(graph, per, keyed(below, per)) for per in metric.per]
-        yield from _not_yet(graph, metric.name, below, by)
+        yield from _incomparable(graph, below, by)
         yield from _reasons(graph, metric.name, below, by)
         yield from mixed(graph, metric.name, below, by)
+        found_many = issues(graph, metric.name, below, by)
+        yield from ((i.code, i.message, i.hint) for i in found_many if i.severity == "error")
         yield from _of_metrics(graph, below, by)
 
 
-def _zoned_joins(graph: JoinGraph, atom: Atom, used: Sequence[Reached]) -> Iterator[str]:
-    """Instants that decide which rows belong together, where their zones may differ."""
+def _zoned_joins(graph: JoinGraph, atom: Atom, used: Sequence[Reached]) -> Iterator[Reason]:
+    """Times that decide which rows belong together, and cannot be compared with each other."""
     time = time_column(graph, atom.model, atom.time)
-    own = [time.element] if isinstance(time, Reached) else []
-    if graph.catalog.models[atom.model].active is not None and _are_zoned(own):
-        yield "time zones of rows that hold over an interval (`active`)"
+    when = [(time.model, time.element)] if isinstance(time, Reached) else []
+    if graph.catalog.models[atom.model].active is not None:
+        ends = [(atom.model, d) for d in interval(graph.catalog, atom.model) if d is not None]
+        if len(ends) == 2:
+            yield from _compared(graph, ends, as_shown=True)
+        else:  # an end that is no dimension has no zone
+            yield from _compared(graph, [*when, *ends], is_whole=False)
     paths = {r.path[:length] for r in used for length in range(1, len(r.path) + 1)}
-    for path in paths:
-        ends = graph.catalog.models[path[-1].right].validity
-        if ends is not None and _are_zoned([*own, *ends]):
-            yield "time zones of dimensions that change over time (`validity_params`)"
-        if _are_zoned([d for pair in graph.partitions(path) for d in (pair.left, pair.right)]):
-            yield "time zones of partitions (`is_partition`)"
+    for path in sorted(paths, key=len):
+        right = path[-1].right
+        for end in graph.catalog.models[right].validity or ():
+            yield from _compared(graph, [*when, (right, end)])
+        for pair in graph.partitions(path):
+            both = [(path[pair.at].left, pair.left), (right, pair.right)]
+            yield from _compared(graph, both, is_whole=pair.grain is not None)
 
 
-def _are_zoned(elements: Sequence[Dimension | Entity]) -> bool:
-    return any(isinstance(e, Dimension) and e.timezone is not None for e in elements)
-
-
-def _custom_periods(graph: JoinGraph, tree: Formula, keys: Sequence[Key]) -> Iterator[str]:
-    """Custom granularities where a rule about time would have to count their periods."""
-    if isinstance(tree, Atom):
-        return
-    if isinstance(tree, Shaped):
-        length = dict(tree.settings).get("offset_window", "").split(" ")[-1]
-        if graph.catalog.calendar.custom(length):
-            yield f"custom granularities in `offset_window` (`{length}`)"
-    if isinstance(tree, Shaped) and tree.rule in ("cumulative", "offset", "spined", "active"):
-        texts = [*tree.conditions, *(c for a in atoms(tree) for c in a.conditions)]
-        named = [n.name for text in texts for n in graph.catalog.snippet(text).names]
-        homes = [(a.model, a.time) for a in atoms(tree)]
-        found = [resolve_name(graph, *home, n) for home in homes for n in named]
-        used = [c for c in found if isinstance(c, TimedColumn)]
-        used += [c for k in keys for _, c in k.at]
-        yield from (f"custom granularities (`{c.grain}`) of what is computed over time"
-                    for c in used if c.custom is not None)  # fmt: skip
-    for _, inner in tree.inputs:
-        yield from _custom_periods(graph, inner, keys)
+def _compared(
+    graph: JoinGraph,
+    times: Sequence[tuple[str, Dimension | Entity]],
+    *,
+    as_shown: bool = False,
+    is_whole: bool = True,
+) -> Iterator[Reason]:
+    """Why times of which some are instants cannot be compared; ``is_whole``: all are known."""
+    catalog = graph.catalog
+    own = [(model, time) for model, time in times if isinstance(time, Dimension)]
+    found = [(model, d, zones(catalog, model, d)) for model, d in own]
+    for model, dimension, moved in found:
+        if moved is not None and not moved.is_sure:
+            yield unknown_zone(model, dimension.name)
+            return
+    zoned = any(moved is not None for _, _, moved in found)
+    if zoned and not (is_whole and frame_of(catalog, own, as_shown=as_shown)):
+        names = " with ".join(f"`{d.name}` of `{model}`" for model, d in own)
+        message = f"rows are found by comparing {names}, and these cannot be compared: one has no "
+        message += "time zone, or they are shown in several"
+        hint = "give each a `timezone`, or to one without it `granularity: day`; and one "
+        yield "unknown-zone", message, f"{hint}`report_timezone` to all"
 
 
 def _unknown_types(
@@ -150,11 +162,15 @@ def unknown_zones(columns: Iterable[TimedColumn]) -> Iterator[Reason]:
     """Which of the columns are instants of which nothing tells how they are stored."""
     for column in columns:
         if column.zones is not None and not column.zones.is_sure:
-            of, model = column.reached.element.name, column.reached.model
-            message = f"`{of}` of `{model}` has a `timezone`, and its type is not known: it may be "
-            message += "a date, a time without zone, or an instant"
-            hint = f"run `kpilayer lock`, or write its `expr` as `CAST({of} AS TIMESTAMP)`"
-            yield "unknown-type", message, hint
+            yield unknown_zone(column.reached.model, column.reached.element.name)
+
+
+def unknown_zone(model: str, of: str) -> Reason:
+    """An instant of which nothing tells how it is stored."""
+    message = f"`{of}` of `{model}` has a `timezone`, and its type is not known: it may be "
+    message += "a date, a time without zone, or an instant"
+    hint = f"run `kpilayer lock`, or write its `expr` as `CAST({of} AS TIMESTAMP)`"
+    return "unknown-type", message, hint
 
 
 def _reasons(graph: JoinGraph, name: str, tree: Formula, keys: Sequence[Key]) -> Iterator[Reason]:
@@ -202,32 +218,85 @@ def _offset(graph: JoinGraph, name: str, tree: Shaped, keys: Sequence[Key]) -> I
         return
     yield from _parts_of_time(name, "compares with an earlier time", times)
     yield from _mixed(graph, name, tree)
-    grains = [k.at[0][1].unit or "day" for k in times]
-    window = dict(tree.settings).get("offset_window")
-    if window is None or any(k.at[0][1].unit is None for k in times):
+    calendar, asked = graph.catalog.calendar, [k.at[0][1] for k in times]
+    units = [c.unit for c in asked if c.unit is not None]
+    settings = dict(tree.settings)
+    if "offset_to_grain" in settings:
+        yield from _of_a_start(calendar, name, settings["offset_to_grain"], asked)
         return
-    unit, finest = window.split(" ")[1], grain.finest(grains)
-    if graph.catalog.calendar.custom(unit):
+    if any(c.part is not None for c in asked):
         return
+    window, unit = settings["offset_window"], settings["offset_window"].split(" ")[1]
+    by_rows = moves_rows(calendar, unit, asked)
+    custom = calendar.custom(unit)
+    if custom is not None:
+        yield from _by_custom(graph, name, tree, window, custom, units)
+    elif units:
+        yield from _uneven(name, window, unit, units)
+    inner = {rule for _, i in tree.inputs for rule in rules(i)} - {"filled", "offset"}
+    if by_rows and inner:
+        customs = [c.custom for c in asked if c.custom is not None] + ([custom] if custom else [])
+        coarser = not customs and grain.is_finer(unit, grain.finest(units))
+        at = " and ".join(dict.fromkeys(c.grain or "" for c in asked))
+        if customs:
+            hint = f"ask by {calendar.finest(c.grain for c in customs)}"
+        else:
+            finest = grain.finest(units)
+            hint = f"ask by {unit} or finer" if coarser else f"ask by {finest} alone, or by day"
+        at = grain.finest(units) if coarser else at
+        message = f"`{name}` moves {_LISTED.get(sorted(inner)[0], 'such a metric')} by {window}: "
+        message += f"by {at}, its value has no rows to move"
+        yield "no-rows-to-move", message, hint
+
+
+def _by_custom(
+    graph: JoinGraph, name: str, tree: Shaped, window: str, custom: Custom, units: Sequence[str]
+) -> Iterator[Reason]:
+    """Periods of a spine, which has one date for each of its grain, and no shorter times."""
+    calendar, based = graph.catalog.calendar, graph.catalog.calendar.based(custom)
+    finer = [unit for unit in units if unit != based and grain.nests(unit, based)]
+    for home in dict.fromkeys((a.model, a.time) for a in atoms(tree)):
+        own = own_grain(graph, *home)
+        if own is not None and not calendar.tells(own, custom.name):
+            message = f"`{name}` is moved by {window}: `{custom.spine}` has one row per "
+            message += f"{custom.grain}, and the time of `{home[0]}` has the grain {own}"
+            yield "grain-too-fine", message, f"define an offset by {own} or coarser"
+    if finer:
+        message = f"`{name}` is asked by {finer[0]}, and moved by {window}: `{custom.spine}` has "
+        message += f"one row per {custom.grain}"
+        yield "grain-too-fine", message, f"ask by {custom.grain} or coarser"
+
+
+def _of_a_start(
+    calendar: Calendar, name: str, start: str, asked: Sequence[TimedColumn]
+) -> Iterator[Reason]:
+    """The value as a grain began: of periods that a spine tells, only each date has one."""
+    units = [c.unit for c in asked if c.unit is not None]
+    finest = grain.finest(units) if units else None
+    for column in asked:
+        if column.custom is None:
+            continue
+        based = calendar.based(column.custom)
+        if finest is None or not grain.nests(finest, based):
+            message = f"`{name}` is the value as its {start} began: a {column.grain} can lie in two"
+            hint = f"add `metric_time__{column.custom.grain}` to the group-bys, or ask by {start}"
+            yield "uneven-offset", message, hint
+
+
+def _uneven(name: str, window: str, unit: str, units: Sequence[str]) -> Iterator[Reason]:
+    """Lengths of the calendar of which the asked periods are not made up."""
+    finest = grain.finest(units)
     base, asked = grain.split(unit)[0], grain.split(finest)[0]
     if asked == "week" and base in ("month", "quarter", "year"):
         message = f"`{name}` is asked by week, and moved by {window}: no week is a {base} earlier"
         yield "uneven-offset", message, "ask by day or by month, or define an offset in weeks"
     elif (
         base in ("quarter", "year")
-        and moves_rows(unit, grains)
-        and not all(grain.nests(unit, g) for g in grains)
+        and cuts(unit, units)
+        and not all(grain.nests(unit, g) for g in units)
     ):
         message = f"`{name}` is moved by {window}, and no {asked} that is asked is made up of them"
         yield "uneven-offset", message, "ask by month, or define an offset in months"
-    elif moves_rows(unit, grains):
-        inner = {rule for _, i in tree.inputs for rule in rules(i)}
-        if inner - {"filled", "offset"}:
-            what = _LISTED.get(sorted(inner - {"offset"})[0], "such a metric")
-            message = (
-                f"`{name}` moves {what} by {window}: by {finest}, its value has no rows to move"
-            )
-            yield "no-rows-to-move", message, f"ask by {unit} or finer"
 
 
 _LISTED = {

@@ -12,7 +12,9 @@ from dataclasses import replace
 from kpilayer.address import metric_column
 from kpilayer.catalog import Catalog
 from kpilayer.errors import Issue, did_you_mean, listing
-from kpilayer.formula import Formula, Home, default_grain, formula, with_grain
+from kpilayer.formula.build import formula
+from kpilayer.formula.times import default_grain, with_grain
+from kpilayer.formula.tree import Formula, Home
 from kpilayer.join_graph import JoinGraph
 from kpilayer.plan import compare, overlap, top
 from kpilayer.plan.answerable import metrics_named, unanswerable
@@ -66,13 +68,15 @@ def bind(query: Query, graph: JoinGraph) -> tuple[BoundQuery | None, list[Issue]
     )
     if not any(i.severity == "error" for i in issues):
         bound = _with_all(query, graph, bound, tuple(every), issues)
-    bound = replace(bound, having=havings(query.having, graph.catalog, _words(bound), issues))
+    held = havings(query.having, graph.catalog, _words(bound), bound.keys, issues)
+    bound = replace(bound, having=held)
     if not any(i.severity == "error" for i in issues):
         earlier = [named for one in bound.compared for named in one.metrics if one.spans is None]
         issues += unanswerable(graph, [*every, *earlier], keys, spans)
         issues += unsound(graph, bound)
         if query.totals or query.top or query.compare:
             issues += _over_everything(graph, every)
+    if not any(i.severity == "error" for i in issues):
         issues += (i for name, tree in every for i in overlap.issues(graph, name, tree, keys))
         known = [name for name, _ in every if name in graph.catalog.metrics]
         issues += first_days(graph, known, keys)
@@ -140,7 +144,8 @@ def _with_all(
         issues += fill_issues(query, graph, bound.metrics, keys, bound.where)
     ranked = None
     if query.top is not None:
-        ranked = top.bind_top(query.top, keys, bound.metrics, every, issues)
+        moved = tuple(named for one in bound.compared if not one.spans for named in one.metrics)
+        ranked = top.bind_top(query.top, graph, keys, bound.metrics, every, moved, issues)
     totals = tuple(levels(query, keys, issues))
     return replace(bound, totals=totals, top=ranked, fill=query.fill is not None)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from kpilayer.formula import Formula, Home
+from kpilayer.formula.tree import Formula, Home
 from kpilayer.plan import compare, overlap
 from kpilayer.plan.compare import Comparison
 from kpilayer.plan.distinct import ends

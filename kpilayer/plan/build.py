@@ -9,6 +9,7 @@ from sqlglot import exp
 
 from kpilayer.access import EVERYTHING, Role
 from kpilayer.catalog import Catalog
+from kpilayer.formula.tree import rules
 from kpilayer.join_graph import JoinGraph
 from kpilayer.plan import distinct, having, top
 from kpilayer.plan.access import visible
@@ -93,10 +94,17 @@ def _best(
             continue
         rest = tuple(key for key in kept if key != best.of)
         group = answer(builder, query, replace(scope, keys=rest, without=(best.of, members.chosen)))
-        if query.fill or not rest:
+        if query.fill or not rest or _makes_rows(query):
             group = top.if_any_left(builder, group, members, best.n)
         result.append(Level(group, ((best.of.name, best.other),)))
     return result
+
+
+def _makes_rows(query: BoundQuery) -> bool:
+    """Whether metrics have rows for dates at which nothing is."""
+    earlier = (tree for one in query.compared for _, tree in one.metrics)
+    trees = (*(tree for _, tree in query.metrics), *(earlier if query.prior_rows else ()))
+    return any("spined" in rules(tree) for tree in trees)
 
 
 def subqueries(relations: Iterable[Relation], catalog: Catalog) -> tuple[Subquery, ...]:

@@ -18,7 +18,9 @@ from kpilayer import expr, grain
 from kpilayer.address import FilterMetric, filter_metric
 from kpilayer.columns import TimedColumn, own_grain, resolve_name
 from kpilayer.errors import Issue, did_you_mean
-from kpilayer.formula import Formula, Home, atoms, earlier, homes, is_of_time
+from kpilayer.formula.build import earlier
+from kpilayer.formula.times import homes, is_of_time
+from kpilayer.formula.tree import Formula, Home, atoms
 from kpilayer.join_graph import JoinGraph
 from kpilayer.plan.keys import Key, asked_place, is_of_home_time
 from kpilayer.plan.query import Query

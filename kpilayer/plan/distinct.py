@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from sqlglot import exp
 
+from kpilayer import expr
 from kpilayer.columns import TimedColumn
 from kpilayer.conditions import all_of, bind_condition, timed
 from kpilayer.plan.keys import Key, period
@@ -115,7 +116,8 @@ def _arm(builder: Builder, keys: Sequence[Key], asked: Values, path: Path) -> De
         snippet = builder.graph.catalog.snippet
         pairs: list[exp.Expr] = [
             exp.EQ(
-                this=qualified(snippet(left).tree, below.alias), expression=reader.sql(right, ())
+                this=expr.operand(qualified(snippet(left).tree, below.alias)),
+                expression=expr.operand(reader.sql(right, ())),
             )
             for left, right in step.on
         ]

@@ -9,7 +9,7 @@ from sqlglot import exp
 
 from kpilayer import expr
 from kpilayer.conditions import all_of
-from kpilayer.formula import Atom, Home
+from kpilayer.formula.tree import Atom, Home
 from kpilayer.join_graph import Step
 from kpilayer.plan.nodes import Column, Distinct, Join, Measure, Scan, SemiJoin, Source
 from kpilayer.plan.overlap import Joined, roots
@@ -69,7 +69,9 @@ def semi_joined(source: Source, test: Test) -> Source:
     below = [p for p in inner.paths if len(p) > len(root) and p[: len(root)] == root]
     for path in sorted(below, key=len):
         match = join(match, path, inner)
-    pairs: list[exp.Expr] = [exp.EQ(this=a, expression=b) for a, b in inner.on(root)]
+    pairs: list[exp.Expr] = [
+        exp.EQ(this=expr.operand(a), expression=expr.operand(b)) for a, b in inner.on(root)
+    ]
     valid = inner.valid(root)
     on = all_of([*pairs, *([valid] if valid is not None else [])])
     assert on is not None, "a join has at least one pair"
@@ -90,38 +92,66 @@ def _is_never_true_of_nulls(condition: exp.Expr, own: set[str]) -> bool:
 
 
 def once_per_group(
-    source: Source, keys: tuple[Column, ...], measures: tuple[Measure, ...], reader: Reader
-) -> tuple[Distinct, tuple[Column, ...], tuple[Measure, ...]]:
-    """Each row of the measures' model once per group, with what the measures need (P3).
+    source: Source, keys: tuple[Column, ...], values: Sequence[Column], reader: Reader
+) -> tuple[Distinct, tuple[Column, ...], tuple[Column, ...]]:
+    """Each row of the reader's model once per group, with ``values`` of the row (P3).
 
     Everything else about a row is decided by its primary key, so the different rows of groups and
-    key are the rows to be counted.
+    key are the rows to be counted. Keys and values come back as they are read from these.
     """
+    alias = f"{reader.model}_once"
+    own = {column: column.name for column in values if expr.columns(column.value)}
+    taken = {column.name for column in keys}
+    own = {column: _free(name, taken) for column, name in own.items()}
+    known = {column.value for column in own}
+    identity = [
+        Column(_free(name, taken), part)
+        for name, part in primary_key(reader).items()
+        if part not in known
+    ]
+    needed = (Column(name, column.value) for column, name in own.items())
+
+    def read(column: Column) -> Column:
+        name = own.get(column, column.name)
+        return Column(column.name, exp.column(name, table=alias))
+
+    rows = Distinct(source, alias, (*keys, *identity, *needed))
+    return rows, tuple(map(read, keys)), tuple(read(c) if c in own else c for c in values)
+
+
+def primary_key(reader: Reader) -> dict[str, exp.Expr]:
+    """What tells the rows of the reader's model apart, each part by a name."""
     model = reader.graph.catalog.models[reader.model]
     primary = next(entity for entity in model.entities if entity.type == "primary")
-    taken = {key.name for key in keys} | {measure.name for measure in measures}
-    alias = f"{reader.model}_once"
+    parts = enumerate(model.key(primary), start=1)
+    name = f"{primary.name}_key"
+    return {name if n == 1 else f"{name}_{n}": reader.sql(part, ()) for n, part in parts}
 
-    def free(name: str) -> str:
-        while name in taken:
-            name = f"{name}_"
-        taken.add(name)
-        return name
 
-    columns = list(keys)
-    for number, part in enumerate(model.key(primary), start=1):
-        name = f"{primary.name}_key" if number == 1 else f"{primary.name}_key_{number}"
-        columns.append(Column(free(name), reader.sql(part, ())))
-    moved: list[Measure] = []
+def measured_once(
+    source: Source, keys: tuple[Column, ...], measures: tuple[Measure, ...], reader: Reader
+) -> tuple[Distinct, tuple[Column, ...], tuple[Measure, ...]]:
+    """Each row once per group, with what the measures need: their values and conditions."""
+    needed: list[Column] = []
     for measure in measures:
-        value, condition = measure.value, measure.condition
-        if expr.columns(value):
-            columns.append(Column(measure.name, value))
-            value = exp.column(measure.name, table=alias)
-        if condition is not None:
-            name = free(f"{measure.name}_applies")
-            columns.append(Column(name, condition))
-            condition = exp.column(name, table=alias)
-        moved.append(replace(measure, value=value, condition=condition))
-    outer = tuple(Column(key.name, exp.column(key.name, table=alias)) for key in keys)
-    return Distinct(source, alias, tuple(columns)), outer, tuple(moved)
+        needed.append(Column(measure.name, measure.value))
+        if measure.condition is not None:
+            needed.append(Column(f"{measure.name}_applies", measure.condition))
+    rows, keys, values = once_per_group(source, keys, needed, reader)
+    found = iter(values)
+    moved = (
+        replace(
+            measure,
+            value=next(found).value,
+            condition=None if measure.condition is None else next(found).value,
+        )
+        for measure in measures
+    )
+    return rows, keys, tuple(moved)
+
+
+def _free(name: str, taken: set[str]) -> str:
+    while name in taken:
+        name = f"{name}_"
+    taken.add(name)
+    return name

@@ -7,7 +7,8 @@ from collections.abc import Iterator, Sequence
 from sqlglot import exp
 
 from kpilayer.errors import Issue
-from kpilayer.formula import Home, is_of_time
+from kpilayer.formula.times import is_of_time
+from kpilayer.formula.tree import Home
 from kpilayer.join_graph import JoinGraph
 from kpilayer.plan.compare import Named
 from kpilayer.plan.keys import Key, asked_place, is_of_home_time, keyed

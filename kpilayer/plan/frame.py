@@ -14,7 +14,7 @@ from sqlglot import exp
 
 from kpilayer import expr
 from kpilayer.conditions import all_of, any_of
-from kpilayer.formula import Atom, Compute, Formula, Shaped, atoms
+from kpilayer.formula.tree import Atom, Compute, Formula, Shaped, atoms
 from kpilayer.plan.keys import keeps
 from kpilayer.plan.kinds import (
     active,
@@ -29,11 +29,11 @@ from kpilayer.plan.kinds import (
     rolling,
 )
 from kpilayer.plan.kinds.kind import Kind
-from kpilayer.plan.naming import column_names, is_leaf
+from kpilayer.plan.naming import apart, column_names, is_leaf
 from kpilayer.plan.nodes import Column, Combine, Derived, Group, Match, Read, columns_of, keys_of
 from kpilayer.plan.overlap import conditions_on_many
 from kpilayer.plan.rows import depends_on_time
-from kpilayer.plan.scope import Builder, Frame, Scope
+from kpilayer.plan.scope import Builder, Frame, Scope, filled
 
 KINDS: Final[Mapping[str, Kind]] = {
     "rows": aggregated.build,
@@ -53,7 +53,7 @@ def frame(builder: Builder, trees: Sequence[tuple[str, Formula]], scope: Scope) 
     """The group in which every formula has a value for each group that any of them has."""
     plain = [(name, _plain(builder, tree, scope)) for name, tree in trees]
     counted = _needing_presence(builder, plain, scope)
-    named = (*plain, *_apart(plain, counted.values()))
+    named = (*plain, *_apart(plain, counted.values(), scope))
     columns = column_names([k.name for k in scope.keys], named)
     together: dict[object, list[Formula]] = {}
     everything = dict.fromkeys(leaf for _, tree in named for leaf in leaves(tree))
@@ -70,14 +70,12 @@ def frame(builder: Builder, trees: Sequence[tuple[str, Formula]], scope: Scope) 
 
 
 def _apart(
-    trees: Sequence[tuple[str, Formula]], counts: Iterable[tuple[str, Formula]]
+    trees: Sequence[tuple[str, Formula]], counts: Iterable[tuple[str, Formula]], scope: Scope
 ) -> Iterator[tuple[str, Formula]]:
     """Counts of rows with names of their own."""
-    taken = {name for name, _ in trees}
+    taken = {*(name for name, _ in trees), *(key.name for key in scope.keys)}
     for label, count in counts:
-        name = f"{label}_rows"
-        while name in taken:
-            name = f"{name}_"
+        name = apart(f"{label}_rows", taken)
         taken.add(name)
         yield name, count
 
@@ -197,9 +195,7 @@ class _Values:
         if isinstance(tree, Shaped):
             assert tree.rule == "filled", "every other rule is a leaf"
             ((_, inner),) = tree.inputs
-            number = exp.Literal.number(dict(tree.settings)["value"].removeprefix("-"))
-            filling = exp.Neg(this=number) if dict(tree.settings)["value"][0] == "-" else number
-            return exp.Coalesce(this=self.value(inner), expressions=[filling])
+            return filled(tree, self.value(inner))
         assert isinstance(tree, Compute), "an atom is a leaf"
         inputs = {name: self.value(inner) for name, inner in tree.inputs}
         snippet = self.builder.graph.catalog.snippet(tree.text)

@@ -10,13 +10,15 @@ from sqlglot import exp
 from kpilayer import expr
 from kpilayer.address import filter_metric
 from kpilayer.catalog import Catalog
-from kpilayer.errors import Issue, did_you_mean, listing
+from kpilayer.conditions import with_moved_literals
+from kpilayer.errors import Issue, Problem, did_you_mean, listing
+from kpilayer.plan.keys import Key
 from kpilayer.plan.levels import LEVEL
 from kpilayer.plan.nodes import Column, Derived, Group, Read, columns_of, keys_of
 from kpilayer.plan.query import Condition
 from kpilayer.plan.rows import filtered
 from kpilayer.plan.scope import Builder
-from kpilayer.plan.wheres import allowed, within
+from kpilayer.plan.wheres import allowed, literal_issue, within
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +31,7 @@ class Having:
 
 def unshown(metric: str) -> str:
     """The column of a metric that is computed and not shown; no metric or group-by is called so."""
-    return f"{metric}__unshown"
+    return f"{metric}___unshown"  # no name has two underscores, no path has three
 
 
 def metrics_in(conditions: Sequence[Condition], catalog: Catalog) -> tuple[str, ...]:
@@ -42,9 +44,14 @@ def havings(
     conditions: Sequence[Condition],
     catalog: Catalog,
     known: Mapping[str, str],
+    keys: Sequence[Key],
     issues: list[Issue],
 ) -> tuple[Having, ...]:
-    """The conditions over columns; ``known`` tells which column each word is."""
+    """The conditions over columns; ``known`` tells which column each word is.
+
+    Literals beside a time of the answer, one of ``keys``, are moved as in conditions on rows (Q3).
+    """
+    times = {word: key.at[0][1] for key in keys for word in (key.asked, key.name)}
     found = []
     for condition in conditions:
         snippet = allowed(condition, catalog, issues)
@@ -62,7 +69,12 @@ def havings(
             shown = [w for w in known if known[w] == w]
             issues.append(Issue("bad-having", message, place, hint or f"columns: {listing(shown)}"))
         if snippet is not None:
-            found.append(Having(snippet.tree, tuple(columns.items())))
+            problems: list[Problem] = []
+            tree = with_moved_literals(
+                snippet.tree, lambda name: times.get(name.lower()), problems.append
+            )
+            issues += (literal_issue(problem, condition) for problem in dict.fromkeys(problems))
+            found.append(Having(tree, tuple(columns.items())))
     return tuple(found)
 
 

@@ -10,7 +10,7 @@ from sqlglot import exp
 from kpilayer import address, expr
 from kpilayer.columns import TimedColumn, resolve_name, time_column
 from kpilayer.errors import Issue, Location
-from kpilayer.formula import Atom, Formula, Home, Shaped
+from kpilayer.formula.tree import Atom, Formula, Home, Shaped
 from kpilayer.join_graph import JoinGraph, Reached, Unreached
 
 

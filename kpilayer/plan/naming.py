@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import Final
 
 from kpilayer.address import metric_column
 from kpilayer.catalog import Catalog
-from kpilayer.formula import Atom, Compute, Formula, Shaped, atoms
+from kpilayer.formula.tree import Atom, Compute, Formula, Shaped, atoms
 from kpilayer.join_graph import JoinGraph, Step
 
 #: Longer names would be cut by PostgreSQL (63 bytes); some room is left for a suffix.
@@ -66,6 +66,13 @@ def subquery_name(catalog: Catalog, query: str) -> str:
     return name
 
 
+def apart(name: str, taken: Collection[str]) -> str:
+    """A name that no other column has."""
+    while name in taken:
+        name = f"{name}_"
+    return name
+
+
 def column_names(keys: Sequence[str], trees: Sequence[tuple[str, Formula]]) -> dict[Formula, str]:
     """A column's name for each leaf of formulas, each formula called as it is.
 
@@ -84,7 +91,7 @@ def column_names(keys: Sequence[str], trees: Sequence[tuple[str, Formula]]) -> d
             if leaf in found:
                 continue
             free = (n for n in names if n not in taken and n not in asked)
-            chosen = next(free, None) or _free(f"{names[-1]}_{_kind(leaf)}", {*taken, *asked})
+            chosen = next(free, None) or apart(f"{names[-1]}_{_kind(leaf)}", {*taken, *asked})
             found[leaf] = chosen
             taken.add(chosen)
     return found
@@ -115,9 +122,3 @@ def _suggestions(tree: Formula, path: str) -> Iterator[tuple[Formula, list[str]]
 
 def _unique(names: Iterable[str]) -> list[str]:
     return list(dict.fromkeys(names))
-
-
-def _free(name: str, taken: set[str]) -> str:
-    while name in taken:
-        name = f"{name}_"
-    return name

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from sqlglot import exp
 
 from kpilayer.conditions import all_of
-from kpilayer.expr import columns
+from kpilayer.expr import columns, operand
 from kpilayer.relation import Relation
 
 
@@ -366,17 +366,14 @@ def repeats(source: Source) -> bool:
 def join_condition(join: Join) -> exp.Expr:
     """What joins two rows: every pair is equal, and the version holds."""
     parts: list[exp.Expr] = [
-        exp.EQ(this=_operand(left), expression=_operand(right)) for left, right in join.on
+        exp.EQ(this=operand(left.copy()), expression=operand(right.copy()))
+        for left, right in join.on
     ]
     if join.valid is not None:
         parts.append(join.valid)
     condition = all_of(parts)
     assert condition is not None, "a join has at least one pair"
     return condition
-
-
-def _operand(tree: exp.Expr) -> exp.Expr:
-    return exp.Paren(this=tree.copy()) if isinstance(tree, exp.Predicate) else tree.copy()
 
 
 def keys_of(group: Group) -> tuple[str, ...]:

@@ -10,7 +10,7 @@ from kpilayer import grain
 from kpilayer.calendar import Calendar
 from kpilayer.columns import own_grain, time_column
 from kpilayer.errors import Issue
-from kpilayer.formula import Home
+from kpilayer.formula.tree import Home
 from kpilayer.join_graph import JoinGraph, Unreached
 from kpilayer.plan.keys import Key, asked_place, unreached
 from kpilayer.plan.query import Query

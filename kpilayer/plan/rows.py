@@ -5,23 +5,27 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from typing import Final
 
 from sqlglot import exp
 
 from kpilayer import expr
 from kpilayer.address import METRIC_TIME, Address, FilterMetric, filter_metric
 from kpilayer.calendar import Custom
+from kpilayer.catalog import Catalog
 from kpilayer.columns import TimedColumn, resolver, time_column
 from kpilayer.conditions import Value, all_of, bind_condition, bound, compared, moved, timed
-from kpilayer.expr import shown
-from kpilayer.formula import Atom, Home
+from kpilayer.formula.tree import Atom, Home
 from kpilayer.join_graph import JoinGraph, Reached, Step
 from kpilayer.model.semantic_model import Dimension
 from kpilayer.plan.naming import scan_alias
-from kpilayer.plan.nodes import Filter, Group, Join, Match, Read, Scan, Source, keys_of
+from kpilayer.plan.nodes import Filter, Group, Join, Match, Read, Scan, Source, keys_of, values_of
 from kpilayer.plan.ranges import Range
+from kpilayer.snippets import shown
+from kpilayer.zones import Frame, frame_of, framed, interval
 
 Change = Callable[[exp.Expr], exp.Expr]
+_LATER: Final = "_later"
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +52,8 @@ class Reader:
     metrics: dict[FilterMetric, MetricValue] = field(default_factory=dict)
     spines: dict[str, tuple[Custom, exp.Expr]] = field(default_factory=dict)
     """Time spines by the alias of their scan, each with the date that it is joined on."""
+    moves: dict[str, tuple[Group, exp.Expr]] = field(default_factory=dict)
+    """Groups that tell a later date, by alias, each with the date that it moves."""
 
     def value(self, reached: Reached) -> exp.Expr:
         """The SQL of a column, qualified by the alias of its scan."""
@@ -81,12 +87,32 @@ class Reader:
         """The SQL of what a name means, before it is truncated or moved to another zone."""
         if column.custom is None:
             return self.value(column.reached)
-        calendar, custom = self.graph.catalog.calendar, column.custom
-        day = expr.trunc(calendar.unit(custom.grain) or custom.grain, self.local(column))
-        alias = f"{self.alias(column.reached.path)}__{column.reached.element.name}"
+        return self.period(column, column.custom, self.local(column))
+
+    def period(
+        self, column: TimedColumn, custom: Custom, at: exp.Expr, called: str = ""
+    ) -> exp.Expr:
+        """The custom period of a date that is made of a column."""
+        alias = f"{self.alias(column.reached.path)}__{column.reached.element.name}{called}"
         alias = f"{alias}___{custom.spine}"  # no path is called so
+        day = expr.trunc(self.graph.catalog.calendar.based(custom), at)
         self.spines.setdefault(alias, (custom, day))
         return qualified(self.graph.catalog.snippet(custom.column).tree, alias)
+
+    def told_later(self) -> Iterator[exp.Expr]:
+        """That a later date is one that the spine has: there are no values of others."""
+        for alias, (custom, _) in self.spines.items():
+            if alias.endswith(f"{_LATER}___{custom.spine}"):
+                key = qualified(self.graph.catalog.snippet(custom.key).tree, alias)
+                yield exp.Not(this=exp.Is(this=key, expression=exp.Null()))
+
+    def later(self, dates: Group, at: exp.Expr) -> exp.Expr:
+        """What ``dates`` have beside a date: its value for the date that is their key."""
+        (value,) = values_of(dates)
+        alias = dates.name if not self.moves else f"{dates.name}_{len(self.moves) + 1}"
+        known = next((a for a, known in self.moves.items() if known == (dates, at)), alias)
+        self.moves.setdefault(known, (dates, at))
+        return exp.column(value, table=known)
 
     def local(self, column: TimedColumn) -> exp.Expr:
         """The SQL of a time in its reporting zone."""
@@ -104,7 +130,8 @@ class Reader:
             return value
         pairs = self.on(path)
         sure = [pair for pair in pairs if expr.is_null_of_nulls(pair[1])][:1]
-        found = all_of([exp.EQ(this=left, expression=right) for left, right in sure or pairs])
+        same = ((expr.operand(left), expr.operand(right)) for left, right in sure or pairs)
+        found = all_of([exp.EQ(this=left, expression=right) for left, right in same])
         return exp.Case(ifs=[exp.If(this=found, true=value)])
 
     def on(self, path: tuple[Step, ...]) -> list[tuple[exp.Expr, exp.Expr]]:
@@ -112,8 +139,10 @@ class Reader:
         pairs = [(self.at(left, path[:-1]), self.sql(right, path)) for left, right in path[-1].on]
         for pair in self.graph.partitions(path):
             left, right = self.at(pair.left.sql, path[: pair.at]), self.sql(pair.right.sql, path)
-            if pair.grain is not None:
-                left, right = expr.trunc(pair.grain, left), expr.trunc(pair.grain, right)
+            ours, theirs = (path[pair.at].left, pair.left), (path[-1].right, pair.right)
+            frame, catalog = self._frame(ours, theirs), self.graph.catalog
+            left = framed(catalog, frame, ours, left, pair.grain)
+            right = framed(catalog, frame, theirs, right, pair.grain)
             pairs.append((left, right))
         return pairs
 
@@ -126,13 +155,38 @@ class Reader:
         if ends is None:
             return None
         when = self._when()
-        unit = when.element.granularity if isinstance(when.element, Dimension) else None
-        assert unit is not None, "checked when the query was bound"
-        now = expr.trunc(unit, self.at(when.element.sql, when.path))
-        start, end = (self.sql(d.sql, path) for d in ends)
+        element = when.element
+        assert isinstance(element, Dimension) and element.granularity, "checked with the question"
+        catalog, versions = self.graph.catalog, path[-1].right
+        raw, own = self.at(element.sql, when.path), (when.model, element)
+
+        def beside(end: Dimension) -> tuple[exp.Expr, exp.Expr]:
+            frame, other = self._frame(own, (versions, end)), (versions, end)
+            now = framed(catalog, frame, own, raw, element.granularity)
+            return now, framed(catalog, frame, other, self.sql(end.sql, path), None)
+
+        (since, start), (until, end) = map(beside, ends)
         still = exp.Is(this=end.copy(), expression=exp.Null())
-        over = exp.Or(this=exp.LT(this=now.copy(), expression=end), expression=still)
-        return exp.And(this=exp.GTE(this=now, expression=start), expression=exp.Paren(this=over))
+        over = exp.Or(this=exp.LT(this=until.copy(), expression=end), expression=still)
+        return exp.And(this=exp.GTE(this=since, expression=start), expression=exp.Paren(this=over))
+
+    def held(self) -> tuple[exp.Expr, exp.Expr]:
+        """From when and until when a row holds, as they are shown (T5)."""
+        catalog, active = self.graph.catalog, self.graph.catalog.models[self.model].active
+        assert active is not None, "asked of rows that hold over an interval"
+
+        def shown_at(text: str, dimension: Dimension | None) -> exp.Expr:
+            raw = self.sql(text, ())
+            own = None if dimension is None else (self.model, dimension)
+            return raw if own is None else framed(catalog, "shown", own, raw, None)
+
+        first, last = interval(catalog, self.model)
+        return shown_at(active.from_, first), shown_at(active.to, last)
+
+    def _frame(self, *times: tuple[str, Dimension]) -> Frame:
+        frame = frame_of(self.graph.catalog, times)
+        assert frame is not None, "checked when the query was bound"
+        return frame
 
     def _when(self) -> Reached:
         reached = time_column(self.graph, self.model, self.time)
@@ -195,7 +249,8 @@ def as_local(reader: Reader, change: Change) -> tuple[Callable[[TimedColumn], Ti
         return bare
 
     def value(bare: TimedColumn) -> exp.Expr:
-        return change(reader.local(known[bare.asked]))
+        at = change(reader.local(known[bare.asked]))
+        return at if bare.custom is None else reader.period(bare, bare.custom, at, _LATER)
 
     return local, value
 
@@ -246,17 +301,32 @@ def joined(reader: Reader) -> Source:
         # By the names of the metric's own groups, which tell the grain of a time.
         same = [
             exp.EQ(
-                this=timed(resolve(key), reader.column),
+                this=expr.operand(timed(resolve(key), reader.column)),
                 expression=exp.column(key, table=found.group.name),
             )
             for key in keys_of(found.group)
         ]
         source = Match(source, Read(found.group), all_of([*same]), keeps_left=True)
+    for alias, (dates, at) in reader.moves.items():
+        (key,) = keys_of(dates)
+        moved_on = exp.EQ(this=at, expression=exp.column(key, table=alias))
+        there = Read(dates, alias if alias != dates.name else None)
+        source = Match(source, there, moved_on)
     for alias, (custom, day) in reader.spines.items():
-        key = qualified(catalog.snippet(custom.key).tree, alias)
-        spine = Scan(catalog.spine_relation(catalog.spine(custom.spine)), alias)
-        source = Join(source, spine, ((day, key),), right_key_is_unique=True)  # one row per period
+        source = with_spine(catalog, source, alias, custom, day)
     return source
+
+
+def with_spine(catalog: Catalog, source: Source, alias: str, custom: Custom, day: exp.Expr) -> Join:
+    """A source with the row of the time spine that tells the custom period of a date."""
+    key = qualified(catalog.snippet(custom.key).tree, alias)
+    spine = spine_of(catalog, custom, alias)
+    return Join(source, spine, ((day, key),), right_key_is_unique=True)  # one row per period
+
+
+def spine_of(catalog: Catalog, custom: Custom, alias: str) -> Scan:
+    """The dates of the time spine that has a custom granularity; everybody sees them all."""
+    return Scan(catalog.spine_relation(catalog.spine(custom.spine)), alias)
 
 
 def join(source: Source, path: tuple[Step, ...], reader: Reader) -> Join:

@@ -8,13 +8,15 @@ from dataclasses import dataclass, field
 from sqlglot import exp
 
 from kpilayer.address import FilterMetric
-from kpilayer.formula import Formula, Home, Shaped, formula
+from kpilayer.formula.build import formula
+from kpilayer.formula.tree import Formula, Home, Shaped
 from kpilayer.join_graph import JoinGraph
 from kpilayer.plan.keys import Key, group_by, keyed
+from kpilayer.plan.naming import apart
 from kpilayer.plan.nodes import Column, Derived, Group, Read, columns_of
 from kpilayer.plan.ranges import Range
 from kpilayer.plan.rows import MetricValue, Reader
-from kpilayer.plan.window import Window
+from kpilayer.plan.window import Move, Window
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +32,7 @@ class Scope:
     keys: tuple[Key, ...]
     spans: tuple[tuple[Home, Range], ...] = ()
     rolling: Window | None = None
-    moved: tuple[tuple[int, str], ...] = ()
+    moved: tuple[Move, ...] = ()
     shown: tuple[str, ...] = ()
     without: tuple[Key, Group] | None = None
     saves_reading: bool = False
@@ -38,6 +40,10 @@ class Scope:
     def span(self, home: Home) -> Range:
         """The range of the time shown; without bounds where none was asked."""
         return dict(self.spans).get(home, Range(None, None))
+
+    def apart(self, name: str) -> str:
+        """A name for a column beside the group-bys, none of which has it."""
+        return apart(name, [key.name for key in self.keys])
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,10 +86,12 @@ class Builder:
             tree = formula(self.graph, metric.name)
             keys = tuple(group_by(self.graph, per, keyed(tree, per)) for per in metric.per)
             spans = self.spans if metric.within_query_time else ()
-            framed = self.frame(self, [(metric.name, tree)], Scope(keys, spans))
-            trees = [(metric.name, tree)]
-            group = named(self, framed.group, Scope(keys, spans), trees, framed.values)
-            self.values[metric] = MetricValue(group, _filled(tree, metric.name, group))
+            scope = Scope(keys, spans)
+            column = scope.apart(metric.name)
+            framed = self.frame(self, [(column, tree)], scope)
+            group = named(self, framed.group, scope, [(column, tree)], framed.values)
+            value = filled(tree, exp.column(column, table=group.name))
+            self.values[metric] = MetricValue(group, value)
         return self.values[metric]
 
 
@@ -108,10 +116,11 @@ def are_columns(values: tuple[Column, ...]) -> bool:
     return all(isinstance(c.value, exp.Column) and c.value.name == c.name for c in values)
 
 
-def _filled(tree: Formula, name: str, group: Group) -> exp.Expr:
-    """The value of an entity without rows: NULL, or what the metric says (X2)."""
-    value: exp.Expr = exp.column(name, table=group.name)
-    if isinstance(tree, Shaped) and tree.rule == "filled":
-        number = exp.Literal.number(dict(tree.settings)["value"])
-        return exp.Coalesce(this=value, expressions=[number])
-    return value
+def filled(tree: Formula, value: exp.Expr) -> exp.Expr:
+    """A value with what its metric says in place of NULL (X2), where it says something."""
+    if not isinstance(tree, Shaped) or tree.rule != "filled":
+        return value
+    text = dict(tree.settings)["value"]
+    number = exp.Literal.number(text.removeprefix("-"))
+    filling = exp.Neg(this=number) if text.startswith("-") else number
+    return exp.Coalesce(this=value, expressions=[filling])

@@ -8,21 +8,24 @@ changes which periods there are. Where `start` or `end` is given, it begins or e
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import datetime, timedelta
+from typing import Final
 
 from sqlglot import exp
 
-from kpilayer import expr, grain
+from kpilayer import expr, grain, snippets
 from kpilayer.columns import resolver
-from kpilayer.conditions import bind_condition, moment
-from kpilayer.formula import Home
+from kpilayer.conditions import moment
+from kpilayer.formula.tree import Home
 from kpilayer.join_graph import JoinGraph
 from kpilayer.model.time_spine import TimeSpine
+from kpilayer.plan.customs import Dated, units_of
 from kpilayer.plan.nodes import Aggregate, Column, Group, Measure, Read, Scan, Spine, keys_of
 from kpilayer.plan.ranges import Range
 from kpilayer.plan.rows import filtered, joined, qualified, time_of, within
 from kpilayer.plan.scope import Builder
+
+_TICK: Final = timedelta(microseconds=1)
 
 
 def spine(builder: Builder, home: Home, unit: str, span: Range, shown: Sequence[str] = ()) -> Group:
@@ -65,22 +68,40 @@ def _unit_of(builder: Builder, spine: TimeSpine) -> str:
 
 def _declared(builder: Builder, spine: TimeSpine, unit: str, span: Range) -> Aggregate:
     scan = Scan(builder.graph.catalog.spine_relation(spine), spine.name)
-    column = expr.column_text(spine.time_spine.standard_granularity_column)
+    column = snippets.column_text(spine.time_spine.standard_granularity_column)
     time = qualified(builder.graph.catalog.snippet(column).tree, spine.name)
     key = Column(unit, expr.trunc(unit, time))
     return Aggregate(builder.name(f"{unit}s"), filtered(scan, within(span, time)), (key,), ())
 
 
 def _generated(builder: Builder, home: Home, unit: str, span: Range) -> Spine:
-    first = moment(_first(span.lower, unit), True) if span.lower is not None else None
-    last = moment(_last(span.upper, span), True) if span.upper is not None else None
-    bounds = None
-    if first is None or last is None:
-        bounds = _bounds(builder, home)
-        first = first or exp.column("first", table=bounds.name)
-        last = last or _latest(bounds)
     name = builder.name(f"{home[0]}_{unit}s")
+    low = _first(span.lower, unit) if span.lower is not None else None
+    high = _last(span.upper, span) if span.upper is not None else None
+    if low is not None and high is not None:
+        high = high if low <= high else grain.truncate(low, unit) - _TICK  # no day begins in it
+        ends = moment(low, True), moment(high, True)
+        return Spine(name, unit, unit, expr.trunc(unit, ends[0]), expr.trunc(unit, ends[1]))
+    bounds = _bounds(builder, home)
+    first: exp.Expr = exp.column("first", table=bounds.name)
+    last = _latest(bounds)
+    if low is not None:
+        start = moment(low, True)
+        if grain.truncate(low, unit) != low:
+            last = _if(exp.GTE(this=last.copy(), expression=start.copy()), last)
+        first = start
+    if high is not None:
+        end = moment(high, True)
+        if span.upper is not None and grain.truncate(span.upper, unit) != high + _TICK:
+            day = expr.trunc("day", first.copy()) if not grain.is_finer(unit, "day") else first
+            first = _if(exp.LTE(this=day.copy(), expression=end.copy()), first)
+        last = end
     return Spine(name, unit, unit, expr.trunc(unit, first), expr.trunc(unit, last), bounds)
+
+
+def _if(condition: exp.Expr, value: exp.Expr) -> exp.Case:
+    """A date, or nothing: no period is shown of which the range has no day."""
+    return exp.Case(ifs=[exp.If(this=condition, true=value)])
 
 
 def _latest(bounds: Aggregate) -> exp.Expr:
@@ -105,7 +126,7 @@ def _first(lower: datetime, unit: str) -> datetime:
 
 def _last(upper: datetime, span: Range) -> datetime:
     """An instant in the last period of a range."""
-    return upper if span.upper_is_inclusive else upper - timedelta(microseconds=1)
+    return upper if span.upper_is_inclusive else upper - _TICK
 
 
 def _bounds(builder: Builder, home: Home) -> Aggregate:
@@ -119,7 +140,7 @@ def _bounds(builder: Builder, home: Home) -> Aggregate:
             time = time_of(reader, home)
             ends = [Measure("first", "min", time), Measure("last", "max", time.copy())]
         else:
-            start, end = reader.sql(active.from_, ()), reader.sql(active.to, ())
+            start, end = reader.held()
             ends = [Measure("first", "min", start), Measure("last", "max", start.copy())]
             ends.append(Measure("last_end", "max", end))
         known = Aggregate(builder.name(f"{home[0]}_dates"), joined(reader), (), tuple(ends))
@@ -136,20 +157,17 @@ def _kept(builder: Builder, home: Home, unit: str, span: Range, shown: Sequence[
     whole = _whole(builder, home, finest, span)
     (column,) = keys_of(whole)
     at = exp.column(column, table=whole.name)
-    held = [condition_at(builder, home, text, at) for text in shown]
+    dated = Dated(builder.graph, at, finest)
+    held = [dated.meets(home, text) for text in shown]
     key = Column(unit, at.copy() if column == unit else expr.trunc(unit, at.copy()))
-    return Aggregate(builder.name(f"{whole.name}_shown"), filtered(Read(whole), held), (key,), ())
+    source = filtered(dated.joined(Read(whole)), held)
+    return Aggregate(builder.name(f"{whole.name}_shown"), source, (key,), ())
 
 
 def conditions_grains(graph: JoinGraph, conditions: Sequence[str], home: Home) -> list[str]:
     """The grains at which conditions on the time compare it."""
     resolve = resolver(graph, *home)
     found = [resolve(n.name) for text in conditions for n in graph.catalog.snippet(text).names]
-    return [c.unit for c in found if c.unit is not None]
-
-
-def condition_at(builder: Builder, home: Home, text: str, at: exp.Expr) -> exp.Expr:
-    """A condition on the time of a metric for a period, whose first instant is ``at``."""
-    tree = builder.graph.catalog.snippet(text).tree
-    resolve = resolver(builder.graph, *home)
-    return bind_condition(tree, lambda n: replace(resolve(n), zones=None), lambda _: at.copy())
+    calendar = graph.catalog.calendar
+    parts = [calendar.unit_of_part(c.asked.part) for c in found if c.asked.part is not None]
+    return [*units_of(calendar, found), *parts]

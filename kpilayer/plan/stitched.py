@@ -12,7 +12,8 @@ from datetime import date, datetime, timedelta
 
 from kpilayer import grain
 from kpilayer.errors import Issue
-from kpilayer.formula import Atom, Compute, Formula, Home, Shaped, atoms, is_of_one_version, rules
+from kpilayer.formula.stitched import is_of_one_version
+from kpilayer.formula.tree import Atom, Compute, Formula, Home, Shaped, atoms, rules
 from kpilayer.join_graph import JoinGraph
 from kpilayer.model.metric import Metric
 from kpilayer.plan.keys import Key, asked_place, is_of_home_time, keeps

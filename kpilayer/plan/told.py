@@ -6,9 +6,10 @@ from collections.abc import Iterator, Sequence
 
 from kpilayer.catalog import Catalog
 from kpilayer.errors import Issue
-from kpilayer.formula import homes
+from kpilayer.formula.times import homes
 from kpilayer.join_graph import JoinGraph
 from kpilayer.model.metric import CumulativeMetric
+from kpilayer.plan.customs import units_of
 from kpilayer.plan.keys import Key, is_of_home_time
 from kpilayer.plan.kinds.cumulative import base_grain
 from kpilayer.plan.window import length
@@ -25,9 +26,10 @@ def first_days(graph: JoinGraph, names: Sequence[str], keys: Sequence[Key]) -> I
             continue
         home = next(homes(graph.catalog, name))
         times = [k for k in keys if home in dict(k.at) and is_of_home_time(graph, k, home)]
-        units = [unit for k in times if (unit := k.column(home).unit) is not None]
-        wanted = [*units, *([length(metric.window)[1]] if metric.window else [])]
-        if units and (base := base_grain(graph, home, wanted)) not in units:
+        units = [k.column(home).unit for k in times]
+        wanted = units_of(graph.catalog.calendar, [k.column(home) for k in times])
+        wanted += [length(metric.window)[1]] if metric.window else []
+        if wanted and times and (base := base_grain(graph, home, wanted)) not in units:
             message = f"`{name}` shows the first {base} of each period that has a value: it does "
             message += "not say which one counts"
             hint = "add `period_agg: last`, `first` or `average` to the metric"

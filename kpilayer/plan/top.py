@@ -10,9 +10,10 @@ from sqlglot import exp
 
 from kpilayer.columns import TimedColumn
 from kpilayer.errors import Issue, did_you_mean, listing
-from kpilayer.formula import Formula, rules
+from kpilayer.formula.tree import Formula, rules
+from kpilayer.join_graph import JoinGraph
 from kpilayer.plan.compare import Named
-from kpilayer.plan.keys import Key, asked_place
+from kpilayer.plan.keys import Key, asked_place, is_of_home_time
 from kpilayer.plan.nodes import (
     Aggregate,
     Column,
@@ -23,16 +24,18 @@ from kpilayer.plan.nodes import (
     Read,
     columns_of,
     keys_of,
+    values_of,
 )
 from kpilayer.plan.query import Top
 from kpilayer.plan.rows import filtered
-from kpilayer.plan.scope import Builder, Scope, named
+from kpilayer.plan.scope import Builder, Scope, filled, named
 
-PLACE: Final = "place"
 #: Rules that can be computed again from the rows of some members only.
 _REPEATABLE: Final = frozenset(
     {"cumulative", "offset", "semi_additive", "spined", "filled", "nested", "regrouped"}
 )
+#: Of these, rules whose values at a time are not those of its rows.
+_ABOUT_TIME: Final = frozenset({"cumulative", "offset", "spined"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +66,13 @@ def metric_of(top: Top | None, metrics: Sequence[str]) -> str | None:
 
 
 def bind_top(
-    top: Top, keys: Sequence[Key], metrics: Named, every: Named, issues: list[Issue]
+    top: Top,
+    graph: JoinGraph,
+    keys: Sequence[Key],
+    metrics: Named,
+    every: Named,
+    earlier: Named,
+    issues: list[Issue],
 ) -> BoundTop | None:
     """What `top` asks for; None, and why in issues, where it has no meaning."""
     wrong = len(issues)
@@ -77,9 +86,10 @@ def bind_top(
         message = f"`top` is {top.n}: it counts members, from 1 up"
         issues.append(Issue("bad-top", message, asked_place("top", str(top.n))))
     of = _ranked_key(top, keys, issues)
-    for name, tree in metrics if top.other is not None else ():
-        beyond = sorted(set(rules(tree)) - _REPEATABLE)
-        if beyond:
+    for name, tree in (*metrics, *earlier) if top.other is not None else ():
+        is_time = of is not None and any(is_of_home_time(graph, of, h) for h, _ in of.at)
+        known = _REPEATABLE - _ABOUT_TIME if is_time else _REPEATABLE
+        if set(rules(tree)) - known:
             message = f"`{name}` cannot be computed for what is left over by this version"
             hint = "leave out `other`, or ask without this metric"
             issues.append(Issue("not-supported-yet", message, asked_place("top", name), hint))
@@ -117,8 +127,9 @@ def members(builder: Builder, top: BoundTop, rows: Group, scope: Scope) -> Membe
     NULL is a member. Of two that are equal, the first by name comes first; no value comes last.
     """
     over = replace(scope, keys=(top.of,))
-    framed = builder.frame(builder, [top.by], over)
-    group = named(builder, framed.group, over, [top.by], framed.values)
+    name, tree = over.apart(top.by[0]), top.by[1]
+    framed = builder.frame(builder, [(name, tree)], over)
+    group = named(builder, framed.group, over, [(name, tree)], framed.values)
     of = top.of.name
     seen = Aggregate(
         builder.name(f"{rows.name}_members"),
@@ -129,16 +140,21 @@ def members(builder: Builder, top: BoundTop, rows: Group, scope: Scope) -> Membe
     member = exp.column(of, table=seen.name)
     same = exp.NullSafeEQ(this=member.copy(), expression=exp.column(of, table=group.name))
     source = Match(Read(seen), Read(group), same, keeps_left=True)
-    value = exp.column(top.by[0], table=group.name)
+    value = filled(tree, exp.column(name, table=group.name))
     order = [*_nulls_last(value, top.descending), *_nulls_last(member, False)]
     place = exp.Window(this=exp.RowNumber(), order=exp.Order(expressions=order))
-    ranked = Derived(
-        builder.name("ranked"), source, (Column(of, member.copy()), Column(PLACE, place)), (of,)
-    )
-    first = exp.LTE(this=exp.column(PLACE, table=ranked.name), expression=exp.Literal.number(top.n))
+    placed = Column(over.apart("place"), place)
+    ranked = Derived(builder.name("ranked"), source, (Column(of, member.copy()), placed), (of,))
+    first = exp.LTE(this=_place(ranked), expression=exp.Literal.number(top.n))
     columns = tuple(Column(n, exp.column(n, table=ranked.name)) for n in columns_of(ranked))
     chosen = Derived(builder.name(f"top_{top.n}"), filtered(Read(ranked), [first]), columns, (of,))
     return Members(ranked, chosen)
+
+
+def _place(ranked: Derived) -> exp.Expr:
+    """The place of a member in the order."""
+    (name,) = values_of(ranked)
+    return exp.column(name, table=ranked.name)
 
 
 def _nulls_last(value: exp.Expr, descending: bool) -> list[exp.Expr]:
@@ -166,9 +182,7 @@ def kept(builder: Builder, group: Group, of: Key, found: Members) -> Derived:
 
 def if_any_left(builder: Builder, group: Group, found: Members, n: int) -> Group:
     """What is left over: no row, not even for a total or a gap, where nothing is."""
-    beyond = exp.GT(
-        this=exp.column(PLACE, table=found.ranked.name), expression=exp.Literal.number(n)
-    )
+    beyond = exp.GT(this=_place(found.ranked), expression=exp.Literal.number(n))
     number = Measure("members_left", "count", exp.Literal.number(1))
     left = Aggregate(
         builder.name("left_over"), filtered(Read(found.ranked), [beyond]), (), (number,)

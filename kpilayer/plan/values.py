@@ -15,7 +15,8 @@ from kpilayer import grain
 from kpilayer.address import filter_metric, parse
 from kpilayer.columns import TimedColumn, resolve_name
 from kpilayer.errors import Issue, Location, did_you_mean, listing
-from kpilayer.formula import Home, grained
+from kpilayer.formula.times import grained
+from kpilayer.formula.tree import Home
 from kpilayer.join_graph import JoinGraph, Reached, Step, Unreached
 from kpilayer.model.semantic_model import Dimension, Entity
 from kpilayer.plan.answerable import unknown_zones
@@ -121,7 +122,8 @@ def spine_grain(conditions: Sequence[str], names: Sequence[str], graph: JoinGrap
 
 def _needing_metrics(query: Query) -> Iterator[Issue]:
     if not query.group_by:
-        yield Issue("no-metrics", "a question needs a metric or a group-by")
+        hint = "name a metric, or group-bys for the values that they have"
+        yield Issue("no-metrics", "a question needs a metric or a group-by", hint=hint)
         return
     asked: dict[str, object] = {
         "having": query.having,

@@ -6,12 +6,13 @@ from collections.abc import Iterator
 
 from sqlglot import exp
 
-from kpilayer import expr
+from kpilayer import snippets, vocabulary
 from kpilayer.catalog import Catalog
 from kpilayer.columns import TimedColumn, resolve_name, resolver
 from kpilayer.conditions import Resolve, literal_problems
-from kpilayer.errors import Issue, Location
-from kpilayer.formula import Home, grained
+from kpilayer.errors import Issue, Location, Problem
+from kpilayer.formula.times import grained
+from kpilayer.formula.tree import Home
 from kpilayer.join_graph import JoinGraph, Unreached
 from kpilayer.plan.keys import disagreement, unreached
 from kpilayer.plan.query import Condition, Query
@@ -48,13 +49,13 @@ def conditions(
             yield text
 
 
-def allowed(condition: Condition, catalog: Catalog, issues: list[Issue]) -> expr.Snippet | None:
+def allowed(condition: Condition, catalog: Catalog, issues: list[Issue]) -> snippets.Snippet | None:
     """A condition that holds only what a caller may say; else None, and why in issues."""
-    snippet = expr.parse(condition.sql, catalog.dialect)
+    snippet = snippets.parse(condition.sql, catalog.dialect)
     found = [_caller_problem(problem, condition) for problem in snippet.problems]
     if not found:
-        words = expr.not_for_callers(snippet.tree)
-        problems = [expr.Problem("unproven-function", "", word=word) for word in words]
+        words = vocabulary.not_for_callers(snippet.tree)
+        problems = [Problem("unproven-function", "", word=word) for word in words]
         found = [_caller_problem(problem, condition) for problem in problems]
     issues += found
     return None if found else snippet
@@ -71,11 +72,16 @@ def _literals(
 def literal_issues(tree: exp.Expr, condition: Condition, resolve: Resolve) -> Iterator[Issue]:
     """Literals of a condition that are no dates, and notices, for what its names are."""
     for problem in literal_problems(tree, resolve):
-        place = within(condition, problem.word or "")
-        yield Issue(problem.code, problem.message, place, problem.hint, problem.severity)
+        yield literal_issue(problem, condition)
 
 
-def _caller_problem(problem: expr.Problem, condition: Condition) -> Issue:
+def literal_issue(problem: Problem, condition: Condition) -> Issue:
+    """What is to be said of a literal, at its place in a condition."""
+    place = within(condition, problem.word or "")
+    return Issue(problem.code, problem.message, place, problem.hint, problem.severity)
+
+
+def _caller_problem(problem: Problem, condition: Condition) -> Issue:
     """A caller's functions are a closed list: what is a warning in a definition is refused here."""
     code, message, hint = problem.code, problem.message, problem.hint
     if code == "unproven-function":

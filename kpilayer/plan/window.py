@@ -10,6 +10,8 @@ from typing import Final
 from sqlglot import exp
 
 from kpilayer import expr, grain
+from kpilayer.calendar import Calendar
+from kpilayer.columns import TimedColumn
 
 _MONTHS: Final = {"month": 1, "quarter": 3, "year": 12}
 
@@ -18,6 +20,18 @@ def length(text: str) -> tuple[int, str]:
     """A length of time as its number and unit: `28 day`."""
     number, unit = text.split(" ")
     return int(number), unit
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """Rows that count as if they were so many units later, or custom periods of this name.
+
+    ``whole``: a unit moves as one, so that all of its days are the first day of the later one.
+    """
+
+    count: int
+    unit: str
+    whole: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,14 +95,31 @@ def moved(at: datetime, count: int, unit: str) -> datetime:
         return datetime.min if count < 0 else datetime.max
 
 
-def moves_rows(unit: str, grains: Sequence[str]) -> bool:
+def moves_rows(calendar: Calendar, length: str, columns: Sequence[TimedColumn]) -> bool:
     """Whether rows are moved, and not the result, which tells not enough of the time for it.
 
-    The question is coarser than the offset, or by weeks and by what a week may lie in two of.
+    The question is coarser than the offset, or by weeks and by what a week may lie in two of, or
+    has custom periods without the dates that are in them.
+    """
+    units = [c.unit for c in columns if c.unit is not None]
+    based = _based(calendar, length, columns)
+    if based and not (units and all(grain.nests(grain.finest(units), unit) for unit in based)):
+        return True
+    return calendar.custom(length) is None and cuts(length, units)
 
-    >>> moves_rows("week", ["week"]), moves_rows("week", ["month"])
+
+def _based(calendar: Calendar, length: str, columns: Sequence[TimedColumn]) -> list[str]:
+    """The units of the dates that custom periods are of, those asked and the one counted."""
+    found = [calendar.custom(length), *(c.custom for c in columns)]
+    return [calendar.based(c) for c in found if c is not None]
+
+
+def cuts(unit: str, grains: Sequence[str]) -> bool:
+    """Whether an offset is finer than the periods asked, or lies across some of them.
+
+    >>> cuts("week", ["week"]), cuts("week", ["month"])
     (False, True)
-    >>> moves_rows("week", ["week", "month"])
+    >>> cuts("week", ["week", "month"])
     True
     """
     finest = grain.finest(grains)

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from kpilayer.expr import DIALECTS
 from kpilayer.model.config import ProjectConfig
 from kpilayer.model.lock import LockedColumn, LockedRelation
 from kpilayer.schema.definitions import definitions
 from kpilayer.schema.types import Schema, Shapes
+from kpilayer.snippets import DIALECTS
 
 
 def project() -> Schema:
@@ -83,6 +83,8 @@ _SETTINGS: Final[Mapping[str, tuple[str, Schema]]] = {
     "attach": ("Further DuckDB databases.", _LIST),
     "settings": ("DuckDB settings by name.", {"type": ["object", "null"]}),
     "host": ("The server.", _VALUE),
+    "server": ("As `host`, for MySQL.", _VALUE),
+    "unix_socket": ("The file by which a MySQL server on this machine is reached.", _VALUE),
     "port": ("The server's port.", _VALUE),
     "user": ("Who connects.", _VALUE),
     "username": ("As `user`.", _VALUE),
@@ -96,6 +98,12 @@ _SETTINGS: Final[Mapping[str, tuple[str, Schema]]] = {
     "sslcert": ("The client's certificate.", _VALUE),
     "sslkey": ("The client's key.", _VALUE),
     "sslrootcert": ("The certificates that the server's is checked against.", _VALUE),
+    "ssl_ca": ("As `sslrootcert`, for MySQL.", _VALUE),
+    "ssl_cert": ("As `sslcert`, for MySQL.", _VALUE),
+    "ssl_key": ("As `sslkey`, for MySQL.", _VALUE),
+    "ssl_disabled": ("Whether a MySQL connection is never encrypted.", _VALUE),
+    "ssl_verify_cert": ("Whether a MySQL server's certificate is checked.", _VALUE),
+    "ssl_verify_identity": ("Whether a MySQL server's name is checked.", _VALUE),
     "connect_timeout": ("Seconds to wait for the server.", _VALUE),
     "keepalives_idle": ("Seconds of silence before a sign of life.", _VALUE),
 }
@@ -103,7 +111,7 @@ _SETTINGS: Final[Mapping[str, tuple[str, Schema]]] = {
 
 def profiles() -> Schema:
     """The schema of profiles.yml: what kpilayer reads of it, as strict as that."""
-    types = ["duckdb", "postgres", *sorted(set(DIALECTS) - {"duckdb", "postgres"})]
+    types = ["duckdb", "mysql", "postgres", *sorted(set(DIALECTS) - {"duckdb", "postgres"})]
     output = {
         "title": "target",
         "description": "A warehouse, and how to connect to it.",

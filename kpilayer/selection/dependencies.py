@@ -12,7 +12,8 @@ from functools import cached_property
 
 from kpilayer.catalog import Catalog
 from kpilayer.columns import TimedColumn, resolve_name, time_column
-from kpilayer.formula import atoms, formula
+from kpilayer.formula.build import formula
+from kpilayer.formula.tree import atoms
 from kpilayer.join_graph import JoinGraph, Reached
 from kpilayer.model.definitions import Key
 from kpilayer.model.metric import Metric

@@ -17,8 +17,9 @@ from pathlib import Path, PurePosixPath
 from typing import Final
 
 from kpilayer.errors import ConfigError, Issue, did_you_mean
+from kpilayer.load.lock_file import LOCK_FILE
 
-_OURS: Final = (".yml", ".yaml", ".sql", ".jinja", ".md", "manifest.json")
+_OURS: Final = (".yml", ".yaml", ".sql", ".jinja", ".md", "manifest.json", LOCK_FILE)
 _SECONDS: Final = 120
 #: Where hooks of git point commands to; the project's own folder is what counts here.
 _POINTERS: Final = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_PREFIX", "GIT_COMMON_DIR")

@@ -15,6 +15,7 @@ from kpilayer.identity import Identity
 from kpilayer.join_graph import JoinGraph
 from kpilayer.load.files import DBT_FILE, PROJECT_FILE
 from kpilayer.load.layout import Layout, read_layout
+from kpilayer.load.lock_file import lock_in
 from kpilayer.load.project import load_definitions
 from kpilayer.load.template import TargetInfo
 from kpilayer.model.config import ProjectConfig
@@ -69,9 +70,15 @@ class Version:
             doubts = tuple(_left_out(layout, made, shown))
         variables = {**layout.variables, **self.variables}
         definitions, issues = load_definitions(layout, self.target, variables, os.environ)
-        catalog, unresolved = resolve(definitions)
+        lock, unread = lock_in(layout.root)  # types say which times are instants
+        catalog, unresolved = resolve(definitions, lock)
         graph = JoinGraph(catalog)
-        found = [*issues, *unresolved, *(i for rule in RULES for i in rule(Context(graph, None)))]
+        found = [
+            *issues,
+            *unread,
+            *unresolved,
+            *(i for rule in RULES for i in rule(Context(graph, None))),
+        ]
         errors = [issue for issue in found if issue.severity == "error"]
         if errors:
             raise DefinitionError(_of_state(errors, shown, doubts))

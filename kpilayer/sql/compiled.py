@@ -10,8 +10,8 @@ from types import MappingProxyType
 from kpilayer.access import NO_ROLE, Role
 from kpilayer.catalog import Catalog
 from kpilayer.errors import Issue, QueryError, did_you_mean
-from kpilayer.expr import DIALECTS
 from kpilayer.identity import Identity, fingerprint
+from kpilayer.model.lock import Lock
 from kpilayer.plan.access import lines as access_lines
 from kpilayer.plan.access import notices
 from kpilayer.plan.bind import bind
@@ -22,7 +22,10 @@ from kpilayer.plan.nodes import Plan
 from kpilayer.plan.passes import rewrite
 from kpilayer.plan.query import Query
 from kpilayer.plan.text import to_text
+from kpilayer.relation import Relation
+from kpilayer.snippets import DIALECTS
 from kpilayer.sql.select import check_verified, generate, to_sql
+from kpilayer.sql.types import Declared, unknown
 from kpilayer.versions import spans
 
 
@@ -41,13 +44,19 @@ class Compiled:
     notices: tuple[Issue, ...]
     planned: Plan = field(repr=False)
     schema: str = field(repr=False)
+    declared: Declared = field(default=unknown, repr=False)
+    """The types of columns that kpilayer.lock knows."""
     overlapping: bool = False
     """Whether rows stand in several groups, which then do not add up to the total."""
 
-    def running_in(self, folder: str) -> str:
-        """The SQL with paths of files taken from a folder, wherever it is run."""
+    def running_in(self, folder: str, declared: Declared | None = None) -> str:
+        """The SQL with paths of files taken from a folder, wherever it is run.
+
+        ``declared`` tells the types of more columns than kpilayer.lock does.
+        """
+        known = declared or self.declared
         heading = takewhile(lambda line: line.startswith("--"), self.sql.splitlines(keepends=True))
-        tree = generate(self.planned, self.dialect, self.schema, folder)
+        tree = generate(self.planned, self.dialect, self.schema, folder, known)
         return "".join(heading) + to_sql(tree, self.dialect)
 
     @property
@@ -58,7 +67,7 @@ class Compiled:
     @property
     def ast(self) -> str:
         """The syntax tree that was printed, for people."""
-        return repr(generate(self.planned, self.dialect, self.schema))
+        return repr(generate(self.planned, self.dialect, self.schema, declared=self.declared))
 
 
 def compile_query(
@@ -87,7 +96,8 @@ def compile_query(
     try:
         prints = _fingerprints(bound, identity)
         plan = rewrite(build(bound, identity.graph, role))
-        sql = to_sql(generate(plan, dialect, schema), dialect)
+        declared = _locked(identity.catalog.lock)
+        sql = to_sql(generate(plan, dialect, schema, declared=declared), dialect)
     except RecursionError:
         message = "the question is too long or too deeply nested"
         raise QueryError(Issue("bad-sql", message, hint="ask it in parts")) from None
@@ -99,8 +109,22 @@ def compile_query(
         tuple(dict.fromkeys([*issues, *notices(plan.visible or ())])),
         plan,
         schema,
+        declared,
         bound.overlapping,
     )
+
+
+def _locked(lock: Lock | None) -> Declared:
+    """The types of columns as a lock has them."""
+    if lock is None:
+        return unknown
+
+    def declared(relation: Relation, name: str) -> str | None:
+        found = lock.relations.get(relation.key)
+        column = found.column(name) if found is not None else None
+        return column.type if column is not None else None
+
+    return declared
 
 
 def _fingerprints(bound: BoundQuery, identity: Identity) -> dict[str, str]:

@@ -211,11 +211,25 @@ def _cast(text: str | None, kind: str) -> exp.Expr:
     return exp.Cast(this=value, to=exp.DataType.build(kind, dialect="duckdb", udt=True))
 
 
+_TYPE: Final = exp.DataType.Type
+#: Types that DuckDB has no word for, and what holds their values there.
+_KNOWN: Final = {
+    _TYPE.DATE32: _TYPE.DATE,
+    _TYPE.MEDIUMINT: _TYPE.INT,
+    _TYPE.UDECIMAL: _TYPE.DECIMAL,
+    _TYPE.UINT128: _TYPE.INT128,
+    _TYPE.UMEDIUMINT: _TYPE.UINT,
+    _TYPE.YEAR: _TYPE.SMALLINT,
+}
+
+
 def type_in_duckdb(kind: str, dialect: str) -> str | None:
     """A warehouse's type in DuckDB's words; None for one that it does not have.
 
     >>> type_in_duckdb("timestamp without time zone", "postgres")
     'TIMESTAMP'
+    >>> type_in_duckdb("DateTime64(6, 'UTC')", "clickhouse")
+    'TIMESTAMPTZ'
     """
     try:
         built = exp.DataType.build(kind, dialect=dialect)
@@ -223,4 +237,8 @@ def type_in_duckdb(kind: str, dialect: str) -> str | None:
         return None
     if built.this == exp.DataType.Type.USERDEFINED:
         return None
+    if built.this in (_TYPE.DATETIME, _TYPE.DATETIME64, _TYPE.TIMESTAMP):
+        has_zone = any(p.this.is_string for p in built.expressions)
+        built = exp.DataType(this=_TYPE.TIMESTAMPTZ if has_zone else _TYPE.TIMESTAMP)
+    built.set("this", _KNOWN.get(built.this, built.this))
     return str(built.sql("duckdb"))

@@ -19,7 +19,7 @@ from kpilayer.catalog import Catalog
 from kpilayer.plan.build import subqueries
 from kpilayer.plan.rows import qualified
 from kpilayer.relation import Relation
-from kpilayer.sql.dialects import TYPE
+from kpilayer.sql.dialects.spellings import TYPE
 from kpilayer.sql.names import quoted
 from kpilayer.sql.select import in_words, read_all, to_sql
 

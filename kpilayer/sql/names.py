@@ -10,7 +10,7 @@ from sqlglot import exp
 
 from kpilayer.errors import Issue, QueryError
 from kpilayer.expr import nodes
-from kpilayer.sql.dialects import Capabilities
+from kpilayer.sql.dialects.capabilities import Capabilities
 from kpilayer.sql.reserved import RESERVED
 
 _PLAIN: Final = re.compile(r"\A[a-z_][a-z0-9_]*\Z")
@@ -51,13 +51,13 @@ def cte_read(table: exp.Table) -> exp.CTE | None:
         with_ = outer if isinstance(outer, exp.With) else outer.args.get("with_")
         if not isinstance(with_, exp.With) or with_ is within:
             continue
-        visible = list(with_.expressions)
+        visible: list[exp.CTE] = list(with_.expressions)
         if isinstance(outer, exp.With):  # a CTE sees those before it, and itself if it may recurse
             place = next(i for i, cte in enumerate(visible) if cte is within)
             visible = visible[: place + bool(with_.args.get("recursive"))]
         for cte in reversed(visible):
             if cte.alias.lower() == table.name.lower():
-                return cte  # type: ignore[no-any-return]
+                return cte
     return None
 
 

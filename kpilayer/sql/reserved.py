@@ -1,7 +1,7 @@
 """Words that cannot stand bare as a name in at least one verified dialect.
 
-The union of PostgreSQL's reserved, type and column-name keywords (`pg_get_keywords`) and DuckDB's
-(`duckdb_keywords()`); a test compares it with the engines.
+The union of PostgreSQL's reserved, type and column-name keywords (`pg_get_keywords`), DuckDB's
+(`duckdb_keywords()`) and those that SQLite takes for no name; a test compares it with the engines.
 """
 
 from __future__ import annotations
@@ -10,7 +10,9 @@ from typing import Final
 
 RESERVED: Final = frozenset(
     [
+        "add",
         "all",
+        "alter",
         "analyse",
         "analyze",
         "and",
@@ -23,6 +25,7 @@ RESERVED: Final = frozenset(
         "asymmetric",
         "at",
         "authorization",
+        "autoincrement",
         "between",
         "bigint",
         "binary",
@@ -40,6 +43,7 @@ RESERVED: Final = frozenset(
         "collation",
         "column",
         "columns",
+        "commit",
         "concurrently",
         "constraint",
         "create",
@@ -55,12 +59,15 @@ RESERVED: Final = frozenset(
         "decimal",
         "default",
         "deferrable",
+        "delete",
         "desc",
         "describe",
         "distinct",
         "do",
+        "drop",
         "else",
         "end",
+        "escape",
         "except",
         "exists",
         "extract",
@@ -82,9 +89,11 @@ RESERVED: Final = frozenset(
         "having",
         "ilike",
         "in",
+        "index",
         "initially",
         "inner",
         "inout",
+        "insert",
         "int",
         "integer",
         "intersect",
@@ -109,6 +118,7 @@ RESERVED: Final = frozenset(
         "none",
         "normalize",
         "not",
+        "nothing",
         "notnull",
         "null",
         "nullif",
@@ -131,7 +141,9 @@ RESERVED: Final = frozenset(
         "precision",
         "primary",
         "qualify",
+        "raise",
         "real",
+        "recursive",
         "references",
         "returning",
         "right",
@@ -139,6 +151,7 @@ RESERVED: Final = frozenset(
         "select",
         "semi",
         "session_user",
+        "set",
         "setof",
         "show",
         "similar",
@@ -155,6 +168,7 @@ RESERVED: Final = frozenset(
         "timestamp",
         "to",
         "trailing",
+        "transaction",
         "treat",
         "trim",
         "true",
@@ -164,6 +178,7 @@ RESERVED: Final = frozenset(
         "unique",
         "unpack",
         "unpivot",
+        "update",
         "user",
         "using",
         "values",

@@ -18,7 +18,6 @@ from sqlglot.errors import UnsupportedError
 from kpilayer import expr
 from kpilayer.catalog import REF
 from kpilayer.errors import Issue, QueryError, listing
-from kpilayer.grain import is_date
 from kpilayer.plan.nodes import (
     Aggregate,
     Column,
@@ -42,6 +41,7 @@ from kpilayer.plan.nodes import (
     Subquery,
     Visible,
     agg_of,
+    aliases,
     columns_of,
     groups_below,
     join_condition,
@@ -50,29 +50,29 @@ from kpilayer.plan.nodes import (
     values_of,
 )
 from kpilayer.relation import Relation
-from kpilayer.sql.dialects import (
-    AGGREGATES,
-    TYPE,
-    VERIFIED,
-    Capabilities,
-    call,
-    capabilities,
-    moved,
-    percentile,
-)
+from kpilayer.sql.dialects import VERIFIED, capabilities
+from kpilayer.sql.dialects.capabilities import Capabilities, Periods
+from kpilayer.sql.dialects.spellings import AGGREGATES, call
+from kpilayer.sql.lower import lower
 from kpilayer.sql.names import check_lengths, exactly, keep_apart, quoted
+from kpilayer.sql.types import Declared, Types, keeping, unknown
 
 
-def generate(plan: Plan, dialect: str, schema: str, folder: str = "") -> exp.Select:
+def generate(
+    plan: Plan, dialect: str, schema: str, folder: str = "", declared: Declared = unknown
+) -> exp.Select:
     """The SELECT that answers a plan. ``schema`` is where models without a relation are.
 
     Paths of files stay as they are written, or are taken from ``folder``, where that is given.
+    ``declared`` tells the types of columns, for dialects whose words depend on them.
 
     Raises:
         QueryError: `unsupported-in-dialect`, `identifier-too-long`.
     """
-    tree = _generator(dialect, schema, plan.subqueries, folder, plan.visible).plan(plan)
-    check_lengths(tree, capabilities(dialect))
+    spoken = capabilities(dialect)
+    generator = _generator(dialect, schema, plan.subqueries, folder, plan.visible, declared)
+    tree = generator.plan(lower(plan, spoken))
+    check_lengths(tree, spoken)
     return tree
 
 
@@ -100,12 +100,36 @@ def to_sql(tree: exp.Select, dialect: str) -> str:
     Raises:
         QueryError: `unsupported-in-dialect`, where sqlglot knows that it is.
     """
+    spoken = capabilities(dialect)
+    if spoken.order_is_a_setting:
+        _order_in_words(tree)
+    if spoken.finished is not None:
+        spoken.finished(tree)
+    if spoken.settings:
+        tree.set("settings", [_setting(*pair) for pair in spoken.settings.items()])
     try:
         writer = _writer(dialect)
         return writer.generate(tree, copy=False, pretty=True, unsupported_level=ErrorLevel.RAISE)
     except UnsupportedError as error:
         message = f"{dialect} cannot express this query: {error}"
         raise QueryError(Issue("unsupported-in-dialect", message)) from error
+
+
+def _order_in_words(tree: exp.Select) -> None:
+    """Every ORDER BY with its direction and place of NULLs, also in windows and percentiles.
+
+    sqlglot leaves out what is DuckDB's default, but `default_order` and `default_null_order` of a
+    session change that. It writes `with_fill`, ClickHouse's, behind a key as it is.
+    """
+    for key in expr.nodes(tree):
+        if isinstance(key, exp.Ordered):
+            key.set("desc", bool(key.args.get("desc")))
+            if not key.args.get("nulls_first"):
+                key.set("with_fill", exp.var("NULLS LAST"))
+
+
+def _setting(name: str, value: str) -> exp.Expr:
+    return exp.EQ(this=exp.var(name), expression=exp.var(value))
 
 
 @cache
@@ -119,10 +143,13 @@ def _generator(
     subqueries: tuple[Subquery, ...],
     folder: str,
     shown: tuple[Visible, ...] | None = None,
+    declared: Declared = unknown,
 ) -> _Generator:
     names = {s.query: s.name for s in subqueries}
     rows = None if shown is None else {v.model: v.name for v in shown}
-    return _Generator(capabilities(dialect), schema, names, folder, rows)
+    spoken = capabilities(dialect)
+    types = Types(declared) if spoken.asks_types else None
+    return _Generator(spoken, schema, names, folder, rows, types)
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +164,7 @@ class _Generator:
     queries: Mapping[str, str]
     folder: str
     visible: Mapping[str, str] | None = None
+    types: Types | None = None
 
     def plan(self, plan: Plan) -> exp.Select:
         select, ctes = self.sort(plan.root)
@@ -154,29 +182,56 @@ class _Generator:
     # ---------------------------------------------------------------------------- result and groups
 
     def sort(self, node: Sort) -> tuple[exp.Select, list[tuple[str, exp.Query]]]:
-        select, ctes = self.project(node.input)
-        keys = [self.dialect.ordered(exp.Column(this=exactly(n)), down) for n, down in node.by]
+        apart = bool(node.by) and self.dialect.orders_by_tables
+        select, ctes = self.project(node.input, apart=apart)
+        keys = [
+            exp.Ordered(this=self._sorted(node.input, name), desc=descending, nulls_first=False)
+            for name, descending in node.by
+        ]
+        if keys and not self.dialect.orders_by_columns:
+            _named_all(select)
         if keys:
-            select.set("order", exp.Order(expressions=keys))
+            order: exp.Expr = exp.Order(expressions=keys)
+            write = self.dialect.words.get(exp.Order)
+            select.set("order", order if write is None else write(order))
         return (select if node.limit is None else select.limit(node.limit, copy=False)), ctes
 
-    def project(self, node: Project) -> tuple[exp.Select, list[tuple[str, exp.Query]]]:
-        """Columns over a group; where nothing is computed, the group itself is the result."""
+    def _sorted(self, node: Project, name: str) -> exp.Expr:
+        """A column of the result, or what it is, where its name would be that of another one."""
+        if self.dialect.orders_by_tables and name in columns_of(node.input):
+            value = next(c.value for c in node.columns if c.name == name)
+            if not _is_column(value, name):
+                return exp.Paren(this=self.spelled(value))
+        return exp.Column(this=exactly(name))
+
+    def project(
+        self, node: Project, *, apart: bool = False
+    ) -> tuple[exp.Select, list[tuple[str, exp.Query]]]:
+        """Columns over a group; where nothing is computed, the group itself is the result.
+
+        With ``apart``, every column of the result is one of the table that it is read from.
+        """
         ctes: dict[str, exp.Query] = {}
         top = node.input
         if isinstance(top, Combine) and not keys_of(top):
             for branch in top.branches:
                 self.define(branch, ctes)
             return self._side_by_side(node.columns, top), list(ctes.items())
-        if all(_is_column(c.value, c.name) for c in node.columns) and not isinstance(
-            top, Spine | Levels
-        ):
+        is_group = all(_is_column(c.value, c.name) for c in node.columns)
+        if is_group and not isinstance(top, Spine | Levels):
             self.define_inputs(top, ctes)
             select = self.group(top, [c.name for c in node.columns])
             assert isinstance(select, exp.Select), "only levels are no single SELECT"
+            if apart:
+                name = "answer" if "answer" not in ctes else top.name
+                ctes[name] = select
+                shown: list[exp.Expr] = [exp.column(c.name, table=name) for c in node.columns]
+                select = _select(shown, _table(name))
             return select, list(ctes.items())
         self.define(top, ctes)
-        return _select(self._computed(node.columns), _table(top.name)), list(ctes.items())
+        return _select(self._computed(node.columns, Read(top)), _table(top.name)), list(
+            ctes.items()
+        )
 
     def define(self, group: Group, ctes: dict[str, exp.Query]) -> None:
         """Makes a group a CTE, after all that it stands on; each once."""
@@ -206,15 +261,17 @@ class _Generator:
             case Levels():
                 return self.levels(group)
 
-    def _computed(self, columns: tuple[Column, ...]) -> list[exp.Expr]:
+    def _computed(self, columns: tuple[Column, ...], source: Source) -> list[exp.Expr]:
         return [
-            c.value.copy() if _is_column(c.value, c.name) else _named(self.spelled(c.value), c.name)
+            c.value.copy()
+            if _is_column(c.value, c.name)
+            else _named(self.spelled(c.value, source), c.name)
             for c in columns
         ]
 
     def _side_by_side(self, wanted: tuple[Column, ...], top: Combine) -> exp.Select:
         """Branches of one row each: their columns stand beside each other."""
-        columns = self._computed(wanted)
+        columns = self._computed(wanted, Read(top))
         for column in (c for value in columns for c in value.find_all(exp.Column)):
             column.set("table", exp.to_identifier(owner(top, column.name).name))
         first, *rest = (_table(branch.name) for branch in top.branches)
@@ -274,7 +331,7 @@ class _Generator:
         kept = [c for c in node.columns if wanted is None or c.name in wanted]
         order = {name: place for place, name in enumerate(wanted or [c.name for c in kept])}
         kept.sort(key=lambda c: order[c.name])
-        select = exp.Select(expressions=self._computed(tuple(kept)))
+        select = exp.Select(expressions=self._computed(tuple(kept), node.input))
         self.read(select, node.input)
         return select
 
@@ -287,19 +344,17 @@ class _Generator:
 
     def spine(self, node: Spine) -> exp.Select:
         """Every period, counted up from the first; the ends are first instants of periods."""
-        times = self.dialect.series(self.spelled(node.first), self.spelled(node.last), node.grain)
-        value = exp.cast(times, TYPE.DATE, copy=False) if is_date(node.grain) else times
-        select = exp.Select(expressions=[_named(value, node.column)])
-        if node.bounds is not None:
-            select.set("from_", exp.From(this=_table(node.bounds.name)))
-        return select
+        sources = (Read(node.bounds),) if node.bounds is not None else ()
+        first, last = (self.spelled(end, *sources) for end in (node.first, node.last))
+        bounds = _table(node.bounds.name) if node.bounds is not None else None
+        return self.dialect.periods(Periods(first, last, node.grain, node.column, bounds))
 
     def aggregate(self, node: Aggregate, wanted: list[str] | None = None) -> exp.Select:
         columns: dict[str, exp.Expr] = {}
         for key in node.keys:
-            columns[key.name] = _named(self.spelled(key.value), key.name)
+            columns[key.name] = _named(self.spelled(key.value, node.input), key.name)
         for measure in node.measures:
-            columns[measure.name] = _named(self.measure(measure), measure.name)
+            columns[measure.name] = _named(self.measure(measure, node.input), measure.name)
         select = exp.Select(expressions=[columns[name] for name in wanted or columns])
         self.read(select, node.input)
         if node.keys:
@@ -323,19 +378,21 @@ class _Generator:
             case Join():
                 self.read(select, node.left)
                 right = self.scan(node.right)
-                condition = self.spelled(join_condition(node))
+                condition = self.spelled(join_condition(node), node, are_times=True)
                 join = exp.Join(this=right, side="LEFT", on=condition)
                 if not (self.dialect.nests_joins and _nested(select, join)):
                     select.append("joins", join)
             case Filter():
                 self.read(select, node.input)
-                _and_where(select, self.spelled(node.condition))
+                _and_where(select, self.spelled(node.condition, node.input))
             case SemiJoin():
                 self.read(select, node.input)
                 _and_where(select, self.semi_join(node))
             case Distinct():
                 inner = exp.Select(
-                    expressions=[_named(self.spelled(c.value), c.name) for c in node.columns],
+                    expressions=[
+                        _named(self.spelled(c.value, node.input), c.name) for c in node.columns
+                    ],
                     distinct=exp.Distinct(),
                 )
                 self.read(inner, node.input)
@@ -344,9 +401,13 @@ class _Generator:
 
     def semi_join(self, node: SemiJoin) -> exp.Expr:
         """EXISTS over the rows that match; over a left join of one row, where that may be NULLs."""
+        if node.keeps_unmatched and not self.dialect.correlates_joins:
+            either = self._exists_or_none(node)
+            return exp.Not(this=either) if node.none else either
         select = exp.Select(expressions=[exp.Literal.number(1)])
         self.read(select, node.match)
-        on, condition = self.spelled(node.on), self.spelled(node.condition)
+        trees = (node.on, node.condition)
+        on, condition = (self.spelled(tree, node.input, node.match) for tree in trees)
         if node.keeps_unmatched:
             one = _named(exp.Literal.number(1), "one")
             row = exp.Subquery(
@@ -362,11 +423,28 @@ class _Generator:
         found = exp.Exists(this=select)
         return exp.Not(this=found) if node.none else found
 
+    def _exists_or_none(self, node: SemiJoin) -> exp.Expr:
+        """Some match meets the condition; or there is none, and NULLs in its place meet it."""
+        on, condition = self.spelled(node.on), self.spelled(node.condition)
+
+        def exists(where: exp.Expr) -> exp.Expr:
+            select = exp.Select(expressions=[exp.Literal.number(1)])
+            self.read(select, node.match)
+            select.set("where", exp.Where(this=where))
+            return exp.Exists(this=select)
+
+        matched = aliases(node.match)
+        nulls = node.condition.copy().transform(
+            lambda n: exp.null() if isinstance(n, exp.Column) and n.table in matched else n
+        )
+        missing = _both(exp.Not(this=exists(on.copy())), self.spelled(nulls))
+        return exp.Paren(this=exp.Or(this=exists(_both(on, condition)), expression=missing))
+
     def _match(self, node: Match, right: exp.Table) -> exp.Join:
         if node.on is None or node.on == exp.true():
             return exp.Join(this=right, kind="CROSS")
         side = "LEFT" if node.keeps_left else ""
-        return exp.Join(this=right, side=side, on=self.spelled(node.on))
+        return exp.Join(this=right, side=side, on=self.spelled(node.on, node, are_times=True))
 
     def scan(self, node: Scan) -> exp.Table:
         """The table that rows are read from, or what a role sees of it."""
@@ -416,15 +494,21 @@ class _Generator:
 
     # ---------------------------------------------------------------------------------- expressions
 
-    def spelled(self, tree: exp.Expr) -> exp.Expr:
-        """A copy with semantic functions, and all that means something else, in its words."""
+    def spelled(self, tree: exp.Expr, *sources: Source, are_times: bool = False) -> exp.Expr:
+        """A copy with semantic functions, and all that means something else, in its words.
+
+        Its columns are those of ``sources``; ``are_times``: what is earlier or later is a time.
+        """
         holder = exp.Paren(this=tree.copy())
+        if self.types is not None:
+            self.types.note(holder, *sources, are_times=are_times)
         for node in reversed(expr.nodes(holder)):  # what is inside comes first
             write = self._spelling(node)
             if write is not None:
                 hole = exp.Placeholder()
                 node.replace(hole)
-                hole.replace(write(node))
+                written = write(node)
+                hole.replace(written if self.types is None else keeping(written, node))
         result: exp.Expr = holder.this
         return result
 
@@ -438,22 +522,31 @@ class _Generator:
             return lambda _: write(unit.name, value)
         if isinstance(node, exp.Anonymous) and node.name == expr.MOVE:
             unit, count, value = node.expressions
-            return lambda _: moved(unit.name, count, value)
+            signed = -int(count.name) if isinstance(count, exp.Neg) else int(count.name)
+            return lambda _: self.dialect.moved(unit.name, signed, value)
         if isinstance(node.parent, exp.Escape):
             return None  # its pattern says how it is to be read
+        if isinstance(node, exp.If) and isinstance(node.parent, exp.Case):
+            return None  # a WHEN of it
         return self.dialect.words.get(type(node))
 
-    def measure(self, measure: Measure) -> exp.Expr:
+    def measure(self, measure: Measure, source: Source) -> exp.Expr:
         """An aggregation with its condition inside, so that measures can share a scan."""
-        value = self.spelled(measure.value)
-        condition = None if measure.condition is None else self.spelled(measure.condition)
+        value = self.spelled(measure.value, source)
+        condition = None
+        if measure.condition is not None:
+            condition = self.spelled(measure.condition, source)
         counts_rows = measure.agg == "count" and isinstance(value, exp.Literal)
+        counts_values = measure.agg in ("count", "sum_boolean") and not counts_rows
+        if measure.needs_rows and counts_values and condition is not None:
+            return self._counted(measure.agg, value, condition)
         if measure.agg == "sum_boolean":
             condition, value = _both(condition, value), exp.Literal.number(1)
         if counts_rows and condition is None:
             value = exp.Star()
         elif condition is not None:
-            value = exp.Case(ifs=[exp.If(this=condition, true=value)])
+            chosen = exp.Case(ifs=[exp.If(this=condition, true=value)])
+            value = chosen if self.types is None else keeping(chosen, value)
         result = self._aggregated(measure, value)
         if not measure.needs_rows:
             return result
@@ -461,17 +554,30 @@ class _Generator:
             return exp.Nullif(this=result, expression=exp.Literal.number(0))
         passing: exp.Expr = exp.Star()
         if measure.condition is not None:
-            one = exp.If(this=self.spelled(measure.condition), true=exp.Literal.number(1))
+            one = exp.If(this=self.spelled(measure.condition, source), true=exp.Literal.number(1))
             passing = exp.Case(ifs=[one])
         some = exp.GT(this=exp.Count(this=passing), expression=exp.Literal.number(0))
         return exp.Case(ifs=[exp.If(this=some, true=result)])
 
+    def _counted(self, agg: str, value: exp.Expr, condition: exp.Expr) -> exp.Expr:
+        """A count of values, 1 for each and 0 for a row that has none: NULL where no row passes."""
+        zero, one = exp.Literal.number(0), exp.Literal.number(1)
+        if agg == "count":
+            counts = exp.If(this=exp.Is(this=_operand(value), expression=exp.Null()), true=zero)
+            each = exp.Case(ifs=[counts], default=one)
+        else:
+            each = exp.Case(ifs=[exp.If(this=value, true=one)], default=zero)
+        passing = exp.Case(ifs=[exp.If(this=condition, true=each)])
+        spell = self.dialect.aggregates.get("total_count") or AGGREGATES["total_count"]
+        return spell(passing)
+
     def _aggregated(self, measure: Measure, value: exp.Expr) -> exp.Expr:
         if measure.agg in ("median", "percentile", "approx_percentile"):
             # An exact percentile is a correct approximation, where a dialect has no sketch.
-            spell_percentile = self.dialect.percentile or percentile
+            spell_percentile = self.dialect.percentile
             if measure.agg == "approx_percentile":
                 spell_percentile = self.dialect.approx_percentile or spell_percentile
+            assert spell_percentile is not None, "percentiles that a dialect lacks are ranked"
             return spell_percentile(value, measure.percentile or 0.5, measure.discrete)
         spell = self.dialect.aggregates.get(measure.agg) or AGGREGATES[measure.agg]
         return spell(value)
@@ -494,6 +600,12 @@ def _with(select: exp.Select, ctes: list[tuple[str, exp.Query]]) -> exp.Select:
     return select
 
 
+def _named_all(select: exp.Select) -> None:
+    """An alias for every column of the result: ORDER BY looks at these before the tables."""
+    named = [c if isinstance(c, exp.Alias) else _named(c, c.name) for c in select.expressions]
+    select.set("expressions", named)
+
+
 def _table(name: str, known_as: str | None = None) -> exp.Table:
     alias = exp.TableAlias(this=exp.to_identifier(known_as)) if known_as else None
     return exp.Table(this=exp.to_identifier(name), alias=alias)
@@ -501,6 +613,11 @@ def _table(name: str, known_as: str | None = None) -> exp.Table:
 
 def _named(value: exp.Expr, name: str) -> exp.Expr:
     return exp.alias_(value, name, copy=False)
+
+
+def _operand(tree: exp.Expr) -> exp.Expr:
+    is_weak = isinstance(tree, (exp.Binary, exp.Unary, exp.Predicate))
+    return exp.Paren(this=tree) if is_weak and not isinstance(tree, exp.Paren) else tree
 
 
 def _both(condition: exp.Expr | None, value: exp.Expr) -> exp.Expr:

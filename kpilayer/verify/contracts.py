@@ -20,12 +20,12 @@ from typing import Final, Protocol, TypeVar
 
 from kpilayer import grain
 from kpilayer.errors import Issue, KpilayerError, QueryError
-from kpilayer.formula import default_grain
+from kpilayer.formula.times import default_grain
 from kpilayer.identity import Identity
 from kpilayer.model.metric_parts import Contracts
 from kpilayer.plan.query import Query
 from kpilayer.verify.compare import TOLERANCE, same_number
-from kpilayer.verify.outcome import Outcome, of_issues
+from kpilayer.verify.outcome import Outcome, Status, of_issues
 
 T = TypeVar("T")
 Number = int | float | Decimal
@@ -53,8 +53,8 @@ def run(identity: Identity, metrics: Iterable[str], ask: Ask) -> Iterator[Outcom
             began = time.perf_counter()
             try:
                 message = check()
-                status = "failed" if message else "passed"
-                outcome = Outcome("contract", metric, key, status, message)  # type: ignore[arg-type]
+                status: Status = "failed" if message else "passed"
+                outcome = Outcome("contract", metric, key, status, message)
             except KpilayerError as error:
                 outcome = of_issues("contract", metric, key, error.issues)
             place = identity.catalog.definitions.at("metric", metric, "contracts", key)

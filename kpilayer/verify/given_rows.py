@@ -11,7 +11,7 @@ import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Final
 
-from kpilayer import expr
+from kpilayer import expr, snippets
 from kpilayer.catalog import Catalog
 from kpilayer.errors import did_you_mean
 from kpilayer.grain import is_date, parse_moment
@@ -93,7 +93,7 @@ def columns_read(catalog: Catalog, model: str) -> Iterator[str]:
         if isinstance(metric, SimpleMetric) and metric.model == model:
             texts.append(metric.value)
         elif isinstance(metric, SqlMetric) and metric.model == model:
-            tree = expr.parse_aggregates(metric.sql, catalog.dialect)
+            tree = snippets.parse_aggregates(metric.sql, catalog.dialect)
             yield from (column.name for column in expr.columns(tree) if "__" not in column.name)
     yield from (name.name for text in texts for name in catalog.snippet(text).names)
 
@@ -101,7 +101,7 @@ def columns_read(catalog: Catalog, model: str) -> Iterator[str]:
 def _times(catalog: Catalog, model: str) -> Iterator[tuple[str, str]]:
     """Columns that are time dimensions as they are, with their grain."""
     for dimension in catalog.models[model].dimensions:
-        name = expr.shown(dimension.sql)
+        name = snippets.shown(dimension.sql)
         names = catalog.snippet(dimension.sql).names
         if dimension.granularity and len(names) == 1 and names[0].name == name:
             yield name, dimension.granularity

@@ -14,13 +14,14 @@ from typing import Final
 
 from kpilayer import grain
 from kpilayer.errors import Issue, Location, Severity, WarehouseError
-from kpilayer.expr import column_text, shown
-from kpilayer.formula import atoms, formula
+from kpilayer.formula.build import formula
+from kpilayer.formula.tree import atoms
 from kpilayer.join_graph import JoinGraph, Step
 from kpilayer.model.lock import Lock, LockedRelation
 from kpilayer.model.semantic_model import Dimension, Entity, Model
 from kpilayer.model.time_spine import TimeSpine
 from kpilayer.relation import Relation
+from kpilayer.snippets import column_text, shown
 from kpilayer.sql import keys
 from kpilayer.sql.keys import Key, Part, Place
 from kpilayer.verify.given_rows import columns_read
@@ -28,6 +29,7 @@ from kpilayer.warehouse.connection import Connection
 from kpilayer.warehouse.lock import Described, take_lock
 from kpilayer.warehouse.result import Result
 from kpilayer.warehouse.run import run_with_progress
+from kpilayer.warehouse.typed import moment
 
 _EXAMPLES: Final = 3
 
@@ -287,9 +289,10 @@ def _spine_is_even(live: Live, spine: TimeSpine, place: Location | None) -> Iter
     unit = spine.granularity
     cut = live.graph.catalog.calendar.unit(unit)
     part = Part(column_text(spine.time_spine.standard_granularity_column), cut)
-    rows, known, periods, first, last = live.row(keys.periods(live.place, relation, part))
+    rows, known, periods, *ends = live.row(keys.periods(live.place, relation, part))
+    first, last = map(moment, ends)
     assert isinstance(rows, int) and isinstance(known, int) and isinstance(periods, int)
-    if not periods or not isinstance(first, date) or not isinstance(last, date):
+    if not periods or first is None or last is None:
         yield Issue("uneven-spine", f"the time spine `{spine.name}` has no dates", place)
         return
     problems = []

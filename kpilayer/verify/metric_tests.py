@@ -15,12 +15,12 @@ from typing import Final
 
 from kpilayer.access import EVERYTHING
 from kpilayer.errors import Issue, KpilayerError, QueryError, did_you_mean, listing
-from kpilayer.expr import quote_of
 from kpilayer.identity import Identity
 from kpilayer.load.question import render_group_by, render_where
 from kpilayer.model.lock import Lock
 from kpilayer.model.metric_parts import MetricTest
 from kpilayer.plan.query import Condition, Query
+from kpilayer.snippets import quote_of
 from kpilayer.sql.compiled import Compiled, compile_query
 from kpilayer.sql.given import SCHEMA, Replaced, Source, givable, replaced, view_sql
 from kpilayer.verify import given_rows

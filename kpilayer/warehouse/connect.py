@@ -21,25 +21,38 @@ def connect(target: Target, *, project_dir: Path, read_only: bool = True) -> Con
             that SQL can be compiled for but that cannot be run on yet.
     """
     match target.type:
+        case "clickhouse" | "chdb":
+            from kpilayer.warehouse import clickhouse
+
+            return clickhouse.connect(target, project_dir=project_dir, read_only=read_only)
         case "duckdb" | "motherduck":
             from kpilayer.warehouse import duckdb
 
             return duckdb.connect(target, project_dir=project_dir, read_only=read_only)
+        case "mariadb" | "mysql":
+            from kpilayer.warehouse import mysql
+
+            return mysql.connect(target, read_only=read_only)
         case "postgres" | "postgresql":
             from kpilayer.warehouse import postgres
 
             return postgres.connect(target, read_only=read_only)
+        case "sqlite":
+            from kpilayer.warehouse import sqlite
+
+            return sqlite.connect(target, project_dir=project_dir, read_only=read_only)
         case _:
             raise connection_failed(
                 f"kpilayer compiles SQL for `{target.type}`, but cannot run it there yet",
                 hint="use `kpilayer compile` and run the SQL yourself, or choose a target of type "
-                "`duckdb` or `postgres`",
+                "`duckdb`, `clickhouse`, `mysql`, `postgres` or `sqlite`",
             )
 
 
 def wrap(connection: object) -> Connection:
-    """An open DuckDB or psycopg connection as a :class:`Connection`; its owner closes it.
+    """A driver's open connection as a :class:`Connection`; its owner closes it.
 
+    Drivers are DuckDB, psycopg, sqlite3, PyMySQL, chDB and clickhouse-connect.
     Session settings that matter (the time zone) are set for each query and put back after it.
 
     Raises:
@@ -49,14 +62,32 @@ def wrap(connection: object) -> Connection:
         from kpilayer.warehouse import duckdb
 
         return duckdb.wrap(connection)
+    drivers = (
+        ("chdb.state.sqlitelike", "Connection"),
+        ("chdb.session.state", "Session"),
+        ("clickhouse_connect.driver.client", "Client"),
+    )
+    if any(_is_a(connection, *driver) for driver in drivers):
+        from kpilayer.warehouse import clickhouse
+
+        return clickhouse.wrap(connection)
     if _is_a(connection, "psycopg", "Connection"):
         from kpilayer.warehouse import postgres
 
         return postgres.wrap(connection)
+    if _is_a(connection, "pymysql.connections", "Connection"):
+        from kpilayer.warehouse import mysql
+
+        return mysql.wrap(connection)
+    if _is_a(connection, "sqlite3", "Connection"):
+        from kpilayer.warehouse import sqlite
+
+        return sqlite.wrap(connection)
     kind = f"{type(connection).__module__}.{type(connection).__qualname__}"
     raise connection_failed(
         f"a connection of type `{kind}` is not one that kpilayer can use",
-        hint="pass an open connection of `duckdb` or `psycopg` (version 3, not asynchronous)",
+        hint="pass an open connection of `duckdb`, `psycopg` (version 3, not asynchronous), "
+        "`sqlite3`, `pymysql`, `chdb` or `clickhouse_connect`",
     )
 
 

@@ -24,7 +24,9 @@ from kpilayer.load.files import MAX_BYTES
 from kpilayer.load.reader import read_yaml
 from kpilayer.warehouse.redact import Settings
 
-DIALECTS: Final[Mapping[str, str]] = MappingProxyType({"sqlserver": "tsql", "motherduck": "duckdb"})
+DIALECTS: Final[Mapping[str, str]] = MappingProxyType(
+    {"chdb": "clickhouse", "mariadb": "mysql", "motherduck": "duckdb", "sqlserver": "tsql"}
+)
 _NOTHING: Final[Mapping[str, object]] = MappingProxyType({})
 
 

@@ -27,11 +27,14 @@ def run_with_progress(
 
     The query runs in a thread of its own; ``on_progress`` is called in this one, ten times a
     second. Whatever interrupts the waiting (Ctrl-C, an exception of ``on_progress``) cancels the
-    query, waits for its end, at most five seconds, and goes on up.
+    query, waits for its end, at most five seconds, and goes on up. A connection that no other
+    thread may use runs it in this one.
 
     Raises:
         WarehouseError: ``query-failed``, as ``connection.run``.
     """
+    if getattr(connection, "stays_in_thread", False):
+        return connection.run(sql)
     work = _Work(connection, sql)
     thread = threading.Thread(target=work.do, name="kpilayer-query", daemon=True)
     start = time.monotonic()

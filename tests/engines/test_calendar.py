@@ -502,15 +502,3 @@ def test_gaps_are_filled_by_weeks_from_sunday(sales: Make) -> None:
         (D(2024, 3, 3), D(2024, 3, 1), 16),
         (D(2024, 3, 10), D(2024, 3, 1), None),
     ]
-
-
-@pytest.mark.parametrize("metric", ["so_far", "before", "every_week"])
-def test_custom_periods_of_what_is_computed_over_time_are_refused(sales: Make, metric: str) -> None:
-    project = sales("", SPINE + OVER_TIME, days=DAYS)
-    for question in (
-        {"group_by": "metric_time__retail_month"},
-        {"group_by": "metric_time__day", "where": "metric_time__retail_month = 'R02'"},
-    ):
-        with pytest.raises(QueryError) as caught:
-            project.compile(metric, **question)
-        assert "not-supported-yet" in [i.code for i in caught.value.issues]

@@ -76,6 +76,35 @@ def test_having_knows_only_what_the_answer_has(shop: Project) -> None:
 
 
 @pytest.mark.statement("Q4")
+@pytest.mark.parametrize(
+    ("having", "months"),
+    [
+        ("metric_time__month >= '2026-02-15'", [FEB, MAR, APR]),
+        ("'2026-02-15' < metric_time__month", [MAR, APR]),
+        ("metric_time__month = DATE '2026-02-15'", [FEB]),
+        ("metric_time__month BETWEEN '2026-01-31' AND '2026-02-01'", [JAN, FEB]),
+        ("metric_time__month IN ('2026-02-15', '2026-04-30')", [FEB, APR]),
+        ("{{ TimeDimension('metric_time', 'month') }} <> '2026-02-15'", [JAN, MAR, APR]),
+    ],
+)
+def test_a_date_in_having_is_moved_to_its_period_as_in_where(
+    shop: Project, having: str, months: list[dt.date]
+) -> None:
+    found = shop.query("revenue", "metric_time__month", having=having)
+    assert [row[0] for row in found.rows()] == months
+    assert {n.code for n in found.notices} == {"truncated-literal"}
+    same = shop.query("revenue", "metric_time__month", where=having)
+    assert same.rows() == found.rows()
+
+
+@pytest.mark.statement("Q4")
+def test_what_is_no_date_is_refused_in_having(shop: Project) -> None:
+    asked = {"metrics": "revenue", "group_by": "metric_time__month"}
+    assert refused(shop, **asked, having="metric_time__month = 'February'") == ["bad-value"]
+    assert refused(shop, **asked, having="metric_time__month = '2026-02'") == ["bad-value"]
+
+
+@pytest.mark.statement("Q4")
 def test_having_takes_the_functions_that_where_takes(shop: Project) -> None:
     found = refused(shop, metrics="revenue", having="pg_sleep(revenue) > 1")
     assert found == ["function-not-allowed"]

@@ -320,7 +320,13 @@ def test_columns_that_are_gone_or_changed_since_the_lock_are_told(engine: Engine
         }
     )
     issues = Project.load(engine.folder, connection=engine.connection).check_live()
-    types = {"duckdb": ("BIGINT", "INTEGER"), "postgres": ("bigint", "integer")}[engine.name]
+    types = {
+        "clickhouse": ("Int64", "Int32"),
+        "duckdb": ("BIGINT", "INTEGER"),
+        "mariadb": ("bigint", "int"),
+        "postgres": ("bigint", "integer"),
+        "sqlite": ("BIGINT", "INTEGER"),
+    }[engine.name]
     assert [_short(i) for i in issues if i.code == "relation-changed"] == [
         (
             "warning",

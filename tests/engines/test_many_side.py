@@ -386,6 +386,25 @@ def test_a_bridge_is_crossed_between_many_and_many(engine: Any) -> None:
     assert project.query("transferred", "person__city").overlapping
 
 
+@pytest.mark.statement("P2")
+def test_a_bridge_is_entered_by_the_role_that_is_named(engine: Any) -> None:
+    roles = "{name: payer_id, entity: {type: foreign, name: payer, to: account}}\n"
+    roles += "      - {name: payee_id, entity: {type: foreign, name: payee, to: account}}"
+    own = "{name: account_id, entity: {type: foreign, name: account}}"
+    rows = (
+        "SELECT * FROM (VALUES (1, 10, 20, 5), (2, 20, 30, 3)) AS t(id, payer_id, payee_id, amount)"
+    )
+    project = engine.project(
+        BRIDGE.replace(own, roles, 1), tables=BRIDGE_ROWS | {"transfers": rows}
+    )
+    by_payer = ask(project, "transferred", "payer__holder__role")
+    assert by_payer == [("owner", 8), ("proxy", 5)]  # 10 has both, 20 an owner
+    assert ask(project, "transferred", "payee__holder__role") == [("owner", 5), (None, 3)]
+    assert ask(project, "transferred", where="payee__holder__person__city = 'Ulm'") == [(5,)]
+    with pytest.raises(QueryError, match=r"`payee__holder__role`.* or `payer__holder__role`"):
+        project.compile("transferred", "holder__role")
+
+
 @pytest.mark.statement("P1")
 def test_only_a_bridge_is_crossed(engine: Any) -> None:
     project = engine.project(BRIDGE.replace("    bridge: true\n", ""), tables=BRIDGE_ROWS)

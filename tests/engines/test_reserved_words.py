@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sqlite3
+from contextlib import closing
 from typing import Any
 
 import duckdb
@@ -28,6 +30,17 @@ def test_words_of_duckdb_are_quoted() -> None:
 @pytest.mark.postgres
 def test_words_of_postgres_are_quoted(postgres_schema: Any) -> None:
     assert postgres_words(postgres_schema) - RESERVED == set()
+
+
+def test_words_that_are_not_quoted_are_names_on_sqlite() -> None:
+    every = "SELECT keyword_name FROM duckdb_keywords()"
+    with duckdb.connect(":memory:") as local:
+        words = {word for (word,) in local.execute(every).fetchall()}
+    with closing(sqlite3.connect(":memory:")) as connection:
+        for word in sorted((words | RESERVED) - {"true", "false"}):  # values there, also in quotes
+            name = f'"{word}"' if word in RESERVED else word
+            sql = f"WITH {name} AS (SELECT 1 AS {name}) SELECT {name}.{name} FROM {name}"
+            assert connection.execute(f"{sql} ORDER BY {name}").fetchall() == [(1,)], word
 
 
 def test_quoted_words_are_lower_case_and_plain() -> None:

@@ -207,9 +207,7 @@ def test_no_value_of_a_role_is_read_as_sql(engine: Engine, value: str) -> None:
     """Decision 12: a value is a literal; the text itself is found, and nothing else."""
     project = shop(engine, REGION)
     assert rows(project, "order_count", role={"region": value}) == [(None,)]
-    shown = "?" if engine.name == "duckdb" else "%s"
-    insert = f"INSERT INTO orders VALUES (9, '2026-01-01', {shown}, 1, 7)"
-    engine.connection.execute(insert, [value])
+    engine.run("INSERT INTO orders VALUES (9, '2026-01-01', ?, 1, 7)", [value])
     assert rows(project, "revenue", role={"region": value}) == [(7,)]
     project = engine.project(text(REGIONS))
     assert rows(project, "revenue", role={"regions": [value, "US"]}) == [(47,)]

@@ -8,16 +8,18 @@ from __future__ import annotations
 import datetime as dt
 import json
 import math
+import re
 from collections.abc import Iterable, Sequence
 from decimal import Decimal
 from typing import Any
 
+import pyarrow as pa
 import pytest
 from sqlglot import exp, parse_one
 
 from kpilayer import Project, QueryError
-from kpilayer.expr import SAFE_FUNCTIONS
 from kpilayer.grain import GRAINS, PARTS
+from kpilayer.vocabulary import SAFE_FUNCTIONS
 
 Rows = list[tuple[Any, ...]]
 HUGE = 9223372036854775807  # 2**63 - 1
@@ -137,6 +139,8 @@ AGGREGATIONS: dict[str, tuple[str, list[Any]]] = {
     "any_ok": ("agg: any_value, expr: ok", [False, False, None, True]),
     "any_word": ("agg: any_value, expr: word", ["B", "a", None, "B"]),
 }
+#: SQLite adds up whole numbers of 64 bits, and fails beyond; its decimals have 15 digits.
+BEYOND_SQLITE = {"sum_big", "sum_wide"}
 COUNTS = {"rows_all", "rows_n", "good", "positive"}  # NULL over no rows, as dbt
 DISTINCT = {"distinct_n", "distinct_word", "approximately"}  # 0 over no rows at all
 
@@ -157,42 +161,53 @@ def readings(engine: Any) -> Project:
     return engine.project(kinds(), tables={"readings": READINGS})
 
 
-def test_every_aggregation_alone(readings: Project) -> None:
-    for name, (_, (total, of_a, of_b, of_none)) in AGGREGATIONS.items():
+@pytest.fixture
+def aggregations(engine: Any) -> dict[str, tuple[str, list[Any]]]:
+    beyond = BEYOND_SQLITE if engine.name == "sqlite" else set()
+    return {name: known for name, known in AGGREGATIONS.items() if name not in beyond}
+
+
+Known = dict[str, tuple[str, list[Any]]]
+
+
+def test_every_aggregation_alone(readings: Project, aggregations: Known) -> None:
+    for name, (_, (total, of_a, of_b, of_none)) in aggregations.items():
         same(ask(readings, name), [(total,)])
         grouped = [("a", of_a), ("b", of_b), (None, of_none)]
         same(ask(readings, name, group_by="reading__kind"), grouped)
 
 
-def test_every_aggregation_in_one_scan(readings: Project) -> None:
-    values = [v for _, v in AGGREGATIONS.values()]
-    same(ask(readings, *AGGREGATIONS), [tuple(v[0] for v in values)])
+def test_every_aggregation_in_one_scan(readings: Project, aggregations: Known) -> None:
+    values = [v for _, v in aggregations.values()]
+    same(ask(readings, *aggregations), [tuple(v[0] for v in values)])
     same(
-        ask(readings, *AGGREGATIONS, group_by="reading__kind"),
+        ask(readings, *aggregations, group_by="reading__kind"),
         [(kind, *(v[i] for v in values)) for i, kind in ((1, "a"), (2, "b"), (3, None))],
     )
 
 
-def test_filtered_variant_alone_is_the_group(readings: Project) -> None:
-    for name, (_, values) in AGGREGATIONS.items():
+def test_filtered_variant_alone_is_the_group(readings: Project, aggregations: Known) -> None:
+    for name, (_, values) in aggregations.items():
         same(ask(readings, f"{name}_of_a"), [(values[1],)])
         same(ask(readings, f"{name}_of_a", group_by="reading__kind"), [("a", values[1])])
 
 
-def test_filtered_variants_share_a_scan(readings: Project) -> None:
-    names = [f"{name}{ending}" for name in AGGREGATIONS for ending in ("", "_of_a")]
+def test_filtered_variants_share_a_scan(readings: Project, aggregations: Known) -> None:
+    names = [f"{name}{ending}" for name in aggregations for ending in ("", "_of_a")]
     sql = readings.compile(names)
-    assert sql.count("FROM readings") == 1
+    assert len(re.findall(r"FROM readings\b", sql)) == 1
     assert "WHERE" not in sql
-    totals = [v[i] for _, v in AGGREGATIONS.values() for i in (0, 1)]
+    totals = [v[i] for _, v in aggregations.values() for i in (0, 1)]
     same(ask(readings, *names), [tuple(totals)])
 
 
-def test_filtered_variant_beside_groups_without_its_rows_is_null(readings: Project) -> None:
-    names = [f"{name}_of_a" for name in AGGREGATIONS]
+def test_filtered_variant_beside_groups_without_its_rows_is_null(
+    readings: Project, aggregations: Known
+) -> None:
+    names = [f"{name}_of_a" for name in aggregations]
     found = ask(readings, "rows_all", *names, group_by="reading__kind")
     nothing = (None,) * len(names)
-    of_a = tuple(v[1] for _, v in AGGREGATIONS.values())
+    of_a = tuple(v[1] for _, v in aggregations.values())
     same(found, [("a", 3, *of_a), ("b", 1, *nothing), (None, 2, *nothing)])
 
 
@@ -867,8 +882,13 @@ def test_columns_with_upper_case_or_spaces_are_named_as_they_are(engine: Any) ->
 
 
 def test_quoted_relation_is_not_its_lower_case_namesake(engine: Any) -> None:
-    if engine.name == "duckdb":
-        pytest.skip("DuckDB has no two tables that differ in case only")
+    if engine.name in ("duckdb", "sqlite"):
+        pytest.skip("DuckDB and SQLite have no two tables that differ in case only")
+    tables = {'"Lines"': 1, "lines": 1000}
+    if engine.load is not None:
+        for name, value in tables.items():
+            engine.load(engine.connection, name.strip('"'), pa.table({"v": [value]}))
+        tables = {}
     project = engine.project(
         """
         models:
@@ -876,7 +896,7 @@ def test_quoted_relation_is_not_its_lower_case_namesake(engine: Any) -> None:
         metrics:
           - {name: total, model: lines, agg: sum, expr: v}
         """,
-        tables={'"Lines"': "SELECT 1 AS v", "lines": "SELECT 1000 AS v"},
+        tables={name: f"SELECT {value} AS v" for name, value in tables.items()},
     )
     same(ask(project, "total"), [(1,)])
 
@@ -1129,6 +1149,9 @@ FUNCTIONS: dict[str, Any] = {
     "NULL": None,
     "ok AND NOT (i = 7 OR nothing = 1)": False,
 }  # fmt: skip
+#: Whole numbers of decimals, which are decimals with the scale that they had on some engines.
+KEPT_SCALE = {"CEIL(m)", "FLOOR(m)", "ROUND(m)"}
+ENGINES_THAT_KEEP_SCALE = {"clickhouse"}
 ROUNDED = {"ROUND(x)": 3, "ROUND(y)": -3, "ROUND(x, 0)": 3, "ROUND(x + 0.04, 1)": 2.5}
 
 
@@ -1155,9 +1178,11 @@ def test_every_function_means_the_same_in_a_dimension(engine: Any) -> None:
             text = texts[n]
             if text in ROUNDED:
                 fits = float(value) == ROUNDED[text]
+            elif text in KEPT_SCALE and engine.name in ENGINES_THAT_KEEP_SCALE:
+                fits = value == FUNCTIONS[text]
             else:
                 fits = _same(value, FUNCTIONS[text])
-            if not fits:
+            if fits is (text in engine.differs):
                 wrong.append(f"{text} is {value!r}, not {FUNCTIONS.get(text, ROUNDED.get(text))!r}")
     assert not wrong, "\n".join(wrong)
 
@@ -1170,7 +1195,7 @@ def test_every_function_means_the_same_in_a_filter(engine: Any) -> None:
         for column in list(tree.find_all(exp.Column)):
             column.this.replace(exp.to_identifier(f"fact__is_{column.name}", quoted=True))
         condition = f"({tree.sql('duckdb')}) IS NOT DISTINCT FROM {_literal(value)}"
-        if ask(project, "facts", where=condition) != [(1,)]:
+        if (ask(project, "facts", where=condition) == [(1,)]) is (text in engine.differs):
             wrong.append(condition)
     assert not wrong, "\n".join(wrong)
 
@@ -1188,6 +1213,28 @@ def _literal(value: Any) -> str:
         case str():
             return "'" + value.replace("'", "''") + "'"
     return str(value)
+
+
+def test_days_between_dates_and_later_ones_are_computed_from_columns(engine: Any) -> None:
+    stays = engine.project(
+        """
+        models:
+          - name: stays
+            semantic_model: true
+            primary_entity: stay
+        metrics:
+          - {name: nights, model: stays, agg: sum, expr: ends_on - starts_on}
+          - {name: paid_until, model: stays, agg: max, expr: ends_on + paid_days}
+          - {name: warned_on, model: stays, agg: min, expr: starts_on - 30}
+        """,
+        tables={
+            "stays": "SELECT DATE '2024-01-30' AS starts_on, DATE '2024-02-02' AS ends_on, "
+            "CAST(27 AS INTEGER) AS paid_days"
+        },
+    )
+    [(nights, paid_until, warned_on)] = ask(stays, "nights", "paid_until", "warned_on")
+    assert (nights, paid_until) == (3, dt.date(2024, 2, 29))
+    assert warned_on == dt.date(2023, 12, 31)
 
 
 def test_every_safe_function_is_executed() -> None:

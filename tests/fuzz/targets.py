@@ -20,7 +20,7 @@ import duckdb
 import sqlglot
 from sqlglot import exp
 
-from kpilayer import Project, address, expr
+from kpilayer import Project, address, expr, snippets, vocabulary
 from kpilayer.canonical import canonical
 from kpilayer.catalog import split_relation
 from kpilayer.check import RULES, Context
@@ -253,7 +253,7 @@ def snippet(data: bytes) -> None:
     """A SQL snippet, SQL model and relation's name in an authoring dialect."""
     dialect = AUTHORING[data[0] % len(AUTHORING)] if data else "duckdb"
     text = text_of(data[1:])
-    parsed = expr.parse(text, dialect)
+    parsed = snippets.parse(text, dialect)
     assert parsed.problems or parsed.tree is not None
     for problem in parsed.problems:
         assert problem.message and 0 <= problem.offset <= len(text), problem
@@ -261,11 +261,11 @@ def snippet(data: bytes) -> None:
         canonical(parsed.tree, dialect)
         expr.is_null_of_nulls(parsed.tree)
         expr.conjuncts(parsed.tree)
-        expr.not_for_callers(parsed.tree)
+        vocabulary.not_for_callers(parsed.tree)
         expr.replace_names(parsed.tree, lambda name: exp.column(name, table="t"))
         for name in parsed.names:
             assert 0 <= name.offset <= len(text)
-    tree, problem = expr.parse_query(text, dialect)
+    tree, problem = snippets.parse_query(text, dialect)
     assert (tree is None) == (problem is not None)
     split_relation(text, dialect)
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from kpilayer import Project, expr
+from kpilayer import Project, expr, snippets, vocabulary
 from kpilayer.errors import ConfigError, Issue, Location, did_you_mean
 from kpilayer.load import profile_text
 from kpilayer.load.reader import read_yaml
@@ -41,8 +41,8 @@ def seconds(began: float) -> float:
 def test_joins_without_on_are_not_tried_in_every_way(text: str) -> None:
     """sqlglot tries each in two ways: forty would take longer than anybody has."""
     began = time.process_time()
-    assert expr.parse(text, "duckdb").problems[0].code == "bad-sql"
-    assert expr.parse_query(text, "duckdb")[0] is None
+    assert snippets.parse(text, "duckdb").problems[0].code == "bad-sql"
+    assert snippets.parse_query(text, "duckdb")[0] is None
     assert seconds(began) < 1
 
 
@@ -50,7 +50,7 @@ def test_joins_with_on_are_read_however_many() -> None:
     chain = "SELECT * FROM t" + " JOIN t ON TRUE" * 300
     nested = "SELECT * FROM a JOIN b JOIN c ON b.x = c.x ON a.x = b.x CROSS JOIN d NATURAL JOIN e"
     for text in (chain, nested):
-        assert isinstance(expr.parse_query(text, "duckdb")[0], expr.exp.Select)
+        assert isinstance(snippets.parse_query(text, "duckdb")[0], expr.exp.Select)
 
 
 @pytest.mark.parametrize(
@@ -68,7 +68,7 @@ def test_joins_with_on_are_read_however_many() -> None:
 )
 def test_what_is_nested_too_deeply_is_told(text: str) -> None:
     began = time.process_time()
-    parsed = expr.parse(text, "duckdb")
+    parsed = snippets.parse(text, "duckdb")
     assert [p.code for p in parsed.problems] == ["bad-sql"]
     assert seconds(began) < 8
 
@@ -77,20 +77,20 @@ def test_long_chains_are_read_in_time_that_grows_with_them() -> None:
     began = time.process_time()
     arms = " ".join(f"WHEN a = {n} THEN 'x{n}'" for n in range(2_000))
     for text in ("+".join(["a"] * 2_000), " AND ".join(["a = 1"] * 2_000), f"CASE {arms} END"):
-        parsed = expr.parse(text, "duckdb")
+        parsed = snippets.parse(text, "duckdb")
         assert parsed.problems == () and not isinstance(parsed.tree, expr.exp.Null)
         assert expr.is_null_of_nulls(parsed.tree) is not text.startswith("CASE")
     assert seconds(began) < 12
 
 
 def test_every_refused_node_of_a_long_expression_is_found_once() -> None:
-    parsed = expr.parse("+".join(["sum(a)"] * 3_000), "duckdb")
-    assert len(parsed.problems) == expr.MAX_PROBLEMS
+    parsed = snippets.parse("+".join(["sum(a)"] * 3_000), "duckdb")
+    assert len(parsed.problems) == vocabulary.MAX_PROBLEMS
 
 
 def test_a_fault_lies_inside_the_text() -> None:
     text = "a AND =N\r order__is_large"
-    problem = expr.parse(text, "duckdb").problems[0]
+    problem = snippets.parse(text, "duckdb").problems[0]
     assert 0 <= problem.offset < len(text)
 
 

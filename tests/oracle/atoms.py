@@ -182,6 +182,7 @@ class Rows:
 
     def counted(self, inner: tuple[Condition, ...] = ()) -> Iterator[Counted]:
         """The rows of a plain aggregation; ``inner``: further conditions on their own time."""
+        many.refuse_without_key(self)
         if self.atom.as_of is not None:
             yield from self.active()
             return
@@ -199,9 +200,18 @@ class Rows:
             shown = tuple(c for c in shown if not self.is_only_time(c))
         elif self.own is not None and not scope.bounds.hold(where, self.own):
             return False
+        if self.is_left_out(row, where):
+            return False
         return all(
             self.holds(c, row, date) for c in scope.moved if not many.is_many(self, c)
         ) and all(self.holds(c, row, where) for c in shown if not many.is_many(self, c))
+
+    def is_left_out(self, row: Row, where: datetime | None) -> bool:
+        """Whether a row belongs to a member that is not among what is left over (Q8)."""
+        if self.scope.without is None:
+            return False
+        item, members = self.scope.without
+        return self.read(row, where, item) in members
 
     def shown_at(self, date: datetime | None) -> list[datetime | None]:
         """The dates at which a date's rows are shown: another one under an offset, or several."""

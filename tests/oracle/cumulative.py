@@ -75,6 +75,7 @@ def _all_time(
         for row, moment in rows
         if (high is None or (moment is not None and moment < high))
         and all(source.holds(c, row, moment) for c in scope.shown)
+        and not source.is_left_out(row, moment)
     ]
     groups = source.grouped(kept)
     is_grouped = bool(scope.keys)

@@ -49,6 +49,8 @@ def _value(random: Random, column: str, moments: Sequence[datetime]) -> Any:
         "truck": ("red", "blue"),
         "level": ("gold", "iron"),
         "status": ("done", "open", ""),
+        "title": ("chess", "golf"),
+        "role": ("chair", "guest"),
         "method": ("card", "cash"),
         "page": ("home", "buy"),
         "amount": tuple(Decimal(t) for t in ("-3.10", "0.00", "0.01", "5.01", "99999999.99")),

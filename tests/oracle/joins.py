@@ -53,8 +53,9 @@ class Place:
 
     @property
     def down(self) -> tuple[Step, ...]:
-        """The part of the path that leads to the many side: its first steps."""
-        return tuple(step for step in self.path if not step.is_up)
+        """The part of the path that leads to the many side: up to its last step that repeats."""
+        last = max((i for i, step in enumerate(self.path) if not step.is_up), default=-1)
+        return self.path[: last + 1]
 
 
 @dataclass
@@ -68,7 +69,7 @@ class Joins:
     )
     _known_ups: dict[str, tuple[Step, ...]] = field(default_factory=dict)
     _index: dict[tuple[str, str], dict[Any, list[Row]]] = field(default_factory=dict)
-    _values: dict[tuple[int, Place], Value] = field(default_factory=dict)
+    _values: dict[tuple[int, Place, datetime | None], Value] = field(default_factory=dict)
 
     def over(self, tables: Tables) -> Joins:
         """The same models over other rows."""
@@ -128,6 +129,48 @@ class Joins:
                 if step.right not in {model, *(s.right for s in path)}
             ]
             yield [(p, w) for p, w in layer if not p[0].is_up]
+        yield from self._crossings(model)
+
+    def _crossings(self, model: str) -> Iterator[list[tuple[tuple[Step, ...], tuple[str, ...]]]]:
+        """Paths across a bridge by length; into it and out of it is one step (P1)."""
+        found: list[tuple[tuple[Step, ...], tuple[str, ...]]] = [((), ())]
+        crossed: list[tuple[int, tuple[Step, ...], tuple[str, ...]]] = []
+        for _ in range(MOST_STEPS):
+            longer = []
+            for path, words in found:
+                here = path[-1].right if path else model
+                seen = {model, *(s.right for s in path)}
+                was = next((s for s in path if self._is_across(s)), None)
+                for step in [] if was else self._across(here):
+                    own = self.models[step.right].own_names[0]
+                    longer.append(((*path, step), (*words, step.entity, own)))
+                for step in self._ups(here):
+                    if not (path and step.entity == path[-1].key):
+                        longer.append(((*path, step), (*words, step.entity)))
+                for step in self._downs(here) if all(not s.is_up for s in path) else ():
+                    if not was:
+                        longer.append(((*path, step), (*words, step.entity)))
+                longer = [(p, w) for p, w in longer if p[-1].right not in seen or p[:-1] != path]
+            found = longer
+            for path, words in found:
+                at = next((i for i, s in enumerate(path) if self._is_across(s)), None)
+                if at is not None:
+                    crossed.append((len(path) - (at < len(path) - 1), path, words))
+        for size in range(1, MOST_STEPS):
+            yield [(path, words) for length, path, words in crossed if length == size]
+
+    def _is_across(self, step: Step) -> bool:
+        key = self.models[step.left].entity(step.entity)
+        return not step.is_up and key is not None and not key.is_unique
+
+    def _across(self, model: str) -> Iterator[Step]:
+        """Steps into a bridge, on an entity that both have."""
+        for bridge in self.models.values():
+            if bridge.bridge and bridge.name != model:
+                for entity in self.models[model].entities:
+                    for key in bridge.entities:
+                        if key.target == entity.target and not key.is_unique:
+                            yield Step(model, entity.name, bridge.name, key.name, is_up=False)
 
     def _onward(self, path: tuple[Step, ...], model: str) -> Iterator[Step]:
         """Steps down, and once down, steps up."""
@@ -237,7 +280,7 @@ class Joins:
 
     def read(self, row: Row, place: Place, when: datetime | None) -> Value:
         """The value at a place up from a row, NULL where there is no row."""
-        known = (id(row), place)
+        known = (id(row), place, when)
         if known not in self._values:
             here: Row | None = row
             for step in place.path:
@@ -252,7 +295,8 @@ class Joins:
         """The rows on the many side of a row; one of NULLs where there is none."""
         here = [row]
         for step in path:
-            here = [r for one in here for r in self._below(one, step, when)]
+            onward = self.follow if step.is_up else self._below
+            here = [r for one in here for r in onward(one, step, when)]
         return [*here] or [None]
 
     def _below(self, row: Row, step: Step, when: datetime | None) -> list[Row]:

@@ -39,6 +39,7 @@ class World:
     metrics: Mapping[str, Metric]
     joins: Joins
     spines: tuple[tuple[str, str, str], ...] = ()  # table, column, grain
+    week_start: str = "monday"
     _items: dict[tuple[str, str | None], Item | MetricItem] = field(default_factory=dict)
     _atoms: dict[str, Atom] = field(default_factory=dict)
     _asked: dict[Any, Answer] = field(default_factory=dict)
@@ -52,11 +53,17 @@ class World:
             (s.name, s.time_spine.standard_granularity_column, s.granularity)
             for s in definitions.time_spines
         )
-        return cls({m.name: m for m in definitions.metrics}, Joins(models, tables), spines)
+        return cls(
+            {m.name: m for m in definitions.metrics},
+            Joins(models, tables),
+            spines,
+            definitions.config.week_start,
+        )
 
     def over(self, tables: Tables) -> World:
         """The same definitions over other rows."""
-        return World(self.metrics, self.joins.over(tables), self.spines, self._items, self._atoms)
+        joins = self.joins.over(tables)
+        return World(self.metrics, joins, self.spines, self.week_start, self._items, self._atoms)
 
     # ------------------------------------------------------------------------------------- names
 
@@ -205,20 +212,26 @@ class World:
         """
         conditions = self.conditions(used.name, used.filter)
         if used.offset_window is not None or used.offset_to_grain is not None:
-            timed = tuple(c for c in conditions if self._is_timed(used.name, c))
-            rows = Rows(self, next(iter(self.atoms(used.name))), scope)
-            scope = rows.scope.narrowed(timed)
-            conditions = tuple(c for c in conditions if c not in timed)
-        if used.offset_window is not None:
-            scope = scope.shifted(Shift(window=used.offset_window))
-        if used.offset_to_grain is not None:
-            scope = scope.shifted(Shift(to_grain=used.offset_to_grain))
-        scope = scope.narrowed(conditions)
+            shift = Shift(used.offset_window, used.offset_to_grain)
+            scope = self.moved(used.name, scope, shift, conditions)
+        else:
+            scope = scope.narrowed(conditions)
         if used.group_by is None:
             return self.answer(used.name, scope)
         return self.regrouped(used.name, scope, used.group_by)
 
-    def _is_timed(self, name: str, condition: Condition) -> bool:
+    def moved(
+        self, name: str, scope: Scope, shift: Shift, conditions: Iterable[Condition]
+    ) -> Scope:
+        """A scope in which a metric is moved in time, under conditions on it."""
+        timed = tuple(c for c in conditions if self.is_timed(name, c))
+        asked = {Rows(self, atom, scope).scope.keys for atom in self.atoms(name)}
+        if len(asked) > 1:
+            raise Unanswerable("an offset by what is the time of some of its rows")
+        moved = replace(scope, keys=asked.pop()).narrowed(timed).shifted(shift)
+        return moved.narrowed(c for c in conditions if c not in timed)
+
+    def is_timed(self, name: str, condition: Condition) -> bool:
         """Whether a condition speaks of the time of a metric's rows, by whatever name."""
         rows = [Rows(self, atom, Scope()) for atom in self.atoms(name)]
         items = [i for i in condition.items() if isinstance(i, Item)]
@@ -227,12 +240,19 @@ class World:
     def regrouped(self, name: str, scope: Scope, kept: tuple[str, ...]) -> Answer:
         """A metric by some of the group-bys, repeated on the others: it makes no groups itself."""
         at = [i for i, key in enumerate(scope.keys) if any(_keeps(k, key) for k in kept)]
-        whole = self.answer(name, replace(scope, keys=tuple(scope.keys[i] for i in at)))
+        if scope.shifts and not any(scope.keys[i].is_time for i in at):
+            raise Unanswerable("an offset without `metric_time`")
+        left = scope.without
+        if left is not None and not any(_keeps(k, left[0]) for k in kept):
+            left = None
+        whole = self.answer(
+            name, replace(scope, keys=tuple(scope.keys[i] for i in at), without=left)
+        )
 
         def repeated(group: Group) -> Value:
             return whole.at(tuple(group[i] for i in at))
 
-        if len(at) == len(scope.keys):
+        if len(at) == len(scope.keys) and left == scope.without:
             return whole
         return Answer({}, repeated, repeats=True)
 

@@ -10,7 +10,7 @@ from typing import Any
 from tests.oracle.databases import EDGES, NEAR, literal
 from tests.oracle.joins import Place, Unanswerable
 from tests.oracle.kinds import World
-from tests.oracle.names import group_by
+from tests.oracle.names import METRIC_TIME, Item, group_by
 from tests.oracle.time import GRAINS, coarsest, is_finer
 from tests.oracle.world import NAMES
 
@@ -108,20 +108,42 @@ class Library:
 
     def condition(self, metrics: Sequence[str], depth: int = 2, *, is_filter: bool = False) -> str:
         """A SQL condition over what the metrics can be grouped by."""
+        used: list[str] = []
+        found = self._condition(metrics, depth, used, is_filter=is_filter)
+        is_many = used and all(self._is_many(metrics, name) for name in used)
+        return f"none({found})" if is_many and self.random.random() < 0.5 else found
+
+    def _condition(
+        self, metrics: Sequence[str], depth: int, used: list[str], *, is_filter: bool
+    ) -> str:
         random = self.random
         kind = random.choice(("leaf", "leaf", "leaf", "not", "and", "or")) if depth else "leaf"
         if kind == "not":
-            return f"NOT ({self.condition(metrics, depth - 1, is_filter=is_filter)})"
+            return f"NOT ({self._condition(metrics, depth - 1, used, is_filter=is_filter)})"
         if kind in ("and", "or"):
-            sides = [self.condition(metrics, depth - 1, is_filter=is_filter) for _ in range(2)]
+            sides = [
+                self._condition(metrics, depth - 1, used, is_filter=is_filter) for _ in range(2)
+            ]
             return f"({sides[0]} {kind.upper()} {sides[1]})"
         if random.random() < METRICS and (text := self._metric(metrics, is_filter)) is not None:
+            used.append(METRIC_TIME)
             return text
         text = self.asked(metrics)
+        used.append(text or METRIC_TIME)
         if text is None:
             return "TRUE"
         item = group_by(text)
         shown = _jinja(text) if is_filter else text
+        return self._compared(text, item, shown)
+
+    def _is_many(self, metrics: Sequence[str], name: str) -> bool:
+        """Whether each row of the metrics can have several values of a name."""
+        homes = {home for m in metrics for home in self.homes(m)}
+        places = [self._place(home, name, True) for home in homes]
+        return all(place is not None and place.is_many for place in places)
+
+    def _compared(self, text: str, item: Item, shown: str) -> str:
+        random = self.random
         if random.random() < 0.15:
             return f"{shown} IS {random.choice(('', 'NOT '))}NULL"
         choices: Sequence[Any] = NAMES.get(item.base, ())

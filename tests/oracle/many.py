@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import datetime
 from itertools import product
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from tests.oracle.atoms import Counted, Joined, Rows
 
 Path = tuple[Step, ...]
+Timed = tuple[Condition, datetime | None]
 
 
 def _downs(rows: Rows, items: Any) -> dict[Path, None]:
@@ -32,6 +34,13 @@ def is_many(rows: Rows, condition: Condition) -> bool:
     return bool(_downs(rows, condition.items()))
 
 
+def refuse_without_key(rows: Rows) -> None:
+    """A row counts once in each group of the many side: it has to be told from others (P3)."""
+    model = rows.world.joins.models[rows.atom.model]
+    if _downs(rows, rows.scope.keys) and not any(e.is_unique for e in model.entities):
+        raise Unanswerable("the many side of rows without a key")
+
+
 def read(rows: Rows, place: Place) -> Any:
     """What stands at a place on the many side, in the joined row that is looked at."""
     if place.down not in rows.joined:
@@ -47,36 +56,43 @@ def counted(rows: Rows, one: Counted) -> Iterator[Counted]:
     """A row with the joined rows in which it counts; nothing where no joined row passes.
 
     What the groups name is joined, and conditions on it choose among the joined rows. Conditions on
-    another model of the many side are all tested on the same row of it: some row must pass.
+    another model of the many side are all tested on the same row of it: some row must pass. Under
+    `none(..)`, no row may.
     """
-    own = [c for c in rows.atom.conditions if is_many(rows, c)]
-    scope = rows.scope
-    shown = [c for c in scope.shown if is_many(rows, c)]
-    moved = [c for c in scope.moved if is_many(rows, c)]
+    scope, when = rows.scope, rows.own_time(one.row)
+    dated = [(rows.atom.conditions, when), (scope.shown, one.shown), (scope.moved, one.date)]
+    many = [(c, at) for held, at in dated for c in held if is_many(rows, c)]
+    conditions = [(c, at) for c, at in many if c.node.kind != "none"]
+    nones = [(replace(c, node=c.node.parts[0]), at) for c, at in many if c.node.kind == "none"]
     grouped = _downs(rows, scope.keys)
-    conditions = [*own, *shown, *moved]
-    if not grouped and not conditions:
+    if not grouped and not many:
         yield one
         return
-    model = rows.world.joins.models[rows.atom.model]
-    if not any(e.is_unique for e in model.entities):
-        raise Unanswerable("the many side of rows without a key")
     if rows.atom.balance is not None:
         raise Unanswerable("the many side of what is no plain event")
-    paths = list({**grouped, **_downs(rows, (i for c in conditions for i in c.items()))})
+    for condition, at in nones:
+        below = list(_downs(rows, condition.items()))
+        if list(_passing(rows, one, below, [(condition, at)])):
+            return
+    paths = list({**grouped, **_downs(rows, (i for c, _ in conditions for i in c.items()))})
+    passing = list(_passing(rows, one, paths, conditions, missing=True))
+    rows.joined = {}
+    if passing:
+        yield replace(one, joined=tuple(passing))
+
+
+def _passing(
+    rows: Rows, one: Counted, paths: list[Path], conditions: list[Timed], *, missing: bool = False
+) -> Iterator[Joined]:
+    """The joined rows that meet all conditions; ``missing``: one of NULLs where there is none."""
     if any(a != b and a[0] == b[0] for a in paths for b in paths):
         raise Unanswerable("several ways down that begin alike")
     when = rows.own_time(one.row)
     choices = [rows.world.joins.joined(one.row, path, when) for path in paths]
-    passing: list[Joined] = []
     for chosen in product(*choices):
         rows.joined = dict(zip(paths, chosen, strict=True))
-        if (
-            all(rows.holds(c, one.row, when) for c in own)
-            and all(rows.holds(c, one.row, one.shown) for c in shown)
-            and all(rows.holds(c, one.row, one.date) for c in moved)
+        if (missing or None not in chosen) and all(
+            rows.holds(c, one.row, at) for c, at in conditions
         ):
-            passing.append(rows.joined)
+            yield rows.joined
     rows.joined = {}
-    if passing:
-        yield replace(one, joined=tuple(passing))

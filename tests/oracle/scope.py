@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
+from typing import Any
 
 from tests.oracle.joins import Unanswerable
 from tests.oracle.names import Condition, Item
@@ -29,9 +30,24 @@ class Bounds:
     end: date | datetime | None = None
     exact: bool = False
     unit: str | None = None
+    ago: str | None = None
+    """The span of equal length before (`prior_period`), or the same one so much earlier (Q6)."""
 
     def within(self, own: str) -> tuple[datetime | None, datetime | None]:
         """The first instant and the first one after, for a metric whose time has this grain."""
+        low, high = self._asked(own)
+        if self.ago is None or low is None or high is None:
+            return low, high
+        if self.ago != "prior_period":
+            count, grain = length(self.ago)
+            tick = timedelta(microseconds=1)
+            return add(low, -count, grain), add(high - tick, -count, grain) + tick
+        if is_finer("week", own) and {truncate(t, own) for t in (low, high)} == {low, high}:
+            months = (high.year - low.year) * 12 + high.month - low.month
+            return add(low, -months, "month"), low
+        return low - (high - low), low
+
+    def _asked(self, own: str) -> tuple[datetime | None, datetime | None]:
         unit = self.unit or own
         low = high = None
         if self.start is not None:
@@ -120,6 +136,8 @@ class Scope:
     moved: tuple[Condition, ...] = ()
     bounds: Bounds = Bounds()
     shifts: tuple[Shift, ...] = ()
+    without: tuple[Item, tuple[Any, ...]] | None = None
+    """A group-by, and its members whose rows do not count: for what is left over (Q8)."""
 
     def narrowed(self, conditions: Iterable[Condition]) -> Scope:
         """With more conditions, which belong to the dates that are shown, or moved."""

@@ -199,6 +199,8 @@ class _Reader:
             return Node("name", text.lower())
         if upper in AGGREGATES:
             return self.aggregate(upper)
+        if upper == "NONE":
+            return Node("none", None, self.arguments())
         if upper not in _FUNCTIONS:
             raise Unreadable(f"{self.text}: {text}")
         return Node("call", upper, self.arguments())

@@ -65,8 +65,9 @@ def with_spine(rows: Rows, values: dict[Group, Value], scope: Scope) -> dict[Gro
     once more on the rows that were added.
     """
     assert rows.own is not None
-    base = base_of(rows.own, scope)
     timed = [c for c in scope.shown if rows.is_only_time(c)]
+    units = (rows.unit(i) for c in timed for i in c.items() if isinstance(i, Item))
+    base = finest(base_of(rows.own, scope), *(unit for unit in units if unit))
     dates = [d for d in dates_of(rows, base) if all(rows.holds(c, {}, d) for c in timed)]
     at = [i for i, k in enumerate(scope.keys) if k.is_time]
     rest = [i for i, k in enumerate(scope.keys) if not k.is_time]

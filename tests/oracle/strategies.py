@@ -6,16 +6,10 @@ Hypothesis makes and shrinks in tests. Metrics are plain data, written as YAML f
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
-from datetime import date, datetime, time
-from random import Random
+from collections.abc import Sequence
 
 from tests.oracle import library
-from tests.oracle.databases import EDGES, NEAR, database, literal
-from tests.oracle.joins import Joins
 from tests.oracle.library import Spec
-from tests.oracle.query import Query
 
 _VALUES = {
     "orders": (
@@ -293,49 +287,4 @@ class Library(library.Library):
         return {"name": name, "input_metric": below, "filter": text}
 
 
-def query(library: Library, metrics: Sequence[str], exact: Mapping[str, bool]) -> Query:
-    """A question; ``exact``: the metrics whose values are the same to the last digit."""
-    random = library.random
-    groups: list[str] = []
-    for _ in range(random.choice((0, 1, 1, 2, 2, 3))):
-        found = library.asked(metrics, parts=random.random() < 0.5)
-        if found is not None and found not in groups:
-            groups.append(found)
-    grain = library.own_grain(metrics)
-    needs_time = any(library.needs_time(m) for m in metrics)
-    if grain is not None and needs_time and random.random() < 0.9:
-        by_time = library.time("metric_time", grain, parts=False)
-        groups = [by_time, *(g for g in groups if g != by_time)]
-    where = [library.condition(metrics) for _ in range(random.choice((0, 0, 0, 1, 1, 2)))]
-    start, end = (_bound(random) for _ in range(2))
-    if grain is None:
-        start = end = None
-    if start is not None and end is not None and str(start)[:10] > str(end)[:10]:
-        start, end = end, start
-    if isinstance(start, datetime) or isinstance(end, datetime):
-        end = None  # an empty range is an error; a mixed one is tested by hand
-    is_exact = random.random() < 0.3 and (start is not None or end is not None)
-    shown = [*groups, *(m for m in metrics if exact.get(m))]
-    order = random.sample(shown, min(len(shown), random.choice((0, 0, 1, 2))))
-    signed = tuple(f"{random.choice(('', '-'))}{name}" for name in order)
-    limit = random.choice((None, None, None, None, 0, 1, 2))
-    asked = Query(tuple(metrics), tuple(groups), tuple(where), start, end, is_exact, signed, limit)
-    numbers = [m for m in metrics if library.is_number(m) and exact.get(m)]
-    if numbers and random.random() < 0.1:
-        mark, bound = random.choice(("<", ">", ">=", "=", "<>")), random.choice((0, 1, 2))
-        asked = replace(asked, having=(f"{random.choice(numbers)} {mark} {bound}",))
-    if groups and random.random() < 0.1:
-        levels = {tuple(g for g in groups if random.random() < 0.5) for _ in range(2)}
-        less = tuple(sorted(level for level in levels if len(level) < len(groups)))
-        asked = replace(asked, totals=less, order_by=(), limit=None)
-    return asked
-
-
-def _bound(random: Random) -> date | datetime | None:
-    if random.random() < 0.65:
-        return None
-    moment = random.choice((*EDGES, *NEAR[::3]))
-    return moment if random.random() < 0.3 else moment.date()
-
-
-__all__ = ["KINDS", "Joins", "Library", "database", "literal", "query", "time"]
+__all__ = ["KINDS", "Library"]

@@ -15,8 +15,8 @@ import pytest
 from hypothesis import HealthCheck, given, note, settings
 from hypothesis import strategies as st
 
-from tests.oracle import strategies
 from tests.oracle.bench import Bench, Tally, session
+from tests.oracle.databases import database
 from tests.oracle.query import Query
 from tests.oracle.run import report
 from tests.oracle.world import TABLES
@@ -57,7 +57,7 @@ def bench(tmp_path_factory: pytest.TempPathFactory) -> Bench:
     ],
 )
 def test_answers_on_databases_that_hypothesis_makes_small(bench: Bench, random: Random) -> None:
-    tables = strategies.database(random)
+    tables = database(random)
     bench.random = bench.library.random = random
     query = bench.question()
     bench.fill(tables)

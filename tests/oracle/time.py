@@ -1,7 +1,7 @@
 """Periods, parts and lengths of time, counted on Python's own calendar.
 
 All moments are naive datetimes inside the evaluator; ``shown`` gives the date or datetime that an
-answer has. Weeks start on Monday, and date parts are those of ISO 8601.
+answer has. Weeks start on the day that the project says (T2), and date parts are those of ISO 8601.
 """
 
 from __future__ import annotations
@@ -16,6 +16,17 @@ GRAINS = ("second", "minute", "hour", "day", "week", "month", "quarter", "year")
 PARTS = ("year", "quarter", "month", "week", "day", "dow", "doy")
 _MONTHS = {"month": 1, "quarter": 3, "year": 12}
 _SECONDS = {"second": 1, "minute": 60, "hour": 3600, "day": 86_400, "week": 604_800}
+
+DAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
+_week_start = 0
+
+
+def start_weeks(day: str) -> None:
+    """From here on, weeks start on this day."""
+    global _week_start
+    if _week_start != DAYS.index(day):
+        _week_start = DAYS.index(day)
+        truncate.cache_clear()
 
 
 def as_moment(value: date | datetime) -> datetime:
@@ -55,7 +66,7 @@ def truncate(moment: datetime, grain: str) -> datetime:
         case "day":
             return day
         case "week":
-            return day - timedelta(days=day.isoweekday() - 1)
+            return day - timedelta(days=(day.weekday() - _week_start) % 7)
         case "month":
             return day.replace(day=1)
         case "quarter":

@@ -23,6 +23,8 @@ TABLES: Final[dict[str, dict[str, str]]] = {
     },
     "shelves": {"sku": "VARCHAR", "depot": "INTEGER", "height": "VARCHAR"},
     "carriers": {"carrier_id": "INTEGER", "shipped_on": "DATE", "truck": "VARCHAR"},
+    "clubs": {"club_id": "INTEGER", "title": "VARCHAR"},
+    "memberships": {"customer_id": "INTEGER", "club_id": "INTEGER", "role": "VARCHAR"},
     "orders": {
         "order_id": "INTEGER",
         "buyer_id": "INTEGER",
@@ -69,6 +71,7 @@ PRIMARY: Final[dict[str, str]] = {
     "regions": "region_id",
     "customers": "customer_id",
     "products": "sku",
+    "clubs": "club_id",
     "orders": "order_id",
     "payments": "payment_id",
     "contracts": "contract_id",
@@ -126,6 +129,19 @@ models:
       - {name: carrier_id, entity: {type: unique, name: carrier}}
       - {name: shipped_on, granularity: day, dimension: {type: time, is_partition: true}}
       - {name: truck, dimension: categorical}
+  - name: clubs
+    semantic_model: true
+    columns:
+      - {name: club_id, entity: {type: primary, name: club}}
+      - {name: title, dimension: categorical}
+  - name: memberships
+    semantic_model: true
+    primary_entity: membership
+    bridge: true
+    columns:
+      - {name: customer_id, entity: {type: foreign, name: customer}}
+      - {name: club_id, entity: {type: foreign, name: club}}
+      - {name: role, dimension: categorical}
   - name: orders
     semantic_model: true
     agg_time_dimension: ordered_at
@@ -311,6 +327,10 @@ NAMES: Final[dict[str, tuple[object, ...]]] = {
     "carrier__truck": ("red", "blue"),
     "visit__page": ("home", "buy"),
     "signup__page": ("home", "buy"),
+    "club__title": ("chess", "golf"),
+    "membership__role": ("chair", "guest"),
+    "buyer__membership__role": ("chair", "guest"),
+    "payer__membership__club__title": ("chess", "golf"),
     "account": (1, 2),
     "contract": (1, 2),
 }

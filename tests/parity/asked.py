@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any, Final
 
 from kpilayer.interop.question import Question
-from tests.parity.definitions import METRICS, facts, reads
+from tests.parity.definitions import CUSTOM_GRAINS, METRICS, facts, reads
 
 _PREFIX: Final = {
     "orders": "order",
@@ -49,15 +49,25 @@ def grains_asked(question: Question) -> list[str]:
 
 def own_times(question: Question, of: Iterable[str] | None = None) -> list[str]:
     """The grains and parts of some metrics' own time in the group-bys: `month`, `extract_dow`."""
+    times = _times(question, of)
+    return [t for t in times if t in ORDER or t.startswith("extract_")]
+
+
+def custom_times(question: Question, of: Iterable[str] | None = None) -> list[str]:
+    """The custom granularities of some metrics' own time in the group-bys."""
+    return [t for t in _times(question, of) if t in CUSTOM_GRAINS]
+
+
+def _times(question: Question, of: Iterable[str] | None) -> list[str]:
     own = {
         f"{_PREFIX[home]}__{time}"
         for name in (question.metrics if of is None else of)
         for home in facts(name).homes
         for time in facts(name).times
     }
-    found = (re.fullmatch("(\\w+)__(extract_[a-z]+|[a-z]+)", g) for g in question.group_by)
-    times = [m[2] for m in found if m and m[1] in {"metric_time", *own}]
-    return [t for t in dict.fromkeys(times) if t in ORDER or t.startswith("extract_")]
+    cut = (g.rpartition("__") for g in question.group_by)
+    times = [grain for name, _, grain in cut if name in {"metric_time", *own}]
+    return list(dict.fromkeys(times))
 
 
 def of_a_start(question: Question) -> list[str]:

@@ -13,6 +13,7 @@ from typing import Final
 from kpilayer.interop.question import Question
 from tests.parity.asked import (
     ORDER,
+    custom_times,
     everything,
     grains_asked,
     homes,
@@ -41,6 +42,10 @@ def _coarser_offset(question: Question) -> bool:
     finest = min(ranks, default=len(ORDER))
     for name in everything(question):
         for unit, depth in facts(name).offsets:
+            # Days of a longer period have no place in a shorter one: MetricFlow shows them at NULL.
+            others = [*own_times(question), *custom_times(question)]
+            if unit == "retail_month" and set(others) != {"retail_month"}:
+                return True
             if unit in ("month", "quarter", "year") and finest > ORDER.index(unit):
                 return True
             if depth and finest > (ORDER.index(unit) if unit in ORDER else 1):
@@ -177,6 +182,9 @@ def _periods_by_one_of_several(question: Question) -> bool:
     """A spine by several times of which the finest does not tell the others."""
     spined = [name for name in question.metrics if "spined" in facts(name).kinds]
     asked = own_times(question, spined) if spined else []
+    custom = custom_times(question, spined) if spined else []
+    if custom and len([*asked, *custom]) > 1 and not set(asked) & {"hour", "day"}:
+        return True
     grains = [g for g in asked if g in ORDER]
     finest = min(grains, key=ORDER.index, default=None)
     if finest is None:
@@ -188,7 +196,12 @@ def _versions_of_a_shown_date(question: Question) -> bool:
     """Rows that count at another date than their own, by what has versions."""
     asked = own_times(question)
     named = " ".join((*question.group_by, *question.where))
-    if not asked or "customer__tier" not in named:
+    if "customer__tier" not in named:
+        return False
+    offsets = [unit for name in everything(question) for unit, _ in facts(name).offsets]
+    if set(offsets) & set(CUSTOM_GRAINS) or (offsets and _by_custom_alone(question)):
+        return True
+    if not asked and not _by_custom_alone(question):
         return False
     finest = min((ORDER.index(g) for g in asked if g in ORDER), default=0)
     for name in everything(question):
@@ -211,6 +224,29 @@ def _several_times_of_a_balance(question: Question) -> bool:
         and sum(g.startswith(("metric_time", "snapshot__snapshot_on")) for g in question.group_by)
         > 1
     )
+
+
+def _by_custom_alone(question: Question) -> bool:
+    """By custom periods of the time, and by no day that tells them."""
+    return bool(custom_times(question)) and not set(own_times(question)) & {"hour", "day"}
+
+
+def _start_by_custom(question: Question) -> bool:
+    starts = [
+        i
+        for name in everything(question)
+        for i in METRICS[name]["type_params"].get("metrics", ())
+        if "offset_to_grain" in i
+    ]
+    return bool(starts) and _by_custom_alone(question)
+
+
+def _custom_offset_in_a_time(question: Question) -> bool:
+    """By exactly the granularity of the offset, in a range, or with a condition on the time."""
+    ranged = question.start is not None or question.end is not None or is_by_time(question)
+    asked = {*own_times(question), *custom_times(question)}
+    units = {unit for name in everything(question) for unit, _ in facts(name).offsets}
+    return ranged and len(asked) == 1 and bool(asked & units & set(CUSTOM_GRAINS))
 
 
 def _literal_within_a_period(question: Question) -> bool:
@@ -263,6 +299,11 @@ EXCEPTIONS: Final[tuple[tuple[str, str, Callable[[Question], bool]], ...]] = (
         "R3",
         "`offset_to_grain` by weeks or more: the first day's value, and not the first hour's",
         _start_of_a_grain_in_hours,
+    ),
+    (
+        "R4",
+        "`offset_to_grain` by custom periods: refused, MetricFlow adds the first day for each day",
+        _start_by_custom,
     ),
     (
         "Q3",
@@ -329,5 +370,10 @@ FAILURES: Final[tuple[tuple[str, str, Callable[[Question], bool]], ...]] = (
         "F11",
         "several rows of one group: a spine by several times, joined by the finest alone",
         _periods_by_one_of_several,
+    ),
+    (
+        "F12",
+        "a custom period taken for its days, in a range or condition: offsets by their own",
+        _custom_offset_in_a_time,
     ),
 )

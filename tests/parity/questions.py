@@ -119,10 +119,10 @@ _DATES: Final = (
 )
 
 #: Kinds that kpilayer refuses so far, each with a question that needs it.
-PENDING: Final = {
-    "custom_periods": Question(("revenue_7_days",), ("metric_time__sprint",)),
-}
+PENDING: Final[dict[str, Question]] = {}
 
+#: Kinds of metrics that custom periods are counted of.
+_OVER_TIME: Final = frozenset({"cumulative", "offset", "spined"})
 #: Asked on purpose only.
 NOT_RANDOM: Final = frozenset({"archived", "archived_all_time"})
 
@@ -134,9 +134,7 @@ def kinds(question: Question) -> frozenset[str]:
     found |= {"validity"} if "tier" in asked else set()
     found |= {"partitions"} if "weather" in asked else set()
     if any(g in asked for g in CUSTOM_GRAINS):
-        found |= {
-            "custom_periods" if found & {"cumulative", "offset", "spined"} else "custom_grains"
-        }
+        found |= {"custom_periods" if found & _OVER_TIME else "custom_grains"}
     found |= {"metric_filters"} if "Metric(" in asked else set()
     found |= {"date_parts"} if "__extract_" in asked else set()
     return frozenset(found)
@@ -148,7 +146,8 @@ def random_questions(
     """Endless questions; those with one of the kinds ``only``, if any, and none of ``without``."""
     dice = random.Random(seed)
     pool = [m for m in METRICS if m not in NOT_RANDOM and not facts(m).kinds & set(without)]
-    wanted = [m for m in pool if not only or facts(m).kinds & set(only)] or pool
+    metrics = {*only, *(_OVER_TIME if "custom_periods" in only else ())}
+    wanted = [m for m in pool if not only or facts(m).kinds & metrics] or pool
     while True:
         found = _question(dice, pool, wanted)
         asked = kinds(found)

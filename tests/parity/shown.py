@@ -28,6 +28,14 @@ _KEPT_BY_MONTH: Final = """
     kept AS (SELECT month, SUM(revenue) AS revenue FROM by_status GROUP BY 1),
     months AS (SELECT DISTINCT DATE_TRUNC('month', ds) AS month FROM days)"""
 
+#: Orders with their place in the retail month, from 0, and the days of the next one.
+_NEXT_RETAIL_MONTH: Final = """
+    dated AS (
+        SELECT amount, ordered_on - retail_month_start AS place,
+            CAST(retail_month_start + INTERVAL 1 MONTH AS DATE) AS next
+        FROM orders JOIN days ON ds = ordered_on),
+    placed AS (SELECT *, CAST(next + INTERVAL 1 MONTH AS DATE) - next AS days FROM dated)"""
+
 SHOWN: Final = (
     Shown(
         "X1",
@@ -39,6 +47,18 @@ SHOWN: Final = (
         theirs="""
             SELECT DATE_TRUNC('quarter', ds), SUM(amount)
             FROM days JOIN orders ON ds - INTERVAL 1 MONTH = ordered_on GROUP BY 1""",
+    ),
+    Shown(
+        "X1",
+        Question(("revenue_last_retail_month",), ("metric_time__month",)),
+        ("metric_time__month", "revenue_last_retail_month"),
+        right=f"""
+            WITH {_NEXT_RETAIL_MONTH}
+            SELECT DATE_TRUNC('month', next + CAST(LEAST(place, days - 1) AS INTEGER)), SUM(amount) FROM placed GROUP BY 1""",
+        theirs=f"""
+            WITH {_NEXT_RETAIL_MONTH}
+            SELECT CASE WHEN place < days THEN DATE_TRUNC('month', next + CAST(place AS INTEGER)) END, SUM(amount)
+            FROM placed GROUP BY 1""",
     ),
     Shown(
         "X2",
@@ -408,5 +428,16 @@ SHOWN: Final = (
             LEFT JOIN counted AS n USING (week)
             LEFT JOIN counted AS o ON o.week = pieces.week - INTERVAL 7 DAY
             GROUP BY 1, 2""",
+    ),
+    Shown(
+        "F12",
+        Question(("orders_last_sprint",), ("metric_time__sprint",), end="2024-02-29"),
+        ("metric_time__sprint", "orders_last_sprint"),
+        right="""
+            SELECT sprint, COUNT(order_id) FROM orders JOIN days ON ds = ordered_on + 14
+            WHERE ds <= '2024-02-29' GROUP BY 1""",
+        theirs="""
+            SELECT sprint, COUNT(order_id) FROM orders JOIN days ON ds = ordered_on + 14
+            WHERE sprint <= '2024-02-29' GROUP BY 1""",
     ),
 )

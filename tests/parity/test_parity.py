@@ -73,7 +73,7 @@ def test_a_kind_that_is_answered_leaves_the_list_of_what_is_not(kind: str, both:
 
 
 def test_every_exception_is_shown() -> None:
-    shown = {case.number for case in SHOWN} | {"X9", "X10", "R1"}
+    shown = {case.number for case in SHOWN} | {"X9", "X10", "R1", "R4"}
     assert shown == {number for number, *_ in (*EXCEPTIONS, *FAILURES)}
 
 
@@ -144,6 +144,15 @@ def test_r1_weeks_cannot_be_moved_by_months(both: Both) -> None:
     question = Question(("revenue_last_month",), ("metric_time__week",))
     assert exception(question) == "R1"
     assert both.theirs(question) == Answer(("metric_time__week", "revenue_last_month"), ())
+    ours = both.ours(question)
+    assert not isinstance(ours, Answer)
+    assert ours.issues[0].code == "uneven-offset"
+
+
+def test_r4_the_value_as_a_quarter_began_is_none_of_a_sprint(both: Both) -> None:
+    question = Question(("revenue_since_quarter_start",), ("metric_time__sprint",))
+    assert exception(question) == "R4"
+    assert isinstance(both.theirs(question), Answer)
     ours = both.ours(question)
     assert not isinstance(ours, Answer)
     assert ours.issues[0].code == "uneven-offset"

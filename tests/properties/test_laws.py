@@ -17,11 +17,11 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from sqlglot import exp
 
-from kpilayer import Project, expr
+from kpilayer import Project, snippets
 from kpilayer.canonical import canonical
 from kpilayer.errors import QueryError
-from tests.oracle import strategies
 from tests.oracle.bench import Bench
+from tests.oracle.databases import database
 from tests.oracle.joins import Row
 from tests.oracle.query import Query
 from tests.oracle.world import METRICS, MODELS
@@ -47,7 +47,7 @@ class Answers:
         return {row[: len(groups)]: row[len(groups) :] for row in rows}
 
     def database(self, choice: random.Random) -> dict[str, list[Row]]:
-        tables = strategies.database(choice)
+        tables = database(choice)
         self.bench.fill(tables)
         return tables
 
@@ -577,7 +577,7 @@ def sample() -> duckdb.DuckDBPyConnection:
 def test_equal_canonical_forms_have_equal_values(
     sample: duckdb.DuckDBPyConnection, text: str, seed: int
 ) -> None:
-    snippet = expr.parse(text, "duckdb")
+    snippet = snippets.parse(text, "duckdb")
     assert not [p for p in snippet.problems if p.severity == "error"], snippet.problems
     form, found = canonical(snippet.tree, "duckdb"), values(sample, snippet.tree)
     choice = random.Random(seed)
@@ -589,7 +589,7 @@ def test_equal_canonical_forms_have_equal_values(
 
 @given(text=st.one_of(numbers(), booleans()), seed=st.integers(0, 10**6))
 def test_operands_that_commute_have_one_form(text: str, seed: int) -> None:
-    tree = expr.parse(text, "duckdb").tree
+    tree = snippets.parse(text, "duckdb").tree
     choice = random.Random(seed)
     turned = tree.copy()
     for node in list(turned.walk()):

@@ -68,7 +68,7 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> object:
             "'a' AS status, 5 AS amount"
         )
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(answerable, "_not_yet", without_tides)
+    monkeypatch.setattr(answerable, "_reasons", without_tides)
 
     def invoke(*arguments: str) -> Result:
         return CliRunner().invoke(cli, ["test", *arguments])

@@ -237,8 +237,8 @@ def test_adapters_speak_dialects(adapter: str, dialect: str | None) -> None:
 
 
 def test_every_dialect_of_an_adapter_is_one_that_can_be_parsed() -> None:
-    from kpilayer.expr import DIALECTS
     from kpilayer.load.dbt import manifest as dbt_manifest
+    from kpilayer.snippets import DIALECTS
 
     for adapter in (*dbt_manifest._SAME, *dbt_manifest._SPEAKS):
         assert dialect_of(adapter) in DIALECTS, adapter

@@ -410,7 +410,7 @@ def test_what_cannot_be_computed_yet_is_skipped(
     metric_tests: [{name: later, expect: []}]
 """
     )
-    monkeypatch.setattr(answerable, "_not_yet", without_tides)
+    monkeypatch.setattr(answerable, "_reasons", without_tides)
     found = define(MODELS, files={"metrics/m.yml": metrics}).test("around")
     assert [(o.metric, o.status) for o in found] == [("around", "skipped")]
     assert "needs tides" in found[0].message

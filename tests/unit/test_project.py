@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from decimal import Decimal
 from pathlib import Path
 
 import duckdb
@@ -235,3 +236,66 @@ def test_what_is_public_is_importable_and_documented() -> None:
     assert list(kpilayer.__all__) == sorted(kpilayer.__all__)
     for name in kpilayer.__all__:
         assert getattr(kpilayer, name) is not None
+
+
+@pytest.mark.parametrize(
+    ("argument", "value", "takes"),
+    [
+        ("metrics", 5, "a text or a list of texts"),
+        ("group_by", {"order__status": 1}, "a text or a list of texts"),
+        ("where", [None], "a text or a list of texts"),
+        ("having", b"revenue > 1", "a text or a list of texts"),
+        ("compare", 5, "a text or a list of texts"),
+        ("order_by", [5], "a text or a list of texts"),
+        ("totals", 5, "a list of levels"),
+        ("totals", "order__status", "a list of levels"),
+        ("top", {"n": 1, "by": 5}, "a whole number, or a mapping"),
+        ("top", True, "a whole number, or a mapping"),
+        ("limit", "10", "a whole number"),
+        ("limit", 1.5, "a whole number"),
+        ("limit", True, "a whole number"),
+        ("fill", "0", "a whole number"),
+        ("exact", "no", "True or False"),
+        ("distinct", None, "True or False"),
+        ("min_max", 1, "True or False"),
+        ("compare_rows", None, "`current` or `all`"),
+        ("saved_query", 5, "the name of a saved query"),
+        ("timezone", 5, "the name of a zone"),
+        ("dialect", 5, "the name of a dialect"),
+        ("role", "region=EU", "a mapping of attributes to values"),
+    ],
+)
+def test_an_argument_of_another_kind_is_refused_with_what_it_takes(
+    define: Define, argument: str, value: object, takes: str
+) -> None:
+    asked = {"metrics": "revenue", argument: value}
+    with pytest.raises(QueryError) as refused:
+        define(SHOP, tables=TABLES).compile(**asked)
+    (issue,) = refused.value.issues
+    assert issue.code == "bad-value" and f"`{argument}` takes {takes}" in issue.message
+    assert issue.hint is not None and issue.hint.startswith(f"write {argument}=")
+
+
+@pytest.mark.parametrize("start", [object(), 5, []])
+def test_a_start_that_is_no_date_is_refused(define: Define, start: object) -> None:
+    with pytest.raises(QueryError, match="is not a date or time"):
+        define(SHOP, tables=TABLES).compile("revenue", start=start)
+
+
+def test_every_argument_of_another_kind_is_told_at_once(define: Define) -> None:
+    with pytest.raises(QueryError) as refused:
+        define(SHOP, tables=TABLES).compile("revenue", where=5, limit="10")
+    assert [i.message.split()[0] for i in refused.value.issues] == ["`where`", "`limit`"]
+
+
+def test_texts_may_come_from_anything_that_gives_them(define: Define) -> None:
+    shop = define(SHOP, tables=TABLES)
+    groups = (name for name in ["order__status"])
+    found = shop.query(("revenue",), groups, order_by=dict.fromkeys(["-revenue"]).keys(), limit=1)
+    assert list(found) == [("paid", Decimal("14.75"))]
+
+
+@pytest.mark.parametrize("argument", ["select", "exclude"])
+def test_a_selection_of_another_kind_is_refused(define: Define, argument: str) -> None:
+    with pytest.raises(QueryError, match=f"`{argument}` takes a text or a list of texts"):
+        define(SHOP, tables=TABLES).select(**{argument: 5})

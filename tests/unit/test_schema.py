@@ -18,7 +18,6 @@ from jsonschema import Draft202012Validator
 from pydantic import ValidationError
 
 from kpilayer.cli.schema import as_text
-from kpilayer.expr import DIALECTS
 from kpilayer.load.dbt.forms import _LEGACY_KEYS
 from kpilayer.load.decode import _LISTS, _SWITCH
 from kpilayer.load.known import IGNORED, NOT_YET
@@ -33,6 +32,7 @@ from kpilayer.model.semantic_model import Model
 from kpilayer.model.source import Source
 from kpilayer.model.usage import Exposure, Group, SavedQuery
 from kpilayer.schema import FILES, schema_of
+from kpilayer.snippets import DIALECTS
 from kpilayer.warehouse.postgres import _PARAMETERS
 
 ROOT = Path(__file__).parent.parent.parent

@@ -13,8 +13,11 @@ from typing import Any
 import pytest
 
 from kpilayer import ConfigError, DefinitionError, Project, QueryError
+from kpilayer.catalog import Catalog
+from kpilayer.selection import versions
 from kpilayer.selection.grammar import ALL, METHODS, globbed, parse
-from kpilayer.selection.state import definition_digest
+from kpilayer.selection.state import State, definition_digest
+from kpilayer.zones import storage_of
 
 #: orders ← order_summary (SQL) ; orders → customers → regions ; visits stands alone.
 MODELS = """
@@ -669,6 +672,45 @@ def test_a_commit_that_does_not_compile_is_told_at_its_own_place(repository: Pat
     text = said(Project.load(repository), "state:new", state="git:wrong")
     assert "the state `git:wrong` does not compile" in text
     assert "wrong:metrics/sales.yml:5:10: error[bad-value]" in text
+
+
+LOCKED = """
+dialect: duckdb
+relations:
+  shop.orders:
+    columns:
+      ordered_at: {type: TIMESTAMP WITH TIME ZONE}
+"""
+
+
+def test_the_types_of_a_commit_are_those_of_its_own_lock(
+    repository: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    zoned = MODELS.replace("dimension: {type: time}", "dimension: {type: time, timezone: UTC}")
+    write(repository, {"models/shop.yml": zoned, "kpilayer.lock": LOCKED})
+    git(repository, "add", ".")
+    git(repository, "commit", "-m", "Lock types")
+    write(repository, {"kpilayer.lock": LOCKED.replace("WITH TIME ZONE", "")})
+    stored: dict[str, str | None] = {}
+
+    def state_of(catalog: Catalog, identity: Any, shown: str) -> State:
+        ordered = catalog.models["orders"].dimension("ordered_at")
+        assert ordered is not None
+        stored[shown] = storage_of(catalog, "orders", ordered)
+        return kept(catalog, identity, shown)
+
+    kept = versions.state_of
+    monkeypatch.setattr(versions, "state_of", state_of)
+    assert states(Project.load(repository), "git:HEAD") == [[], [], []]
+    assert stored == {"git:HEAD": "instant"}
+
+
+def test_a_lock_of_a_commit_that_cannot_be_read_is_told_at_its_own_place(repository: Path) -> None:
+    write(repository, {"kpilayer.lock": "dialect: [duckdb\n"})
+    git(repository, "add", ".")
+    git(repository, "commit", "-m", "Tear the lock")
+    (repository / "kpilayer.lock").unlink()
+    assert "HEAD:kpilayer.lock:" in said(Project.load(repository), "state:new", state="git:HEAD")
 
 
 def test_without_git_it_is_said(

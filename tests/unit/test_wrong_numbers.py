@@ -585,6 +585,64 @@ metrics:
 
 
 @pytest.mark.parametrize(
+    ("metrics", "group_by", "asked", "expected"),
+    [
+        ("id", "order__kind", {"limit": 1}, [("a", 3)]),
+        ("id", "order__kind", {"order_by": "-order__kind", "limit": 1}, [("c", None)]),
+        ("id", "order__kind", {"top": {"n": 1, "by": "-id"}}, [("b", 5)]),
+        ("late", None, {}, [(2,)]),
+        ("between", None, {}, [(2.0,)]),
+        ("so_far", "metric_time", {}, [(date(2024, 1, 1), 3), (date(2024, 1, 2), 8)]),
+        ("so_far", "metric_time__year", {}, [(date(2024, 1, 1), 3)]),
+        ("newest", None, {}, [(4,)]),
+    ],
+)
+@pytest.mark.parametrize(
+    "setting", ["default_order = 'desc'", "default_null_order = 'nulls_first'"]
+)
+def test_what_a_session_orders_by_changes_nothing(
+    define: Define, setting: str, metrics: str, group_by: str | None, asked: Any, expected: Any
+) -> None:
+    connection = duckdb.connect()
+    connection.execute(
+        "CREATE TABLE orders AS SELECT * FROM (VALUES (1, 'a', DATE '2024-01-01'),"
+        " (2, 'a', DATE '2024-01-01'), (4, 'b', DATE '2024-01-02'), (1, 'b', NULL),"
+        " (1, NULL, DATE '2024-01-02'), (NULL, 'c', DATE '2024-01-02')) t(id, kind, placed_on)"
+    )
+    connection.execute(f"SET {setting}")
+    text = """
+models:
+  - name: orders
+    semantic_model: true
+    agg_time_dimension: placed_on
+    primary_entity: order
+    columns:
+      - {name: kind, dimension: categorical}
+      - {name: placed_on, granularity: day, dimension: time}
+  - name: ranked_orders
+    semantic_model: true
+    primary_entity: ranked_order
+    columns: [{name: place, dimension: categorical}]
+metrics:
+  - {name: id, model: orders, agg: sum}
+  - {name: late, model: orders, agg: percentile, expr: id, percentile: 0.8,
+     percentile_type: discrete}
+  - {name: between, model: orders, agg: percentile, expr: id, percentile: 0.75}
+  - {name: so_far, type: cumulative, input_metric: id, period_agg: first}
+  - {name: newest, model: ranked_orders, agg: sum, expr: id,
+     filter: "{{ Dimension('ranked_order__place') }} = 1"}
+"""
+    ranked = """
+        SELECT *, ROW_NUMBER() OVER (ORDER BY placed_on DESC, kind) AS place
+        FROM {{ ref('orders') }}"""
+    files = {"models/ranked_orders.sql": ranked}
+    assert (
+        ask(define(text, files=files, connection=connection), metrics, group_by, **asked)
+        == expected
+    )
+
+
+@pytest.mark.parametrize(
     "where",
     [
         "EXTRACT('YEAR FROM NOW()) AS BIGINT) = 1 OR CAST(EXTRACT(YEAR' FROM metric_time) = 1",
@@ -1033,3 +1091,161 @@ def test_what_stands_for_no_value_does_so_where_an_input_repeats(define: Define)
         (date(2025, 1, 1), None, 0),  # no A in 2025: 7 - 7
         (None, "b", None),  # `b` has no amount
     ]
+
+
+def test_an_earlier_value_of_some_days_does_not_read_the_rows_of_all(define: Define) -> None:
+    metrics = """
+  - {name: of_one_day, input_metric: amount,
+     filter: "{{ TimeDimension('metric_time', 'day') }} = '2024-02-29'"}
+  - {name: change, type: derived, expr: amount - before,
+     input_metrics: [amount, {name: of_one_day, alias: before, offset_window: 1 year}]}
+"""
+    shop = define(SHOP + metrics, tables=TABLES)
+    rows = ask(shop, "change", "metric_time__year", start="2024-02-01", end="2025-12-31")
+    assert rows == [(date(2024, 1, 1), None), (date(2025, 1, 1), -3)]  # 7 - 10, and not 7 - 15
+
+
+OF_A = """
+  - {name: of_a, input_metric: amount, filter: "{{ Dimension('order__status') }} = 'A'",
+     fill_nulls_with: 1}
+  - {name: every_day, input_metric: amount, join_to_timespine: true}
+"""
+
+
+def test_what_fills_gaps_of_a_metric_fills_its_earlier_values(define: Define) -> None:
+    shop = define(SHOP + OF_A, tables=TABLES)
+    both = ask(shop, ["of_a", "amount"], "metric_time__year", compare="prior_year")
+    assert [row[:5] for row in both] == [
+        (date(2024, 1, 1), 10, 1, 9, 9.0),
+        (date(2025, 1, 1), 1, 10, -9, -0.9),
+        (None, 1, 1, 0, 0.0),
+    ]
+    alone = ask(shop, "of_a", "metric_time__year", compare="prior_year")
+    assert alone == [(date(2024, 1, 1), 10, 1, 9, 9.0)]  # as beside another metric
+
+
+def test_what_fills_gaps_of_a_metric_is_its_value_in_conditions_on_the_answer(
+    define: Define,
+) -> None:
+    shop = define(SHOP + OF_A, tables=TABLES)
+    rows = ask(shop, "amount", "order__status", having="of_a = 1")
+    assert rows == [("a", 5), ("b", None), (None, 7)]
+
+
+def test_what_fills_gaps_of_a_metric_is_its_value_where_members_are_ranked(define: Define) -> None:
+    shop = define(SHOP + OF_A, tables=TABLES)
+    top = {"n": 1, "by": "of_a", "of": "order__status"}  # A has 10, all others 1
+    assert ask(shop, "amount", "order__status", top=top) == [("a", 5)]
+
+
+def test_nothing_is_left_over_on_any_date_where_all_members_are_among_the_best(
+    define: Define,
+) -> None:
+    shop = define(SHOP + OF_A, tables=TABLES)
+    top = {"n": 4, "of": "order__status", "other": "other"}
+    assert ask(shop, "every_day", ["order__status", "metric_time__year"], top=top) == [
+        ("A", date(2024, 1, 1), 10),
+        ("a", date(2024, 1, 1), 5),
+        (None, date(2025, 1, 1), 7),
+    ]
+
+
+def test_an_exact_range_shows_no_period_of_which_the_spine_has_no_day_in_it(define: Define) -> None:
+    metrics = """
+  - {name: each, model: orders, agg: sum, expr: amount, join_to_timespine: true}
+  - {name: before, type: derived, expr: prior,
+     input_metrics: [{name: amount, alias: prior, offset_window: 1 month}]}
+"""
+    shop = define(SHOP + metrics, tables=TABLES)
+
+    def asked(start: str | None, end: str | None) -> Any:
+        whole = ["each", "before"], "metric_time__month"
+        found = ask(shop, *whole, start=start, end=end, exact=True)
+        conditions = [
+            f"metric_time__day {mark} '{at}'" for mark, at in ((">=", start), ("<=", end)) if at
+        ]
+        assert found == ask(shop, *whole, conditions)  # days of a range are days of a condition
+        return found
+
+    # The spine has the days from 2024-02-29 to 2025-01-01.
+    assert asked("2025-01-01", None) == [(date(2025, 1, 1), 7, 5)]
+    assert asked("2025-01-02", None) == []
+    assert asked(None, "2024-02-29") == [(date(2024, 2, 1), 10, None)]
+    assert asked(None, "2024-02-28") == []
+
+
+def test_what_is_left_over_beside_the_best_months_is_not_moved_in_time(define: Define) -> None:
+    shop = define(SHOP, tables=TABLES)
+    top = {"n": 1, "of": "metric_time__year", "other": "other"}
+    keys = ["metric_time__year", "metric_time__day"]
+    assert ask(shop, "amount", keys, top=top) == [
+        ("2024-01-01", date(2024, 2, 29), 10),
+        ("2024-01-01", date(2024, 12, 30), 5),
+        ("other", date(2025, 1, 1), 7),
+        ("other", None, None),
+    ]
+    with pytest.raises(QueryError, match="left over"):
+        ask(shop, "amount", keys, top=top, compare="prior_year")
+
+
+BOTH = """
+models:
+  - name: parcels
+    semantic_model: true
+    columns:
+      - {name: id, entity: {type: primary, name: parcel}}
+      - {name: colour, dimension: categorical}
+    derived_semantics:
+      dimensions:
+        - {name: is_red_gift, type: categorical, expr: "is_gift AND colour = 'red'"}
+    metrics:
+      - {name: parcel_count, agg: count}
+      - {name: weight, agg: sum}
+      - {name: in_many, input_metric: parcel_count,
+         filter: "{{ Metric('parcel_count', ['parcel__is_red_gift']) }} > 1"}
+"""
+PARCELS = """
+SELECT * FROM (VALUES (1, true, 'red', 9), (2, true, 'blue', 3), (3, false, 'red', 2),
+  (4, NULL, 'red', 1)) AS t(id, is_gift, colour, weight)
+"""
+
+
+def test_a_dimension_of_two_conditions_is_compared_as_a_whole(define: Define) -> None:
+    project = define(BOTH, tables={"parcels": PARCELS})
+    key = "parcel__is_red_gift"
+    assert ask(project, "weight", key) == [(False, 5), (True, 9), (None, 1)]
+    top = {"n": 1, "of": key, "other": "other"}
+    assert ask(project, "weight", key, top=top) == [("other", 6), ("true", 9)]
+    beside = ask(project, "weight", [key, "parcel__colour"], top=top)
+    assert beside == [("other", "blue", 3), ("other", "red", 3), ("true", "red", 9)]
+    assert ask(project, "in_many") == [(2,)]  # of the two that are no red gifts
+
+
+def test_totals_of_a_metric_on_every_date_are_compared_with_earlier_ones(define: Define) -> None:
+    shop = define(SHOP + OF_A, tables=TABLES)
+    keys = ["metric_time__year", "order__status"]
+    totals = [["metric_time__year"]]
+    rows = ask(shop, "every_day", keys, totals=totals, compare="prior_year")
+    assert [row[:5] for row in rows if row[2] == "metric_time__year"] == [
+        (date(2024, 1, 1), None, "metric_time__year", 15, None),
+        (date(2025, 1, 1), None, "metric_time__year", 7, 15),
+    ]
+
+
+def test_a_condition_on_days_of_the_week_shows_the_months_that_have_one(define: Define) -> None:
+    metrics = """
+  - {name: orders_of_months, input_metric: order_count, join_to_timespine: true, fill_nulls_with: 0}
+  - {name: orders_before, type: derived, expr: earlier,
+     input_metrics: [{name: order_count, alias: earlier, offset_window: 1 month}]}
+"""
+    days = ("2026-01-05", "2026-01-06", "2026-01-12", "2026-02-02", "2026-02-04", "2026-04-06")
+    dated = ", ".join(f"({n}, DATE '{day}', 1)" for n, day in enumerate(days))
+    tables = TABLES | {"orders": f"SELECT * FROM (VALUES {dated}) AS t(id, ordered_on, amount)"}
+    shop = define(SHOP + metrics, tables=tables)
+    mondays = "{{ Dimension('metric_time__extract_dow') }} = 1"
+    assert ask(shop, "orders_of_months", "metric_time__month", where=mondays) == [
+        (date(2026, 1, 1), 2), (date(2026, 2, 1), 1), (date(2026, 3, 1), 0), (date(2026, 4, 1), 1)
+    ]  # fmt: skip
+    assert ask(shop, "orders_before", "metric_time__month", where=mondays) == [
+        (date(2026, 2, 1), 3), (date(2026, 3, 1), 2)
+    ]  # fmt: skip

@@ -226,12 +226,13 @@ def _mixed(entry: Part, page: _Page) -> Built:
 
 def _with_metrics(model: Built, page: _Page) -> Built:
     """A model whose own metrics can be replaced one by one."""
-    own = model.parts.get("metrics") if isinstance(model.parts, dict) else None
+    parts = model.parts if isinstance(model.parts, dict) else {}
+    own = parts.get("metrics")
     if not (isinstance(own, Part) and isinstance(own.value, list)):
         return model
     entries: list[Part | Built] = [own.part(n) for n in range(len(own.value))]
     page.nested.append(entries)
-    return model._replace(parts={**model.parts, "metrics": Built(own, entries)})  # type: ignore[dict-item]
+    return model._replace(parts={**parts, "metrics": Built(own, entries)})
 
 
 def _metric_names(documents: Sequence[Document], is_enabled: ByFolder) -> Iterator[tuple[str, str]]:

@@ -18,9 +18,9 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from kpilayer.errors import Issue, Location
-from kpilayer.expr import quote_of
 from kpilayer.load.files import MAX_JSON_BYTES, read_text
 from kpilayer.model.lock import LockedColumn, LockedRelation
+from kpilayer.snippets import quote_of
 
 OLDEST: Final = 9
 NEWEST: Final = 12

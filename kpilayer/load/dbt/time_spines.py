@@ -79,9 +79,7 @@ def _model(
 
 def _grain(spine: Built) -> object:
     """The grain of a native model; None for one that is broken."""
-    columns = spine.parts.get("columns") if isinstance(spine.parts, dict) else None
-    if not isinstance(columns, Built) or not isinstance(columns.parts, list):
-        return None
-    column = columns.parts[0]
-    grain = column.parts["granularity"] if isinstance(column, Built) else None  # type: ignore[call-overload]
-    return str(grain.value) if isinstance(grain, Part) else None
+    match spine.parts:
+        case {"columns": Built(parts=[Built(parts={"granularity": Part(value=grain)})])}:
+            return str(grain)
+    return None

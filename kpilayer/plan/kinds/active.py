@@ -6,21 +6,26 @@ The time of such a metric is the spine's date, not a date of the row.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Final
 
 from sqlglot import exp
 
 from kpilayer import expr
 from kpilayer.columns import TimedColumn, resolver
 from kpilayer.conditions import all_of, bind_condition
-from kpilayer.formula import Atom, Formula, Shaped, is_of_time
-from kpilayer.plan.keys import is_home_time, is_of_home_time, period
-from kpilayer.plan.kinds.aggregated import keys_over, own_conditions
+from kpilayer.formula.times import is_of_time
+from kpilayer.formula.tree import Atom, Formula, Shaped
+from kpilayer.plan.customs import Dated, units_of
+from kpilayer.plan.keys import is_home_time, is_of_home_time
+from kpilayer.plan.kinds.aggregated import conditions_over, counted, keys_over, measured
 from kpilayer.plan.kinds.cumulative import base_grain
 from kpilayer.plan.naming import branch_name
-from kpilayer.plan.nodes import Aggregate, Column, Derived, Group, Match, Measure, Read
+from kpilayer.plan.nodes import Aggregate, Column, Derived, Group, Match, Measure, Read, Source
 from kpilayer.plan.rows import filtered, joined
 from kpilayer.plan.scope import Builder, Scope
 from kpilayer.plan.spines import conditions_grains, spine
+
+_DATE: Final = "date_held"  # stands beside periods only, which have other names
 
 
 def build(
@@ -35,8 +40,8 @@ def build(
     home = (atom.model, atom.time)
     reader = builder.reader((atom.model, atom.time))
     times = [k for k in scope.keys if is_of_home_time(builder.graph, k, home)]
-    wanted = [unit for k in times if (unit := k.column(home).unit) is not None]
     catalog = builder.graph.catalog
+    wanted = units_of(catalog.calendar, [k.column(home) for k in times])
     told = (*scope.shown, *rule.conditions)
     conditions = [c for c in told if is_of_time(builder.graph, c, [home])]
     base = base_grain(
@@ -47,45 +52,51 @@ def build(
     dates = _chosen(builder, whole, base, periods, dict(rule.settings)["as_of"])
     active = builder.graph.catalog.models[atom.model].active
     assert active is not None, "checked with the definition"
-    at = exp.column("date_held", table=dates.name)
-    start = expr.trunc(base, reader.sql(active.from_, ()))
-    end = expr.trunc(base, reader.sql(active.to, ()))
-    still = (exp.GTE if active.to_inclusive else exp.GT)(this=end, expression=at.copy())
-    open_ended = exp.Is(this=reader.sql(active.to, ()), expression=exp.Null())
-    held: list[exp.Expr] = [
-        exp.LTE(this=start, expression=at),
-        exp.Paren(this=exp.Or(this=open_ended, expression=still)),
-    ]
+    at = exp.column(_DATE, table=dates.name)
     rest = tuple(k for k in scope.keys if k not in times)
     inner = Scope(rest)
-    own = {c.name: c for c in keys_over(builder, reader, home, inner)}
-    values = {name: reader.value_of(a) for name, a in atoms.items()}
+    grouped = keys_over(builder, reader, home, inner)
     resolve = resolver(builder.graph, *home)
-    moment = exp.column("date_held", table=dates.name)
+    mixed = [text for text in told if text not in conditions]  # about the date and the row at once
+    named = (resolve(n.name) for text in mixed for n in catalog.snippet(text).names)
+    own_columns = [c for c in named if not is_home_time(builder.graph, c, home)]
+    since, to = reader.held()
+    of_row = [
+        Column("held_from", since),
+        Column("held_to", to),
+        *(Column(name, reader.value_of(a)) for name, a in atoms.items()),
+        *(Column("held_with", reader.column(c)) for c in own_columns),
+    ]
+    kept, tests = conditions_over(atom, reader, inner)
+    rows = filtered(joined(reader), kept)
+    rows, grouped, read = counted(rows, tests, grouped, tuple(of_row), reader)
+    own = {c.name: c for c in grouped}
+    start, until, *rest_of_row = [c.value for c in read]
+    values = dict(zip(atoms, rest_of_row, strict=False))
+    beside = list(zip(own_columns, rest_of_row[len(atoms) :], strict=True))
+    end = expr.trunc(base, until)
+    still = (exp.GTE if active.to_inclusive else exp.GT)(this=end, expression=at.copy())
+    open_ended = exp.Is(this=until.copy(), expression=exp.Null())
+    held: list[exp.Expr] = [
+        exp.LTE(this=expr.trunc(base, start), expression=at),
+        exp.Paren(this=exp.Or(this=open_ended, expression=still)),
+    ]
+
+    dated = Dated(builder.graph, at, base)
 
     def value(column: TimedColumn) -> exp.Expr:
-        is_time = is_home_time(builder.graph, column, home)
-        return moment.copy() if is_time else reader.value(column.reached)
+        found = next((found for c, found in beside if c == column), None)
+        return dated.value(column) if found is None else found.copy()
 
-    for text in told:
-        if text not in conditions:  # about the date and the row at once
-            held.append(bind_condition(catalog.snippet(text).tree, resolve, value))
-    kept = list(own_conditions(atom, reader))
-    rows = filtered(joined(reader), kept)
-    source = Match(rows, Read(dates), all_of([*held]))
+    both = [bind_condition(catalog.snippet(text).tree, resolve, value) for text in mixed]
+    held += [] if dated.spines else both
+    source: Source = Match(rows, Read(dates), all_of([*held]))
+    source = filtered(dated.joined(source), both) if dated.spines else source
     keys = tuple(
         own.get(k.name) or Column(k.name, exp.column(k.name, table=dates.name)) for k in scope.keys
     )
     measures = tuple(
-        Measure(
-            name,
-            a.agg,
-            values[name],
-            percentile=a.percentile,
-            discrete=a.discrete,
-            needs_rows=not keys and a.agg in ("count", "sum_boolean"),
-        )
-        for name, a in atoms.items()
+        measured(a, name, values[name], is_grouped=bool(keys)) for name, a in atoms.items()
     )
     stem = branch_name(f"{atom.model}_held", [k.name for k in keys])
     return Aggregate(builder.name(stem), source, keys, measures)
@@ -96,10 +107,12 @@ def _chosen(
 ) -> Group:
     """The dates at which rows must hold, each with the periods that it stands for."""
     at = exp.column(base, table=whole.name)
-    keys = tuple(Column(name, period(c, at.copy(), base)) for name, c in times.items())
+    dated = Dated(builder.graph, at, base)
+    keys = tuple(Column(name, dated.period(c)) for name, c in times.items())
+    source = dated.joined(Read(whole))
     if as_of == "every_day":
-        columns = (*keys, Column("date_held", at))
-        return Derived(builder.name(f"{whole.name}_held"), Read(whole), columns)
+        columns = (*keys, Column(_DATE, at))
+        return Derived(builder.name(f"{whole.name}_held"), source, columns)
     agg = "max" if as_of == "period_end" else "min"
     name = builder.name(f"{whole.name}_{'last' if agg == 'max' else 'first'}")
-    return Aggregate(name, Read(whole), keys, (Measure("date_held", agg, at),))
+    return Aggregate(name, source, keys, (Measure(_DATE, agg, at),))

@@ -11,11 +11,18 @@ from sqlglot import exp
 
 from kpilayer import expr
 from kpilayer.columns import TimedColumn, resolve_property
-from kpilayer.formula import Atom, Formula, Shaped
+from kpilayer.formula.tree import Atom, Formula, Shaped
 from kpilayer.plan.keys import Key, is_of_home_time
-from kpilayer.plan.kinds.aggregated import keys_over, own_conditions, rows_of, shown_over
+from kpilayer.plan.kinds.aggregated import (
+    conditions_over,
+    counted,
+    keys_over,
+    measured,
+    rows_of,
+    shown_over,
+)
 from kpilayer.plan.naming import branch_name
-from kpilayer.plan.nodes import Aggregate, Column, Derived, Measure, Read
+from kpilayer.plan.nodes import Aggregate, Column, Derived, Read
 from kpilayer.plan.rows import filtered
 from kpilayer.plan.scope import Builder, Scope
 
@@ -27,12 +34,13 @@ def build(
     shaped = [leaf for leaf in leaves if isinstance(leaf, Shaped)]
     rule = shaped[0]
     together = {columns[leaf]: leaf.inputs[0][1] for leaf in shaped}
-    atom = next(iter(together.values()))
-    assert isinstance(atom, Atom), "a balance is an aggregation of rows"
+    atoms = {name: tree for name, tree in together.items() if isinstance(tree, Atom)}
+    atom = next(iter(atoms.values()))
     home = (atom.model, atom.time)
     reader = builder.reader((atom.model, atom.time))
     keys = keys_over(builder, reader, home, scope)
-    held = [*shown_over(builder, reader, home, scope), *own_conditions(atom, reader)]
+    conditions, tests = conditions_over(atom, reader, scope)
+    held = [*shown_over(builder, reader, home, scope), *conditions]
     found = {(what, name): resolve_property(builder.graph, *home, what, name)
              for what, _, name in rule.names}  # fmt: skip
     dates = [c for (what, _), c in found.items() if what == "over"]
@@ -53,36 +61,30 @@ def build(
             return own == element
         return column.reached.element == element and not column.reached.path
 
-    per += [c.value.copy() for c, k in zip(keys, scope.keys, strict=True) if is_of_date(k)]
-    choose = exp.Max if dict(rule.settings)["window_agg"] == "max" else exp.Min
-    edge = exp.Window(this=choose(this=time.copy()), partition_by=per)
     stem = branch_name(atom.model, [k.name for k in keys])
-    values = [
-        Column(f"{name}_value", reader.value_of(a))
-        for name, a in together.items()
-        if isinstance(a, Atom)
+    values = [Column(scope.apart(f"{name}_value"), reader.value_of(a)) for name, a in atoms.items()]
+    dated_at = Column(scope.apart("date_of_row"), time)
+    groups = [Column(f"balance_of_{number}", value) for number, value in enumerate(per, start=1)]
+    rows = rows_of(builder, reader, home, scope, held)
+    rows, keys, read = counted(rows, tests, keys, (*values, dated_at, *groups), reader)
+    known = {c.name: c.value for c in read}
+    together_with = [known[c.name] for c in groups]
+    together_with += [
+        c.value.copy() for c, k in zip(keys, scope.keys, strict=True) if is_of_date(k)
     ]
-    dated = Derived(
-        builder.name(f"{atom.model}_dated"),
-        rows_of(builder, reader, home, scope, held),
-        (*keys, *values, Column("date_of_row", time), Column("date_of_balance", edge)),
-    )
+    choose = exp.Max if dict(rule.settings)["window_agg"] == "max" else exp.Min
+    edge = exp.Window(this=choose(this=known[dated_at.name].copy()), partition_by=together_with)
+    shown = (Column(c.name, known[c.name]) for c in (*values, dated_at))
+    of_balance = Column(scope.apart("date_of_balance"), edge)
+    dated = Derived(builder.name(f"{atom.model}_dated"), rows, (*keys, *shown, of_balance))
 
     def column(name: str) -> exp.Expr:
         return exp.column(name, table=dated.name)
 
-    chosen = exp.EQ(this=column("date_of_row"), expression=column("date_of_balance"))
+    chosen = exp.EQ(this=column(dated_at.name), expression=column(of_balance.name))
     measures = tuple(
-        Measure(
-            name,
-            a.agg,
-            column(f"{name}_value"),
-            percentile=a.percentile,
-            discrete=a.discrete,
-            needs_rows=not keys and a.agg in ("count", "sum_boolean"),
-        )
-        for name, a in together.items()
-        if isinstance(a, Atom)
+        measured(a, name, column(value.name), is_grouped=bool(keys))
+        for (name, a), value in zip(atoms.items(), values, strict=True)
     )
     own = tuple(Column(k.name, column(k.name)) for k in keys)
     return Aggregate(builder.name(stem), filtered(Read(dated), [chosen]), own, measures)

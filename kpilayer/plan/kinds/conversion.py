@@ -6,21 +6,23 @@ one's groups. Filters and group-bys are on base events; each side's own filters 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 from sqlglot import exp
 
 from kpilayer import expr, grain
 from kpilayer.conditions import all_of
-from kpilayer.formula import Atom, Formula, Shaped
+from kpilayer.formula.tree import Atom, Formula, Shaped
 from kpilayer.plan.kinds.events import (
     NUMBER,
     TIME,
     VALUE,
+    Events,
     atom_of,
     common_grain,
     events,
     follows,
+    in_several_groups,
     within_window,
 )
 from kpilayer.plan.naming import branch_name
@@ -36,7 +38,7 @@ from kpilayer.plan.nodes import (
     Read,
     keys_of,
 )
-from kpilayer.plan.scope import Builder, Scope, named
+from kpilayer.plan.scope import Builder, Scope, filled, named
 from kpilayer.plan.window import length
 
 
@@ -63,18 +65,21 @@ def _one(builder: Builder, leaf: Shaped, column: str, scope: Scope) -> Group:
     before = [name for what, role, name in leaf.names if (what, role) == ("constant", "base")]
     after = [name for what, role, name in leaf.names if (what, role) == ("constant", "conversion")]
     first = events(builder, base, scope, unit, entity, before)
-    then = events(builder, done, None, unit, entity, after)
-    found = f"{column}_conversions"
+    then = events(builder, done, Scope(()), unit, entity, after)
+    found = scope.apart(f"{column}_conversions")
     if settings["base_event"] == "any":
-        counted = _any(builder, first, then, settings, len(before), base, found, scope)
+        counted = _any(builder, first, then, settings, len(before), base, found)
     else:
-        counted = _matched(builder, first, then, settings, len(before), done, found, scope)
-    of = f"{column}_base"
+        met_by = _pairs(first, then, settings, len(before))
+        several = in_several_groups((base.model, base.time), scope)
+        place = _place(first, then, settings["base_event"] == "latest", several)
+        counted = _matched(builder, first, then, met_by, place, done, found)
+    of = scope.apart(f"{column}_base")
     framed = builder.frame(builder, [(of, base_tree)], scope)
     whole = named(builder, framed.group, scope, [(of, base_tree)], framed.values)
     stacked = builder.name("stacked") if scope.keys else ""
     met = Combine(builder.name("combined"), (whole, counted), stacked)
-    number = _filled(done_tree, exp.column(found, table=met.name))
+    number = filled(_with_filling(done_tree), exp.column(found, table=met.name))
     if settings["calculation"] == "conversion_rate":
         number = expr.ratio(number, exp.column(of, table=met.name))
     keys = keys_of(met)
@@ -82,32 +87,26 @@ def _one(builder: Builder, leaf: Shaped, column: str, scope: Scope) -> Group:
     return Derived(builder.name(branch_name(column, keys)), Read(met), made, keys)
 
 
-def _filled(tree: Formula, value: exp.Expr) -> exp.Expr:
-    """What stands for no conversions: NULL, or what the conversion metric says."""
-    while isinstance(tree, Shaped):
-        if tree.rule == "filled":
-            number = dict(tree.settings)["value"]
-            return exp.Coalesce(this=value, expressions=[exp.Literal.number(number)])
+def _with_filling(tree: Formula) -> Formula:
+    """The part of a conversion metric that says what stands for no conversions, or its atom."""
+    while isinstance(tree, Shaped) and tree.rule != "filled":
         tree = tree.inputs[0][1]
-    return value
+    return tree
 
 
-def _of(group: Group) -> Callable[[str], exp.Expr]:
-    return lambda name: exp.column(name, table=group.name)
-
-
-def _pairs(first: Derived, then: Derived, settings: Mapping[str, str], same: int) -> exp.Expr:
+def _pairs(first: Events, then: Events, settings: Mapping[str, str], same: int) -> exp.Expr:
     """The conditions under which a conversion may belong to a base event."""
-    base, later = _of(first), _of(then)
-    held = follows(base, later, same)
-    latest = later(TIME)
+    begun, done = first.column(TIME), then.column(TIME)
+    held = follows(first, then, same)
+    latest = done
     if "after" in settings:
         count, unit = length(settings["after"])
-        latest = expr.move(latest, -count, unit)
-        held.append(exp.LTE(this=base(TIME), expression=later(TIME)))
-    held.append(exp.LTE(this=base(TIME), expression=latest))
+        latest = expr.move(done.copy(), -count, unit)
+        held.append(exp.LTE(this=begun.copy(), expression=done.copy()))
+    held.append(exp.LTE(this=begun, expression=latest))
     inclusive = settings["window_end"] == "inclusive"
-    held += within_window(base(TIME), later(TIME), settings.get("window"), inclusive=inclusive)
+    window = settings.get("window")
+    held += within_window(begun.copy(), done.copy(), window, inclusive=inclusive)
     condition = all_of(held)
     assert condition is not None, "there is at least the entity"
     return condition
@@ -115,65 +114,63 @@ def _pairs(first: Derived, then: Derived, settings: Mapping[str, str], same: int
 
 def _matched(
     builder: Builder,
-    first: Derived,
-    then: Derived,
-    settings: Mapping[str, str],
-    same: int,
+    first: Events,
+    then: Events,
+    met_by: exp.Expr,
+    place: exp.Expr,
     done: Atom,
     name: str,
-    scope: Scope,
 ) -> Aggregate:
     """Each conversion once, in the groups of its base event."""
-    base, later = _of(first), _of(then)
-    latest = settings["base_event"] == "latest"
-    order = [exp.Ordered(this=base(TIME), desc=latest, nulls_first=False)]
-    order += [exp.Ordered(this=base(k.name), desc=False, nulls_first=False) for k in scope.keys]
-    place = exp.Window(
-        this=exp.RowNumber(),
-        partition_by=[later(NUMBER)],
+    value, placed = (first.scope.apart(name) for name in (VALUE, "place_of_base"))
+    pairs = Derived(
+        builder.name(f"{first.group.name}_converted"),
+        Match(Read(then.group), Read(first.group), met_by),
+        (*first.keys, Column(value, then.column(VALUE)), Column(placed, place)),
+    )
+    one = exp.EQ(this=exp.column(placed, table=pairs.name), expression=exp.Literal.number(1))
+    return _counted(builder, pairs, Filter(Read(pairs), one), done, name, first.scope)
+
+
+def _place(first: Events, then: Events, latest: bool, several: bool) -> exp.Expr:
+    """Which of the base events of a conversion a pair is of, by time; the first one has it.
+
+    In ``several`` groups, all pairs of one base event are at the same place.
+    """
+    order = [exp.Ordered(this=first.column(TIME), desc=latest, nulls_first=False)]
+    ties = [first.column(NUMBER)] if several else [key.value for key in first.keys]
+    order += [exp.Ordered(this=tie, desc=False, nulls_first=False) for tie in ties]
+    return exp.Window(
+        this=exp.Rank() if several else exp.RowNumber(),
+        partition_by=[then.column(NUMBER)],
         order=exp.Order(expressions=order),
     )
-    pairs = Derived(
-        builder.name(f"{first.name}_converted"),
-        Match(Read(then), Read(first), _pairs(first, then, settings, same)),
-        (
-            *(Column(k.name, base(k.name)) for k in scope.keys),
-            Column(VALUE, later(VALUE)),
-            Column("place_of_base", place),
-        ),
-    )
-    one = exp.EQ(
-        this=exp.column("place_of_base", table=pairs.name), expression=exp.Literal.number(1)
-    )
-    return _counted(builder, pairs, Filter(Read(pairs), one), done, name, scope)
 
 
 def _any(
     builder: Builder,
-    first: Derived,
-    then: Derived,
+    first: Events,
+    then: Events,
     settings: Mapping[str, str],
     same: int,
-    base_atom: Atom,
+    base: Atom,
     name: str,
-    scope: Scope,
 ) -> Aggregate:
     """Each base event that has a conversion, once."""
-    base = _of(first)
-    wanted = (*(k.name for k in scope.keys), VALUE, NUMBER)
+    known = (Column(first.scope.apart(n), first.column(n)) for n in (VALUE, NUMBER))
     hit = Aggregate(
-        builder.name(f"{first.name}_converted"),
-        Match(Read(first), Read(then), _pairs(first, then, settings, same)),
-        tuple(Column(column, base(column)) for column in wanted),
+        builder.name(f"{first.group.name}_converted"),
+        Match(Read(first.group), Read(then.group), _pairs(first, then, settings, same)),
+        (*first.keys, *known),
         (),
     )
-    return _counted(builder, hit, Read(hit), base_atom, name, scope)
+    return _counted(builder, hit, Read(hit), base, name, first.scope)
 
 
 def _counted(
     builder: Builder, group: Group, source: Read | Filter, atom: Atom, name: str, scope: Scope
 ) -> Aggregate:
-    value = exp.column(VALUE, table=group.name)
+    value = exp.column(scope.apart(VALUE), table=group.name)
     keys = tuple(Column(k.name, exp.column(k.name, table=group.name)) for k in scope.keys)
     measure = Measure(name, atom.agg, value, needs_rows=not keys and atom.agg == "count")
     return Aggregate(builder.name(f"{group.name}_counted"), source, keys, (measure,))

@@ -12,12 +12,14 @@ from dataclasses import replace
 
 from sqlglot import exp
 
-from kpilayer import expr, grain
+from kpilayer import grain
 from kpilayer.address import METRIC_TIME, Address
 from kpilayer.columns import resolver
-from kpilayer.formula import Formula, Home, Shaped, atoms
+from kpilayer.formula.tree import Formula, Home, Shaped, atoms
 from kpilayer.join_graph import JoinGraph
+from kpilayer.plan.customs import Dated, units_of
 from kpilayer.plan.keys import Key, is_of_home_time
+from kpilayer.plan.naming import apart
 from kpilayer.plan.nodes import (
     Aggregate,
     Column,
@@ -26,6 +28,7 @@ from kpilayer.plan.nodes import (
     Group,
     Measure,
     Read,
+    Source,
     keys_of,
 )
 from kpilayer.plan.ranges import Range
@@ -55,22 +58,22 @@ def build(
     framed = builder.frame(builder, trees, inner)
     group = framed.group
     day = exp.column(key.name, table=group.name)
+    dated = Dated(builder.graph, day, base)
     keys = tuple(
-        Column(k.name, expr.trunc(k.column(home).unit or base, day.copy()))
+        Column(k.name, dated.period(k.column(home)))
         if k in times
         else Column(k.name, exp.column(k.name, table=group.name))
         for k in scope.keys
     )
     values = tuple(Column(name, framed.values[tree]) for name, tree in trees)
+    rows = dated.joined(Read(group))
     if all(k.column(home).unit == base for k in times):
         if tuple(k.name for k in scope.keys) == keys_of(group):
             return named(builder, group, scope, trees, framed.values)
-        as_is = tuple(replace(c, value=day.copy()) if k in times else c
-                      for c, k in zip(keys, scope.keys, strict=True))  # fmt: skip
         names = tuple(k.name for k in keys)
-        return Derived(builder.name(f"{group.name}_shown"), Read(group), (*as_is, *values), names)
+        return Derived(builder.name(f"{group.name}_shown"), rows, (*keys, *values), names)
     how = dict(shaped[0].settings)["period_agg"]
-    return _per_period(builder, group, keys, values, day, how)
+    return _per_period(builder, group.name, rows, keys, values, day, how)
 
 
 def _window(leaf: Shaped, base: str) -> Window:
@@ -96,7 +99,7 @@ def base_grain(graph: JoinGraph, home: Home, wanted: Sequence[str]) -> str:
 
 
 def _base(graph: JoinGraph, leaf: Shaped, times: Sequence[Key], home: Home) -> str:
-    wanted = [k.column(home).unit or "day" for k in times]
+    wanted = units_of(graph.catalog.calendar, [k.column(home) for k in times])
     settings = dict(leaf.settings)
     if "window" in settings:
         wanted.append(length(settings["window"])[1])
@@ -116,7 +119,8 @@ def _in_total(
 
 def _per_period(
     builder: Builder,
-    group: Group,
+    stem: str,
+    rows: Source,
     keys: tuple[Column, ...],
     values: tuple[Column, ...],
     day: exp.Expr,
@@ -126,16 +130,16 @@ def _per_period(
     names = tuple(k.name for k in keys)
     if how == "average":
         measures = tuple(Measure(c.name, "average", c.value) for c in values)
-        return Aggregate(builder.name(f"{group.name}_on_average"), Read(group), keys, measures)
+        return Aggregate(builder.name(f"{stem}_on_average"), rows, keys, measures)
     order = exp.Ordered(this=day.copy(), desc=how == "last", nulls_first=False)
     number = exp.Window(
         this=exp.RowNumber(),
         partition_by=[k.value.copy() for k in keys],
         order=exp.Order(expressions=[order]),
     )
-    place = Column("place_in_period", number)
-    ranked = Derived(builder.name(f"{group.name}_ranked"), Read(group), (*keys, *values, place))
+    place = Column(apart("place_in_period", [c.name for c in (*keys, *values)]), number)
+    ranked = Derived(builder.name(f"{stem}_ranked"), rows, (*keys, *values, place))
     first = exp.EQ(this=exp.column(place.name, table=ranked.name), expression=exp.Literal.number(1))
     kept = tuple(Column(c.name, exp.column(c.name, table=ranked.name)) for c in (*keys, *values))
     source = Filter(Read(ranked), first)
-    return Derived(builder.name(f"{group.name}_{how}"), source, kept, names)
+    return Derived(builder.name(f"{stem}_{how}"), source, kept, names)

@@ -1,27 +1,53 @@
 """Events of an entity that are followed by other events of it: what conversions and funnels share.
 
 Each event is a row with its entity, its time, properties that must stay the same, and a number that
-tells it apart from others.
+tells it apart from others. In groups that overlap it is a row of each, with the same number.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
 from sqlglot import exp
 
 from kpilayer import expr, grain
 from kpilayer.columns import TimedColumn, own_grain, resolve_property
 from kpilayer.conditions import timed
-from kpilayer.formula import Atom, Formula, Shaped
+from kpilayer.formula.tree import Atom, Formula, Home, Shaped
 from kpilayer.join_graph import JoinGraph
-from kpilayer.plan.kinds.aggregated import keys_over, own_conditions, shown_over
+from kpilayer.plan.fan_out import primary_key
+from kpilayer.plan.kinds.aggregated import (
+    conditions_over,
+    counted,
+    joined_many,
+    keys_over,
+    shown_over,
+)
 from kpilayer.plan.nodes import Column, Derived
 from kpilayer.plan.rows import filtered, joined, time_of
 from kpilayer.plan.scope import Builder, Scope
 from kpilayer.plan.window import length
 
 ENTITY, TIME, NUMBER, VALUE = "event_entity", "event_time", "event_number", "event_value"
+
+
+@dataclass(frozen=True, slots=True)
+class Events:
+    """Events as the rows of a group: the group-bys of a scope, and columns apart from these."""
+
+    group: Derived
+    scope: Scope
+
+    def column(self, name: str) -> exp.Expr:
+        """What is known of an event."""
+        return exp.column(self.scope.apart(name), table=self.group.name)
+
+    @property
+    def keys(self) -> tuple[Column, ...]:
+        """The group-bys of an event."""
+        names = (key.name for key in self.scope.keys)
+        return tuple(Column(name, exp.column(name, table=self.group.name)) for name in names)
 
 
 def atom_of(tree: Formula) -> Atom:
@@ -41,12 +67,12 @@ def common_grain(graph: JoinGraph, atoms: Iterable[Atom]) -> str:
 def events(
     builder: Builder,
     atom: Atom,
-    scope: Scope | None,
+    scope: Scope,
     unit: str,
     entity: str,
     same: Sequence[str] = (),
-) -> Derived:
-    """The events of an atom; with the group-bys and the range of a scope, where one is given."""
+) -> Events:
+    """The events of an atom, with the group-bys and in the range of a scope."""
     home = (atom.model, atom.time)
     reader = builder.reader((atom.model, atom.time))
 
@@ -55,19 +81,38 @@ def events(
         assert isinstance(column, TimedColumn), "checked with the definition"
         return timed(column, reader.column)
 
-    keys = keys_over(builder, reader, home, scope) if scope is not None else ()
-    held = list(shown_over(builder, reader, home, scope)) if scope is not None else []
-    held += own_conditions(atom, reader)
-    columns = (
-        *keys,
+    keys = keys_over(builder, reader, home, scope)
+    held = list(shown_over(builder, reader, home, scope))
+    conditions, tests = conditions_over(atom, reader, scope)
+    values = [
         Column(ENTITY, value("entity", entity)),
         *(Column(same_column(i), value("constant", name)) for i, name in enumerate(same)),
         Column(TIME, expr.trunc(unit, time_of(reader, home))),
-        Column(NUMBER, exp.Window(this=exp.RowNumber())),
         Column(VALUE, reader.value_of(atom)),
-    )
-    name = builder.name(f"{atom.model}_events")
-    return Derived(name, filtered(joined(reader), held), columns)
+    ]
+    identity: list[Column] = []
+    if in_several_groups(home, scope):
+        parts = enumerate(primary_key(reader).values(), start=1)
+        identity = [Column(f"event_key_{number}", part) for number, part in parts]
+    rows = filtered(joined(reader), [*held, *conditions])
+    rows, keys, read = counted(rows, tests, keys, (*identity, *values), reader)
+    number = exp.Window(this=exp.RowNumber())
+    if identity:
+        order = [_first(column.value) for column in read[: len(identity)]]
+        number = exp.Window(this=exp.DenseRank(), order=exp.Order(expressions=order))
+    *before, counted_value = read[len(identity) :]
+    known = (*before, Column(NUMBER, number), counted_value)
+    own = (Column(scope.apart(column.name), column.value) for column in known)
+    return Events(Derived(builder.name(f"{atom.model}_events"), rows, (*keys, *own)), scope)
+
+
+def in_several_groups(home: Home, scope: Scope) -> bool:
+    """Whether an event can stand in several groups of a scope (P3)."""
+    return bool(joined_many(home, scope))
+
+
+def _first(value: exp.Expr) -> exp.Ordered:
+    return exp.Ordered(this=value, desc=False, nulls_first=False)
 
 
 def same_column(index: int) -> str:
@@ -75,12 +120,10 @@ def same_column(index: int) -> str:
     return f"event_property_{index + 1}"
 
 
-def follows(
-    base: Callable[[str], exp.Expr], later: Callable[[str], exp.Expr], same: int
-) -> list[exp.Expr]:
+def follows(base: Events, later: Events, same: int) -> list[exp.Expr]:
     """The conditions under which an event belongs to the same entity, with the same properties."""
     names = [ENTITY, *(same_column(i) for i in range(same))]
-    return [exp.EQ(this=base(name), expression=later(name)) for name in names]
+    return [exp.EQ(this=base.column(name), expression=later.column(name)) for name in names]
 
 
 def within_window(

@@ -12,10 +12,11 @@ from sqlglot import exp
 
 from kpilayer import expr
 from kpilayer.conditions import all_of
-from kpilayer.formula import Formula, Shaped
+from kpilayer.formula.tree import Formula, Shaped
 from kpilayer.plan.kinds.events import (
     ENTITY,
     TIME,
+    Events,
     atom_of,
     common_grain,
     events,
@@ -36,8 +37,6 @@ from kpilayer.plan.nodes import (
 from kpilayer.plan.rows import filtered
 from kpilayer.plan.scope import Builder, Scope
 
-START = "entered_at"
-
 
 def build(
     builder: Builder, leaves: Sequence[Formula], columns: Mapping[Formula, str], scope: Scope
@@ -57,16 +56,17 @@ def _one(builder: Builder, leaf: Shaped, column: str, scope: Scope) -> Derived:
     unit = common_grain(builder.graph, steps)
     entity = leaf.names[0][2]
     first = events(builder, steps[0], scope, unit, entity)
-    at: Group = _entered(builder, first, scope)
+    at: Group = _entered(builder, first)
     for atom in steps[1:]:
-        then = events(builder, atom, None, unit, entity)
+        then = events(builder, atom, Scope(()), unit, entity)
         at = _next(builder, at, then, settings.get("window"), scope)
     number = len(steps)
     keys = tuple(Column(k.name, exp.column(k.name, table=at.name)) for k in scope.keys)
     wanted = {"conversions": [number], "rate_from_first": [number, 1],
               "rate_from_previous": [number, number - 1]}[settings["calculation"]]  # fmt: skip
     measures = tuple(
-        Measure(f"step_{n}", "count", exp.column(_reached(n), table=at.name)) for n in wanted
+        Measure(scope.apart(f"step_{n}"), "count", exp.column(_reached(n, scope), table=at.name))
+        for n in wanted
     )
     counted = Aggregate(builder.name(f"{at.name}_counted"), Read(at), keys, measures)
     values = [exp.column(m.name, table=counted.name) for m in measures]
@@ -76,51 +76,43 @@ def _one(builder: Builder, leaf: Shaped, column: str, scope: Scope) -> Derived:
     return Derived(name, Read(counted), (*own, Column(column, value)), keys_of(counted))
 
 
-def _reached(step: int) -> str:
-    return START if step == 1 else f"reached_step_{step}"
+def _reached(step: int, scope: Scope) -> str:
+    return scope.apart("entered_at" if step == 1 else f"reached_step_{step}")
 
 
-def _entered(builder: Builder, first: Derived, scope: Scope) -> Aggregate:
+def _entered(builder: Builder, first: Events) -> Aggregate:
     """The first event of each entity in each group."""
-
-    def column(name: str) -> exp.Expr:
-        return exp.column(name, table=first.name)
-
-    keys = tuple(Column(k.name, column(k.name)) for k in scope.keys)
+    entity, at = first.column(ENTITY), first.column(TIME)
     known = [
-        exp.Not(this=exp.Is(this=column(name), expression=exp.Null())) for name in (ENTITY, TIME)
+        exp.Not(this=exp.Is(this=value.copy(), expression=exp.Null())) for value in (entity, at)
     ]
     return Aggregate(
-        builder.name(f"{first.name}_entered"),
-        filtered(Read(first), [*known]),
-        (*keys, Column(ENTITY, column(ENTITY))),
-        (Measure(START, "min", column(TIME)),),
+        builder.name(f"{first.group.name}_entered"),
+        filtered(Read(first.group), [*known]),
+        (*first.keys, Column(first.scope.apart(ENTITY), entity)),
+        (Measure(_reached(1, first.scope), "min", at),),
     )
 
 
-def _next(
-    builder: Builder, at: Group, then: Derived, window: str | None, scope: Scope
-) -> Aggregate:
+def _next(builder: Builder, at: Group, then: Events, window: str | None, scope: Scope) -> Aggregate:
     """When each entity reached the next step, NULL where it did not."""
 
     def here(name: str) -> exp.Expr:
         return exp.column(name, table=at.name)
 
-    def there(name: str) -> exp.Expr:
-        return exp.column(name, table=then.name)
-
-    steps = _steps(at)
+    entity, time = scope.apart(ENTITY), then.column(TIME)
+    reached = [_reached(n, scope) for n in range(1, _steps(at) + 1)]
     held: list[exp.Expr] = [
-        exp.EQ(this=there(ENTITY), expression=here(ENTITY)),
-        exp.GTE(this=there(TIME), expression=here(_reached(steps))),
-        *within_window(here(START), there(TIME), window),
+        exp.EQ(this=then.column(ENTITY), expression=here(entity)),
+        exp.GTE(this=time, expression=here(reached[-1])),
+        *within_window(here(reached[0]), time.copy(), window),
     ]
-    keys = (*(k.name for k in scope.keys), ENTITY)
-    measures = [Measure(_reached(n), "min", here(_reached(n))) for n in range(1, steps + 1)]
-    measures.append(Measure(_reached(steps + 1), "min", there(TIME)))
+    keys = (*(k.name for k in scope.keys), entity)
+    measures = [Measure(name, "min", here(name)) for name in reached]
+    measures.append(Measure(_reached(len(reached) + 1, scope), "min", time.copy()))
     return Aggregate(
-        builder.name(f"{then.name}_reached"),
-        Match(Read(at), Read(then), all_of(held), keeps_left=True),
+        builder.name(f"{then.group.name}_reached"),
+        Match(Read(at), Read(then.group), all_of(held), keeps_left=True),
         tuple(Column(k, here(k)) for k in keys),
         tuple(measures),
     )

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from sqlglot import exp
 
-from kpilayer import grain
+from kpilayer import expr, grain
 from kpilayer.columns import TimedColumn, resolve_name, resolver
 from kpilayer.conditions import all_of, bind_condition
-from kpilayer.formula import Formula, Home, Shaped, atoms, is_of_time
-from kpilayer.plan.keys import Key, is_home_time, is_of_home_time, period
+from kpilayer.formula.times import is_of_time
+from kpilayer.formula.tree import Formula, Home, Shaped, atoms
+from kpilayer.plan.customs import Dated, units_of
+from kpilayer.plan.keys import Key, is_home_time, is_of_home_time
 from kpilayer.plan.kinds.cumulative import base_grain
 from kpilayer.plan.nodes import Aggregate, Column, Derived, Group, Match, Read, Source, keys_of
 from kpilayer.plan.rows import filtered
@@ -47,13 +49,7 @@ def build(
         seen = tuple(Column(k.name, exp.column(k.name, table=group.name)) for k in rest)
         groups = Aggregate(builder.name(f"{group.name}_groups"), Read(group), seen, ())
         outer = Match(outer, Read(groups), exp.true())
-    same: list[exp.Expr] = [
-        exp.EQ(
-            this=exp.column(k.name, table=group.name),
-            expression=exp.column(k.name, table=dates.name),
-        )
-        for k in times
-    ]
+    same = list(same_periods(times, home, group, dates))
     if groups is not None:
         same += [
             exp.NullSafeEQ(
@@ -90,17 +86,31 @@ def periods(
     builder: Builder, home: Home, times: Sequence[Key], scope: Scope, shown: Sequence[str]
 ) -> Group:
     """The asked periods of the spine: pairs of them where several grains are asked."""
-    units = [unit for k in times if (unit := k.column(home).unit) is not None]
+    found = [k.column(home) for k in times]
+    units = units_of(builder.graph.catalog.calendar, found)
     finest = grain.finest(units) if units else "day"
-    nests = len(units) == len(times) and all(grain.nests(finest, unit) for unit in units)
+    nests = all(c.unit is not None and grain.nests(finest, c.unit) for c in found)
     finest = finest if nests else base_grain(builder.graph, home, units)
     whole = spine(builder, home, finest, scope.span(home), shown)
     (column,) = keys_of(whole)
     at = exp.column(column, table=whole.name)
     if len(times) == 1 and times[0].name == column:
         return whole
-    keys = tuple(Column(k.name, period(k.column(home), at.copy(), column)) for k in times)
-    return Aggregate(builder.name(f"{whole.name}_asked"), Read(whole), keys, ())
+    dated = Dated(builder.graph, at, finest)
+    keys = tuple(Column(k.name, dated.period(k.column(home))) for k in times)
+    return Aggregate(builder.name(f"{whole.name}_asked"), dated.joined(Read(whole)), keys, ())
+
+
+def same_periods(
+    times: Sequence[Key], home: Home, group: Group, dates: Group
+) -> Iterator[exp.Expr]:
+    """That a row of a group is of the asked periods; dates of no custom period are together."""
+    for key in times:
+        is_custom = key.column(home).custom is not None
+        yield (exp.NullSafeEQ if is_custom else exp.EQ)(
+            this=exp.column(key.name, table=group.name),
+            expression=exp.column(key.name, table=dates.name),
+        )
 
 
 def _on_groups(
@@ -116,6 +126,8 @@ def _on_groups(
     for text in leaf.conditions:
         if text in on_time:
             continue
+        if any(expr.is_none(node) for node in expr.nodes(catalog.snippet(text).tree)):
+            continue  # about rows of the many side, which a period without rows has none of
         names = [n.name for n in catalog.snippet(text).names]
         known = {name: _key_of(builder, home, name, keys) for name in names}
         if names and all(value is not None for value in known.values()):

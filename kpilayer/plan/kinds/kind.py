@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
-from kpilayer.formula import Formula
+from kpilayer.formula.tree import Formula
 from kpilayer.plan.nodes import Group
 from kpilayer.plan.scope import Builder, Scope
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from sqlglot import exp
 
-from kpilayer.formula import Formula, Shaped
+from kpilayer.formula.tree import Formula, Shaped
 from kpilayer.model.semantic_model import Entity
 from kpilayer.plan.keys import group_by, keeps, keyed
 from kpilayer.plan.nodes import Aggregate, Column, Derived, Group, Measure, Read
@@ -28,7 +28,7 @@ def build(
     named_here = {k.name: k for k in (group_by(builder.graph, n, homes) for _, _, n in rule.names)}
     per = [k for name, k in named_here.items() if name not in [g.name for g in scope.keys]]
     inner = replace(scope, keys=(*scope.keys, *per))
-    trees = [(f"{columns[leaf]}_value", leaf.inputs[0][1]) for leaf in shaped]
+    trees = [(inner.apart(f"{columns[leaf]}_value"), leaf.inputs[0][1]) for leaf in shaped]
     framed = builder.frame(builder, trees, inner)
     values = Derived(
         builder.name(f"{framed.group.name}_values"),
@@ -53,12 +53,12 @@ def build(
         Measure(
             columns[leaf],
             settings["agg"],
-            column(f"{columns[leaf]}_value"),
+            column(name),
             percentile=float(settings["percentile"]) if "percentile" in settings else None,
             discrete=settings.get("percentile_type", "").endswith("discrete"),
             needs_rows=not scope.keys and settings["agg"] in ("count", "sum_boolean"),
         )
-        for leaf in shaped
+        for leaf, (name, _) in zip(shaped, trees, strict=True)
     )
     keys = tuple(Column(k.name, column(k.name)) for k in scope.keys)
     name = builder.name(f"{values.name}_overall")

@@ -8,17 +8,18 @@ there (reference A.9).
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from sqlglot import exp
 
 from kpilayer import expr
 from kpilayer.conditions import all_of
-from kpilayer.formula import Atom, Formula
-from kpilayer.plan.kinds.aggregated import keys_over, own_conditions, rows_of
+from kpilayer.formula.tree import Atom, Formula
+from kpilayer.plan.fan_out import Test
+from kpilayer.plan.kinds.aggregated import conditions_over, counted, keys_over, measured, rows_of
 from kpilayer.plan.kinds.running import RUNNING, collapsed, distinct_so_far, distinct_within, so_far
-from kpilayer.plan.naming import branch_name
+from kpilayer.plan.naming import apart, branch_name
 from kpilayer.plan.nodes import (
     Aggregate,
     Column,
@@ -27,6 +28,7 @@ from kpilayer.plan.nodes import (
     Match,
     Measure,
     Read,
+    Source,
     keys_of,
     values_of,
 )
@@ -82,46 +84,48 @@ def _of_parts(
     scope: Scope,
     window: Window,
 ) -> Group:
-    reader, keys, held, within = _rows(builder, together[0], scope, window)
-    values = [reader.value_of(atom) for atom in together]
-    inner = tuple(
-        Measure(f"{columns[atom]}{ending}", agg, value.copy())
-        for atom, value in zip(together, values, strict=True)
-        for agg, ending in zip(_PARTS[atom.agg].inner, ("", "_rows"), strict=False)
-    )
+    rows = _rows(builder, together[0], scope, window)
+    values = tuple(Column(columns[atom], rows.reader.value_of(atom)) for atom in together)
     is_running = window.is_all_time and all(
         part in RUNNING for atom in together for part in _PARTS[atom.agg].outer
     )
     span = scope.span((together[0].model, together[0].time))
     if is_running:
-        keys, held = _since_start(keys, [*held, *within], span)
-    name = builder.name(branch_name(reader.model, [k.name for k in keys]))
-    rows = rows_of(builder, reader, (together[0].model, together[0].time), scope, held)
-    if not is_running:
-        rows = filtered(rows, within, saves_reading=True)
-    days = Aggregate(name, rows, keys, inner)
+        rows = _since_start(rows, span)
+    source, keys, values = _read(builder, together[0], scope, rows, values)
+    taken = [*columns.values(), *(k.name for k in scope.keys)]
+    named = {atom: (columns[atom], apart(f"{columns[atom]}_rows", taken)) for atom in together}
+    inner = tuple(
+        Measure(name, agg, value.value.copy())
+        for atom, value in zip(together, values, strict=True)
+        for name, agg in zip(named[atom], _PARTS[atom.agg].inner, strict=False)
+    )
+    name = builder.name(branch_name(rows.reader.model, [k.name for k in keys]))
+    days = Aggregate(name, source, keys, inner)
     outer = tuple(
-        Measure(f"{columns[atom]}{ending}", agg, exp.column(f"{columns[atom]}{ending}", days.name))
+        Measure(name, agg, exp.column(name, days.name))
         for atom in together
-        for agg, ending in zip(_PARTS[atom.agg].outer, ("", "_rows"), strict=False)
+        for name, agg in zip(named[atom], _PARTS[atom.agg].outer, strict=False)
     )
     rolled: Group
     if is_running:
         rolled = so_far(builder, days, outer, _dates(builder, together[0], scope, window), span)
     else:
         rolled = _rolled(builder, together[0], days, outer, scope, window)
-    averages = {columns[atom] for atom in together if atom.agg == "average"}
+    averages = dict(named[atom] for atom in together if atom.agg == "average")
     return _averaged(builder, rolled, averages, list(columns.values())) if averages else rolled
 
 
-def _averaged(builder: Builder, rolled: Group, averages: set[str], wanted: list[str]) -> Derived:
-    """Averages as a sum over a count."""
+def _averaged(
+    builder: Builder, rolled: Group, averages: Mapping[str, str], wanted: list[str]
+) -> Derived:
+    """Averages as a sum over a count, whose column each has in ``averages``."""
 
     def value(name: str) -> exp.Expr:
         column = exp.column(name, table=rolled.name)
         if name not in averages:
             return column
-        return expr.ratio(column, exp.column(f"{name}_rows", table=rolled.name))
+        return expr.ratio(column, exp.column(averages[name], table=rolled.name))
 
     keys = keys_of(rolled)
     names = [*keys, *(name for name in values_of(rolled) if name in wanted)]
@@ -136,76 +140,47 @@ def _of_rows(
     scope: Scope,
     window: Window,
 ) -> Group:
-    """Aggregations that need each row, or each distinct value of a period."""
-    reader, keys, held, within = _rows(builder, together[0], scope, window)
-    value = Column(_apart("value", scope), reader.value_of(together[0]))
+    """Aggregations that need each row, or each distinct value of a period.
+
+    Of all time, each distinct value counts from its first time on.
+    """
+    first = together[0]
+    span = scope.span((first.model, first.time))
     is_exact = all(atom.agg == "count_distinct" for atom in together)
-    if is_exact and window.is_all_time:
-        return _distinct_so_far(builder, together, columns, scope, window)
-    source = rows_of(builder, reader, (together[0].model, together[0].time), scope, held)
-    source = filtered(source, within, saves_reading=True)
-    stem = branch_name(reader.model, [k.name for k in keys])
+    is_running = is_exact and window.is_all_time
+    found = _rows(builder, first, scope, window)
+    found = _since_start(found, span) if is_running else found
+    value = Column(scope.apart("value"), found.reader.value_of(first))
+    source, keys, (value,) = _read(builder, first, scope, found, (value,))
+    stem = branch_name(found.reader.model, [k.name for k in keys])
+    names = [columns[atom] for atom in together]
+    if is_running:
+        time, *others = keys
+        since = Measure(time.name, "min", time.value)
+        firsts = Aggregate(builder.name(f"{stem}_first"), source, (*others, value), (since,))
+        return distinct_so_far(builder, firsts, names, _dates(builder, first, scope, window), span)
     rows: Group
-    if together[0].agg in _DISTINCT:
+    if first.agg in _DISTINCT:
         rows = Aggregate(builder.name(f"{stem}_distinct"), source, (*keys, value), ())
         if is_exact and window.is_constant and window.length is not None:
-            dates = _dates(builder, together[0], scope, window)
-            names = [columns[atom] for atom in together]
+            dates = _dates(builder, first, scope, window)
             return distinct_within(
                 builder, rows, names, dates, window.length, window.base, _called(window)
             )
     else:
         rows = Derived(builder.name(f"{stem}_rows"), source, (*keys, value))
-    measures = tuple(
-        Measure(
-            columns[atom],
-            atom.agg,
-            exp.column(value.name, table=rows.name),
-            percentile=atom.percentile,
-            discrete=atom.discrete,
-        )
-        for atom in together
-    )
-    return _rolled(builder, together[0], rows, measures, scope, window)
+    read = exp.column(value.name, table=rows.name)
+    measures = tuple(measured(a, columns[a], read.copy(), is_grouped=True) for a in together)
+    return _rolled(builder, first, rows, measures, scope, window)
 
 
-def _distinct_so_far(
-    builder: Builder,
-    together: list[Atom],
-    columns: Mapping[Formula, str],
-    scope: Scope,
-    window: Window,
-) -> Group:
-    """Distinct counts of all time: each value counts from its first time on."""
-    reader, keys, held, within = _rows(builder, together[0], scope, window)
-    value = Column(_apart("value", scope), reader.value_of(together[0]))
-    span = scope.span((together[0].model, together[0].time))
-    (time, *others), held = _since_start(keys, [*held, *within], span)
-    firsts = Aggregate(
-        builder.name(f"{branch_name(reader.model, [k.name for k in keys])}_first"),
-        rows_of(builder, reader, (together[0].model, together[0].time), scope, held),
-        (*others, value),
-        (Measure(time.name, "min", time.value),),
-    )
-    dates = _dates(builder, together[0], scope, window)
-    return distinct_so_far(builder, firsts, [columns[atom] for atom in together], dates, span)
-
-
-def _since_start(
-    keys: tuple[Column, ...], held: list[exp.Expr], span: Range
-) -> tuple[tuple[Column, ...], list[exp.Expr]]:
-    """The keys with all that was before a range at its start; rows without a time never count."""
-    time, *others = keys
+def _since_start(rows: _Rows, span: Range) -> _Rows:
+    """Rows with all that was before a range at its start; those without a time never count."""
+    time, *others = rows.keys
     has_time = exp.Not(this=exp.Is(this=time.value.copy(), expression=exp.Null()))
-    kept = held if span.upper is not None else [*held, has_time]
-    return (Column(time.name, collapsed(time.value, span)), *others), kept
-
-
-def _apart(name: str, scope: Scope) -> str:
-    """A name that no group-by has."""
-    while name in [k.name for k in scope.keys]:
-        name = f"{name}_"
-    return name
+    held = (*rows.held, *rows.within, *([has_time] if span.upper is None else []))
+    keys = (Column(time.name, collapsed(time.value, span)), *others)
+    return replace(rows, keys=keys, held=held, within=())
 
 
 def _dates(builder: Builder, atom: Atom, scope: Scope, window: Window) -> Group:
@@ -214,18 +189,35 @@ def _dates(builder: Builder, atom: Atom, scope: Scope, window: Window) -> Group:
     return spine(builder, home, window.base, scope.span(home), scope.shown)
 
 
-def _rows(
-    builder: Builder, atom: Atom, scope: Scope, window: Window
-) -> tuple[Reader, tuple[Column, ...], list[exp.Expr], list[exp.Expr]]:
-    """The rows with their period and groups as keys, their conditions, and when they can count."""
+@dataclass(frozen=True, slots=True)
+class _Rows:
+    """Rows with their period and groups as keys, what they meet, and when they can count."""
+
+    reader: Reader
+    keys: tuple[Column, ...]
+    held: tuple[exp.Expr, ...]
+    tests: tuple[Test, ...]
+    within: tuple[exp.Expr, ...]
+
+
+def _rows(builder: Builder, atom: Atom, scope: Scope, window: Window) -> _Rows:
     home = (atom.model, atom.time)
     reader = builder.reader((atom.model, atom.time))
     keys = keys_over(builder, reader, home, scope)
-    held = [c for one in (atom,) for c in own_conditions(one, reader)]
+    held, tests = conditions_over(atom, reader, scope)
     span = scope.span(home)
     lower = window.earliest(span.lower) if span.lower is not None else None
     reach = Range(lower, span.upper, span.upper_is_inclusive)
-    return reader, keys, held, in_range(reach, home, reader)
+    return _Rows(reader, keys, tuple(held), tuple(tests), tuple(in_range(reach, home, reader)))
+
+
+def _read(
+    builder: Builder, atom: Atom, scope: Scope, rows: _Rows, values: tuple[Column, ...]
+) -> tuple[Source, tuple[Column, ...], tuple[Column, ...]]:
+    """The rows with their keys and values, each once in every group."""
+    source = rows_of(builder, rows.reader, (atom.model, atom.time), scope, [*rows.held])
+    source = filtered(source, [*rows.within], saves_reading=True)
+    return counted(source, rows.tests, rows.keys, values, rows.reader)
 
 
 def _rolled(

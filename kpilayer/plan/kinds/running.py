@@ -14,6 +14,7 @@ from sqlglot import exp
 
 from kpilayer import expr
 from kpilayer.conditions import all_of, moment
+from kpilayer.plan.naming import apart
 from kpilayer.plan.nodes import (
     Aggregate,
     Column,
@@ -120,6 +121,9 @@ def distinct_within(
         ),
     )
 
+    def count(kind: str, what: str) -> str:
+        return apart(f"{kind}_{what}", (time, *others))
+
     def changes(when: exp.Expr, kind: str) -> Aggregate:
         groups = (Column(k, exp.column(k, table=spans.name)) for k in others)
         return Aggregate(
@@ -127,8 +131,8 @@ def distinct_within(
             Read(spans),
             (Column(time, when), *groups),
             (
-                Measure(f"{kind}_rows", "count", exp.Literal.number(1)),
-                Measure(f"{kind}_values", "count", exp.column(value_of, table=spans.name)),
+                Measure(count(kind, "rows"), "count", exp.Literal.number(1)),
+                Measure(count(kind, "values"), "count", exp.column(value_of, table=spans.name)),
             ),
         )
 
@@ -142,7 +146,7 @@ def distinct_within(
     def net(what: str) -> exp.Expr:
         come, gone = (
             exp.Coalesce(
-                this=exp.column(f"{kind}_{what}", table=both.name),
+                this=exp.column(count(kind, what), table=both.name),
                 expressions=[exp.Literal.number(0)],
             )
             for kind in ("starting", "ending")
@@ -206,13 +210,6 @@ def _held(
     source = source if condition is None else Filter(source, condition)
     kept = [Column(n, exp.column(n, table=running.name)) for n in (*others, *values)]
     return Derived(builder.name(name), source, (Column(time, at.copy()), *kept), (time, *others))
-
-
-def apart(name: str, taken: Sequence[str]) -> str:
-    """A name that no other column has."""
-    while name in taken:
-        name = f"{name}_"
-    return name
 
 
 def _whole(measure: Measure, total: exp.Expr) -> exp.Expr:

@@ -8,6 +8,7 @@ from typing import Final
 from kpilayer.plan.nodes import Plan
 from kpilayer.plan.passes.bounds import merge_bounds
 from kpilayer.plan.passes.fuse import fuse
+from kpilayer.plan.passes.implied import drop_implied_conditions
 from kpilayer.plan.passes.joins import drop_unused_joins
 from kpilayer.plan.passes.late import join_after_grouping
 
@@ -16,6 +17,7 @@ Pass = Callable[[Plan], Plan]
 #: In the order in which they run.
 PASSES: Final[tuple[Pass, ...]] = (
     merge_bounds,
+    drop_implied_conditions,
     drop_unused_joins,
     fuse,
     join_after_grouping,

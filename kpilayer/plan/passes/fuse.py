@@ -111,23 +111,26 @@ def fuse(plan: Plan) -> Plan:
 
 def _rows(aggregate: Aggregate) -> _Rows:
     """The rows of an aggregate, apart from a span of time that is whole periods of a key."""
+    saving: list[exp.Expr] = []  # of these, and no others, rows beyond would change nothing
     parts: list[exp.Expr] = []
-    source, saves = aggregate.input, False
+    source = aggregate.input
     while isinstance(source, Filter):
-        parts = [*conjuncts(source.condition), *parts]
-        saves, source = saves or source.saves_reading, source.input
+        own = conjuncts(source.condition)
+        parts = [*own, *parts]
+        saving += own if source.saves_reading else ()
+        source = source.input
     whole = _Rows(source, tuple(parts), is_exact=True)
     for key in aggregate.keys:
         value = key.value
         if not (isinstance(value, exp.Anonymous) and value.name == expr.TRUNC):
             continue
         unit, time = value.expressions[0].name, value.expressions[1]
-        bounds = [p for p in parts if _is_bound(p, time, unit, saves)]
+        bounds = [p for p in saving or parts if _is_bound(p, time, unit, bool(saving))]
         if bounds:
             lower = max((_day(p) for p in bounds if isinstance(p, exp.GTE)), default=None)
             upper = min((_day(p) for p in bounds if isinstance(p, exp.LT)), default=None)
-            held = tuple(p for p in parts if p not in bounds)
-            return _Rows(source, held, key.name, time, _Span(lower, upper), not saves)
+            held = tuple(p for p in parts if not any(p is bound for bound in bounds))
+            return _Rows(source, held, key.name, time, _Span(lower, upper), not saving)
     return whole
 
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from kpilayer import expr
+from kpilayer import snippets
 from kpilayer.canonical import canonical
 
 
 def problems(text: str) -> list[tuple[str, str]]:
     """Codes, each with the text that its caret marks."""
-    found = expr.parse(text, "duckdb").problems
+    found = snippets.parse(text, "duckdb").problems
     return [(p.code, text[p.offset : p.offset + p.length]) for p in found]
 
 
@@ -50,7 +50,7 @@ def test_what_is_no_scalar_expression_is_refused_at_its_place(
 
 @pytest.mark.parametrize("text", ["", "   ", "-- only a comment", "/* x */"])
 def test_an_empty_expression_says_so(text: str) -> None:
-    assert expr.parse(text, "duckdb").problems[0].message == "the expression is empty"
+    assert snippets.parse(text, "duckdb").problems[0].message == "the expression is empty"
 
 
 @pytest.mark.parametrize(
@@ -69,7 +69,7 @@ def test_functions_off_the_list_are_named(text: str) -> None:
 
 
 def test_division_is_true_division_and_null_by_zero_also_when_nested() -> None:
-    tree = expr.parse("a / (b / c) / 2", "duckdb").tree
+    tree = snippets.parse("a / (b / c) / 2", "duckdb").tree
     assert tree.sql("postgres") == (
         "CAST(CAST(a AS DOUBLE PRECISION) / NULLIF(CAST(b AS DOUBLE PRECISION) / NULLIF(c, 0), 0)"
         " AS DOUBLE PRECISION) / 2"
@@ -140,13 +140,13 @@ def test_different_meanings_have_different_forms(one: str, other: str) -> None:
 
 
 def form(text: str) -> str:
-    snippet = expr.parse(text, "duckdb")
+    snippet = snippets.parse(text, "duckdb")
     assert not [p for p in snippet.problems if p.severity == "error"], text
     return canonical(snippet.tree, "duckdb")
 
 
 def test_quoted_names_keep_their_case_where_the_dialect_does() -> None:
-    quoted, plain = expr.parse('"Total"', "postgres").tree, expr.parse("total", "postgres").tree
+    quoted, plain = (snippets.parse(text, "postgres").tree for text in ('"Total"', "total"))
     assert canonical(quoted, "postgres") != canonical(plain, "postgres")
     assert form('"Total"') == form("total")
 
@@ -168,6 +168,6 @@ def test_quoted_names_keep_their_case_where_the_dialect_does() -> None:
 )
 def test_a_sql_model_is_one_query_that_only_reads(text: str) -> None:
     for dialect in ("duckdb", "postgres"):
-        tree, problem = expr.parse_query(text, dialect)
+        tree, problem = snippets.parse_query(text, dialect)
         assert tree is None
         assert problem is not None
