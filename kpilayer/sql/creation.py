@@ -39,22 +39,27 @@ def creation(
     ``has_schema``: the schema is there. ``keeps_columns``: an earlier view has the first columns of
     the new one, so that PostgreSQL can replace it while other views stand on it. PostgreSQL has no
     `CREATE OR REPLACE TABLE`: the old table goes and the new one comes in one transaction. MySQL
-    has no transactions for it: the new table is whole before the old one goes.
+    has no transactions for it: the new table is whole before the old one goes. A ClickHouse table
+    has no order of its own.
 
     Raises:
         QueryError: `unsupported-in-dialect`, where no test has made one.
     """
-    if dialect not in ("duckdb", "mysql", "postgres"):
-        message = f"making a {kind} has not been tried on {dialect}"
-        raise QueryError(Issue("unsupported-in-dialect", message, hint="print it with `--dry-run`"))
+    if dialect not in ("clickhouse", "duckdb", "mysql", "postgres"):
+        message = f"making a {kind} of a query has not been tried on {dialect}"
+        hint = "`kpilayer compile` prints the query, for a statement of your own"
+        raise QueryError(Issue("unsupported-in-dialect", message, hint=hint))
     name, body = relation_text(parts, dialect), query.rstrip("\n")
-    schema = f"CREATE SCHEMA IF NOT EXISTS {relation_text(parts[:-1], dialect)}"
+    word = "DATABASE" if dialect == "clickhouse" else "SCHEMA"
+    schema = f"CREATE {word} IF NOT EXISTS {relation_text(parts[:-1], dialect)}"
     first = () if has_schema else (schema,)
     if dialect == "mysql" and kind == "table":
         new = relation_text((*parts[:-1], f"{parts[-1]}__new"), dialect)
         making = f"DROP TABLE IF EXISTS {new};\nCREATE TABLE {new} AS\n{body}"
         return (*first, making, f"DROP TABLE IF EXISTS {name};\nRENAME TABLE {new} TO {name}")
-    if dialect in ("duckdb", "mysql") or (kind == "view" and keeps_columns):
+    if dialect == "clickhouse" and kind == "table":
+        name += " ENGINE = MergeTree ORDER BY tuple()"
+    if dialect != "postgres" or (kind == "view" and keeps_columns):
         return (*first, f"CREATE OR REPLACE {kind.upper()} {name} AS\n{body}")
     new = f"CREATE {kind.upper()} {name} AS\n{body}"
     return (*first, f"DROP {kind.upper()} IF EXISTS {name};\n{new}")

@@ -14,16 +14,9 @@ import pyarrow as pa
 from tests.conftest import _missing
 
 _LAST = "no date is later than 9999-12-31, and this test has a window that ends after it"
-_EXPORTS = "tables and views of saved queries are made on DuckDB and PostgreSQL only"
 GAPS: dict[str, str] = {
     "test_days_between_dates_and_later_ones_are_computed_from_columns": "Illegal types Date32 and "
     "Date32 of arguments of function minus: `DATE_DIFF('day', a, b)` is computed",
-    "test_each_export_is_the_table_or_view_that_it_declares": _EXPORTS,
-    "test_an_export_replaces_the_one_before": _EXPORTS,
-    "test_a_view_with_other_columns_is_made_anew": _EXPORTS,
-    "test_only_the_exports_that_are_named_are_made": _EXPORTS,
-    "test_nothing_is_made_in_a_dry_run": _EXPORTS,
-    "test_a_failed_table_leaves_the_old_one": _EXPORTS,
     "test_a_window_holds_the_rows_counted_one_by_one[last_4-span0]": _LAST,
     "test_a_window_holds_the_rows_counted_one_by_one[last_4-span1]": _LAST,
 }

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import uuid
+from collections.abc import Iterator
 from decimal import Decimal as D
 from typing import Any
 
@@ -27,18 +29,24 @@ ROWS = [("EU", D("170.00")), ("US", D("86.00")), (None, D("7.00"))]
 
 
 @pytest.fixture
-def engine(engine: Any) -> Any:
-    if engine.load is not None:
-        pytest.skip("exports are made on DuckDB and PostgreSQL")
-    return engine
+def schema(engine: Any) -> Iterator[str]:
+    """A schema that is not there, of a name that no other test has; it goes with what is in it."""
+    name = f"kpi_{uuid.uuid4().hex[:12]}"
+    yield name
+    whole = " CASCADE" if engine.name in ("duckdb", "postgres") else ""
+    if engine.name != "sqlite":
+        wrap(engine.connection).execute(f"DROP {word(engine)} IF EXISTS {name}{whole}")
+
+
+def word(engine: Any) -> str:
+    return "DATABASE" if engine.name == "clickhouse" else "SCHEMA"
 
 
 @pytest.fixture
-def shop(engine: Any) -> Any:
-    gone = "DROP SCHEMA IF EXISTS kpi" + (" CASCADE" if engine.load is None else "")
-    wrap(engine.connection).execute(gone)
-    yield engine.project(DEFINITIONS + SAVED, tables=TABLES)
-    wrap(engine.connection).execute(gone)
+def shop(engine: Any, schema: str) -> Any:
+    return engine.project(
+        DEFINITIONS + SAVED.replace("schema: kpi", f"schema: {schema}"), tables=TABLES
+    )
 
 
 def there(engine: Any, sql: str) -> list[tuple[Any, ...]]:
@@ -51,16 +59,18 @@ def by_region(engine: Any, relation: str) -> list[tuple[Any, ...]]:
     return sorted(found, key=lambda row: (row[0] is None, row[0]))
 
 
-def test_each_export_is_the_table_or_view_that_it_declares(shop: Project, engine: Any) -> None:
+def test_each_export_is_the_table_or_view_that_it_declares(
+    shop: Project, engine: Any, schema: str
+) -> None:
     made = shop.export("board")
     assert [(one.name, one.kind, one.relation) for one in made] == [
         ("revenue_by_region", "table", "board_revenue"),
-        ("live_revenue", "view", "kpi.live_revenue"),
+        ("live_revenue", "view", f"{schema}.live_revenue"),
     ]
     assert by_region(engine, "board_revenue") == ROWS
     engine.run("DELETE FROM sales WHERE sale_id = 5")
     assert by_region(engine, "board_revenue") == ROWS  # today's answer
-    assert by_region(engine, "kpi.live_revenue") == ROWS[:2]
+    assert by_region(engine, f"{schema}.live_revenue") == ROWS[:2]
 
 
 def test_an_export_replaces_the_one_before(shop: Project, engine: Any) -> None:
@@ -70,11 +80,12 @@ def test_an_export_replaces_the_one_before(shop: Project, engine: Any) -> None:
     assert by_region(engine, "board_revenue") == [*ROWS[:2], (None, D("0.00"))]
 
 
-def test_a_view_with_other_columns_is_made_anew(shop: Project, engine: Any) -> None:
-    wrap(engine.connection).execute("CREATE SCHEMA kpi")
-    wrap(engine.connection).execute("CREATE VIEW kpi.live_revenue AS SELECT 1 AS something_else")
+def test_a_view_with_other_columns_is_made_anew(shop: Project, engine: Any, schema: str) -> None:
+    wrap(engine.connection).execute(f"CREATE {word(engine)} {schema}")
+    view = f"{schema}.live_revenue"
+    wrap(engine.connection).execute(f"CREATE VIEW {view} AS SELECT 1 AS something_else")
     shop.export("board", "live_revenue")
-    assert by_region(engine, "kpi.live_revenue") == ROWS
+    assert by_region(engine, f"{schema}.live_revenue") == ROWS
 
 
 def test_only_the_exports_that_are_named_are_made(shop: Project, engine: Any) -> None:

@@ -36,6 +36,8 @@ def exception(question: Question) -> str | None:
 
 def _coarser_offset(question: Question) -> bool:
     ranks = [ORDER.index(g) for g in grains_asked(question)]
+    if "metric_time" in question.group_by:  # by its own grain
+        ranks.append(ORDER.index("day"))
     times = [g for g in question.group_by if g.startswith("metric_time__")]
     if not ranks and not any(g.endswith(CUSTOM_GRAINS) for g in times):
         return False
@@ -249,6 +251,20 @@ def _custom_offset_in_a_time(question: Question) -> bool:
     return ranged and len(asked) == 1 and bool(asked & units & set(CUSTOM_GRAINS))
 
 
+def _start_by_days_of_hours(question: Question) -> bool:
+    """By days and custom periods of one time, with a condition on its hours."""
+    asked = {g for g in question.group_by if g.startswith("metric_time__")}
+    by_both = "metric_time__day" in asked and any(g.endswith(CUSTOM_GRAINS) for g in asked)
+    hours = any(re.search(r"TimeDimension\('\w+', 'hour'\)", where) for where in question.where)
+    starts = [
+        i
+        for name in everything(question)
+        for i in METRICS[name]["type_params"].get("metrics", ())
+        if "offset_to_grain" in i
+    ]
+    return by_both and hours and bool(starts)
+
+
 def _literal_within_a_period(question: Question) -> bool:
     compared = r"TimeDimension\('\w+', 'month'\) \}\} [<>=]+ '\d{4}-\d\d-(?!01)"
     return any(re.search(compared, where) for where in question.where)
@@ -375,5 +391,10 @@ FAILURES: Final[tuple[tuple[str, str, Callable[[Question], bool]], ...]] = (
         "F12",
         "a custom period taken for its days, in a range or condition: offsets by their own",
         _custom_offset_in_a_time,
+    ),
+    (
+        "F13",
+        "two columns for one day: `offset_to_grain` by days and custom periods, filtered by hours",
+        _start_by_days_of_hours,
     ),
 )

@@ -20,7 +20,7 @@ from kpilayer.interop.metricflow import MetricFlow, Refusal
 from kpilayer.interop.question import Question
 from tests.parity.definitions import PROJECT
 from tests.parity.exceptions import exception
-from tests.parity.questions import PENDING, kinds
+from tests.parity.questions import kinds
 from tests.parity.rows import build
 
 ROOT: Final = Path(__file__).parent.parent.parent
@@ -109,8 +109,6 @@ class Report:
 
     equal: int = 0
     exceptions: Counter[str] = field(default_factory=Counter)
-    refused: Counter[str] = field(default_factory=Counter)
-    """By kind, questions that kpilayer cannot compute yet; a question counts for each kind."""
     answered: Counter[str] = field(default_factory=Counter)
     """By kind, questions that were compared and equal."""
     different: list[tuple[Question, str]] = field(default_factory=list)
@@ -130,11 +128,7 @@ class Report:
             self._note(question, both.ours(question), both.run(sql))
 
     def _note(self, question: Question, ours: Answer | KpilayerError, theirs: Answer | str) -> None:
-        asked = kinds(question)
-        waiting = asked & PENDING.keys()
-        if waiting and not isinstance(ours, Answer):
-            self.refused.update(waiting)
-        elif isinstance(theirs, str):
+        if isinstance(theirs, str):
             mine = (
                 "kpilayer answers"
                 if isinstance(ours, Answer)
@@ -145,7 +139,7 @@ class Report:
             found = difference(ours, theirs, _keys(ours, question))
             if found is None:
                 self.equal += 1
-                self.answered.update(asked)
+                self.answered.update(kinds(question))
             else:
                 self.different.append((question, found))
         else:
@@ -155,7 +149,6 @@ class Report:
     def lines(self, most: int = 10) -> list[str]:
         """The report, with the first ``most`` questions of each trouble."""
         said = [f"{self.equal} equal, {self.exceptions.total()} excepted {dict(self.exceptions)}"]
-        said.append(f"pending: {dict(self.refused.most_common())}")
         said.append(f"compared: {dict(self.answered.most_common())}")
         for title, troubles in (
             ("different", self.different),

@@ -118,9 +118,6 @@ _DATES: Final = (
     "2024-04-20",
 )
 
-#: Kinds that kpilayer refuses so far, each with a question that needs it.
-PENDING: Final[dict[str, Question]] = {}
-
 #: Kinds of metrics that custom periods are counted of.
 _OVER_TIME: Final = frozenset({"cumulative", "offset", "spined"})
 #: Asked on purpose only.

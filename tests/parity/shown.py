@@ -440,4 +440,18 @@ SHOWN: Final = (
             SELECT sprint, COUNT(order_id) FROM orders JOIN days ON ds = ordered_on + 14
             WHERE sprint <= '2024-02-29' GROUP BY 1""",
     ),
+    Shown(
+        "F13",
+        Question(
+            ("visits_as_the_week_began",),
+            ("metric_time__day", "metric_time__retail_month"),
+            where=("{{ TimeDimension('metric_time', 'hour') }} >= '2024-02-29 12:00:00'",),
+        ),
+        ("metric_time__day", "metric_time__retail_month", "visits_as_the_week_began"),
+        right="""
+            SELECT ds, retail_month_start, COUNT(*) FROM visits
+            JOIN days ON DATE_TRUNC('week', ds) = DATE_TRUNC('day', visited_at)
+            WHERE ds >= '2024-02-29' GROUP BY ALL""",
+        refusal="Unexpected number of time dimension instances",
+    ),
 )

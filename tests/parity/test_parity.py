@@ -24,7 +24,7 @@ from kpilayer.interop.metricflow import MetricFlow
 from kpilayer.interop.question import Question
 from tests.parity.exceptions import EXCEPTIONS, FAILURES, exception
 from tests.parity.harness import Both, Missing, Report, metricflow_python, prepared
-from tests.parity.questions import PENDING, kinds, random_questions
+from tests.parity.questions import kinds, random_questions
 from tests.parity.shown import SHOWN, Shown
 
 
@@ -59,17 +59,7 @@ def test_random_questions_have_the_same_answers(
         print("\n" + "\n".join(report.lines(0)))
     assert not report.different and not report.failed, "\n".join(report.lines())
     every = set().union(*(kinds(q) for q in islice(random_questions(1), 5000)))
-    assert report.answered.keys() == every - PENDING.keys()
-
-
-@pytest.mark.parametrize("kind", PENDING)
-def test_a_kind_that_is_answered_leaves_the_list_of_what_is_not(kind: str, both: Both) -> None:
-    question = PENDING[kind]
-    assert kind in kinds(question)
-    assert isinstance(both.theirs(question), Answer)
-    ours = both.ours(question)
-    assert not isinstance(ours, Answer)
-    assert {issue.code for issue in ours.issues} == {"not-supported-yet"}
+    assert report.answered.keys() == every
 
 
 def test_every_exception_is_shown() -> None:
@@ -98,8 +88,6 @@ def test_an_exception_gives_the_right_number(case: Shown, both: Both) -> None:
         assert difference(theirs, expected, keys) is None
         assert difference(theirs, right, keys) is not None
     ours = both.ours(case.question)
-    if kinds(case.question) & PENDING.keys():
-        return
     assert isinstance(ours, Answer), ours
     assert difference(ours, right, keys) is None
 
