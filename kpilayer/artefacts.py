@@ -49,15 +49,20 @@ class CompiledFile:
     text: str
 
 
+#: Why a metric is left out where all are compiled, and the others are not refused for it.
+LEAVES_OUT: Final = frozenset({"not-supported-yet", "unsupported-in-dialect"})
+
+
 def compile_all(
     identity: Identity, name: str, dialects: Sequence[str], schema: str, *, unverified: bool = False
 ) -> tuple[CompiledFile, ...]:
     """SQL of every metric, by `metric_time` where it has one, in every dialect; the manifest last.
 
-    A metric that this version cannot compute has no SQL; the manifest says why.
+    A metric that a dialect cannot express, or this version cannot compute, has no SQL there; the
+    manifest says why.
 
     Raises:
-        QueryError: every metric that a dialect cannot express, at once.
+        QueryError: what else is wrong with any metric, at once.
     """
     files: list[CompiledFile] = []
     entries: dict[str, Any] = {}
@@ -65,20 +70,21 @@ def compile_all(
     for metric in sorted(identity.catalog.metrics):
         query = Query((metric,), (METRIC_TIME,) if _has_time(identity, metric) else ())
         texts: dict[str, Compiled] = {}
-        later: list[str] = []
+        reasons: dict[str, list[str]] = {}
         for dialect in dialects:
             try:
                 texts[dialect] = compile_query(
                     query, identity, dialect, schema, unverified=unverified
                 )
             except QueryError as error:
-                later += [i.message for i in error.issues if i.code == "not-supported-yet"]
-                issues += [i for i in error.issues if i.code != "not-supported-yet"]
+                wrong = [i for i in error.issues if i.code not in LEAVES_OUT]
+                issues += wrong
+                reasons |= {} if wrong else {dialect: [i.message for i in error.issues]}
         made = [CompiledFile(f"{d}/{metric}.sql", c.sql + "\n") for d, c in texts.items()]
         files += made
         entries[metric] = _entry(identity, metric, texts, made)
-        if later:
-            entries[metric]["not_supported_yet"] = list(dict.fromkeys(later))
+        if reasons:
+            entries[metric]["left_out"] = reasons
     if issues:
         raise QueryError(issues)
     models = {
@@ -94,10 +100,14 @@ def compile_all(
 
 
 def left_out(files: Sequence[CompiledFile]) -> dict[str, list[str]]:
-    """The metrics that have no SQL because this version cannot compute them, and why not."""
+    """By dialect, the metrics that have no SQL there; the manifest says why not."""
     manifest = next((f for f in files if f.path == MANIFEST), None)
     entries = json.loads(manifest.text)["metrics"] if manifest else {}
-    return {n: e["not_supported_yet"] for n, e in entries.items() if "not_supported_yet" in e}
+    found: dict[str, list[str]] = {}
+    for name, entry in entries.items():
+        for dialect in entry.get("left_out", ()):
+            found.setdefault(dialect, []).append(name)
+    return found
 
 
 def _has_time(identity: Identity, metric: str) -> bool:

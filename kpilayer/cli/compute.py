@@ -77,10 +77,9 @@ def compile_(session: Session, question: Question, wanted: Wanted) -> None:
         results = [{"path": str(file.path)} for file in files]
         write_envelope(session, results, {"files": len(files), "manifest": str(manifest)})
     say(session, f"{counted(len(files), 'file')} written, listed in {nearby(manifest)}")
-    later = left_out(files)
-    if later:
-        what = f"{counted(len(later), 'metric')} that this version cannot compute"
-        say(session, f"Left out {what}: {', '.join(later)}")
+    for dialect, names in left_out(files).items():
+        what = f"{counted(len(names), 'metric')} that cannot be computed on {dialect}"
+        say(session, f"Left out {what}, for the reasons in the manifest: {', '.join(names)}")
 
 
 def _print_each(session: Session, project: Project, wanted: Wanted, question: Question) -> None:
@@ -107,12 +106,14 @@ def _print_each(session: Session, project: Project, wanted: Wanted, question: Qu
 def _compiled_each(
     project: Project, names: Iterable[str], question: Question
 ) -> tuple[dict[str, Compiled], list[Issue]]:
-    """Each metric compiled by itself, and what this version cannot compute.
+    """Each metric compiled by itself, and what cannot be computed.
 
     Raises:
         QueryError: everything that is wrong with the question, for any of the metrics; nothing of
             what was selected can be computed.
     """
+    from kpilayer.artefacts import LEAVES_OUT
+
     found: dict[str, Compiled] = {}
     later: list[Issue] = []
     wrong: list[Issue] = []
@@ -121,7 +122,7 @@ def _compiled_each(
             found[name] = project.prepare(**{**question.arguments(), "metrics": [name]})
         except QueryError as error:
             for issue in error.issues:
-                (later if issue.code == "not-supported-yet" else wrong).append(issue)
+                (later if issue.code in LEAVES_OUT else wrong).append(issue)
     if wrong or (later and not found):
         raise QueryError([*wrong, *later])
     return found, [replace(issue, severity="warning") for issue in later]

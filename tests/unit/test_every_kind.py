@@ -275,10 +275,32 @@ def test_compiling_everything_leaves_out_what_cannot_be_computed_and_says_so(
     company = define(COMPANY)
     result = CliRunner().invoke(cli, ["-C", str(company.root), "compile"])
     assert result.exit_code == 0
-    assert "Left out 1 metric that this version cannot compute: open_contracts" in result.stderr
+    assert "Left out 1 metric that cannot be computed on duckdb" in result.stderr
+    assert result.stderr.rstrip().endswith("manifest: open_contracts")
     manifest = json.loads((company.root / "target/kpilayer/manifest.json").read_text())
     assert manifest["metrics"]["open_contracts"]["sql"] == {}
-    (reason,) = manifest["metrics"]["open_contracts"]["not_supported_yet"]
+    (reason,) = manifest["metrics"]["open_contracts"]["left_out"]["duckdb"]
     assert reason.startswith("`open_contracts` needs tides")
     assert (company.root / "target/kpilayer/duckdb/revenue.sql").is_file()
     assert not (company.root / "target/kpilayer/duckdb/open_contracts.sql").exists()
+
+
+def test_compiling_everything_leaves_out_what_a_dialect_cannot_express(define: Define) -> None:
+    written = "models:\n  - name: sales\n    semantic_model: true\n    columns:\n"
+    written += "      - {name: sale, entity: primary}\n    metrics:\n"
+    written += "      - {name: sold, agg: count, expr: '1'}\n"
+    written += "      - {name: matched, agg: count, expr: \"REGEXP_MATCHES(word, '[aeiou]')\"}\n"
+    shop = define(written)
+    run = ["-C", str(shop.root), "compile"]
+    result = CliRunner().invoke(cli, [*run, "--dialect", "sqlite"])
+    assert result.exit_code == 0, result.output
+    assert "Left out 1 metric that cannot be computed on sqlite" in result.stderr
+    manifest = json.loads((shop.root / "target/kpilayer/manifest.json").read_text())
+    assert list(manifest["metrics"]["matched"]["left_out"]) == ["sqlite"]
+    assert list(manifest["metrics"]["sold"]["sql"]) == ["sqlite"]
+    assert "left_out" not in manifest["metrics"]["sold"]
+    each = CliRunner().invoke(cli, [*run, "sold", "matched", "--dialect", "sqlite"])
+    assert each.exit_code == 0, each.output
+    assert "warning[unsupported-in-dialect]" in each.stderr
+    assert "-- sold" in each.stdout
+    assert "-- matched" not in each.stdout
