@@ -143,6 +143,8 @@ class Rows:
 
     def holds(self, condition: Condition, row: Row, when: datetime | None) -> bool:
         """Whether a condition is true for a row that counts for ``when``."""
+        if condition.node.kind == "none":
+            raise Unanswerable("the many side, where rows are not plain")
 
         def read(name: str) -> Value:
             found = self.world.item(name, condition.bare)
