@@ -226,8 +226,9 @@ CODES: Final[dict[str, Code]] = {
         "Give the custom granularity another name, if the fiscal calendar of the project is meant.",
     ),
     "unknown-type": Code(
-        "A time dimension has a `timezone`, and its type is not known.",
-        "A date, a time of day somewhere and an instant are moved between zones in different ways.",
+        "What is computed depends on the type of a column, and that is not known.",
+        "Dates, times of day and instants are moved between zones in different ways; SQLite and "
+        "MySQL add to dates and to numbers in different words.",
         "Run `kpilayer lock`, or cast in `expr`: `CAST(ordered_at AS TIMESTAMP)`.",
     ),
     "grain-too-fine": Code(

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from kpilayer.errors import ConfigError
 from kpilayer.relation import Relation
-from kpilayer.sql.compiled import Compiled
+from kpilayer.sql.compiled import OF_TYPES, Compiled
 from kpilayer.sql.dialects import capabilities
 from kpilayer.sql.select import read_all, to_sql
 from kpilayer.sql.types import Declared, Types
@@ -78,7 +78,7 @@ class Warehouse:
             table,
             sql=sql,
             fingerprints=compiled.fingerprints,
-            notices=compiled.notices,
+            notices=[n for n in compiled.notices if n.code not in OF_TYPES],
             overlapping=compiled.overlapping,
         )
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import takewhile
 from types import MappingProxyType
+from typing import Final
 
 from kpilayer.access import NO_ROLE, Role
 from kpilayer.catalog import Catalog
@@ -25,7 +26,7 @@ from kpilayer.plan.text import to_text
 from kpilayer.relation import Relation
 from kpilayer.snippets import DIALECTS
 from kpilayer.sql.select import check_verified, generate, to_sql
-from kpilayer.sql.types import Declared, unknown
+from kpilayer.sql.types import Declared, Types, unknown
 from kpilayer.versions import spans
 
 
@@ -56,7 +57,7 @@ class Compiled:
         """
         known = declared or self.declared
         heading = takewhile(lambda line: line.startswith("--"), self.sql.splitlines(keepends=True))
-        tree = generate(self.planned, self.dialect, self.schema, folder, known)
+        tree = generate(self.planned, self.dialect, self.schema, folder, Types(known))
         return "".join(heading) + to_sql(tree, self.dialect)
 
     @property
@@ -67,7 +68,8 @@ class Compiled:
     @property
     def ast(self) -> str:
         """The syntax tree that was printed, for people."""
-        return repr(generate(self.planned, self.dialect, self.schema, declared=self.declared))
+        types = Types(self.declared)
+        return repr(generate(self.planned, self.dialect, self.schema, types=types))
 
 
 def compile_query(
@@ -96,8 +98,8 @@ def compile_query(
     try:
         prints = _fingerprints(bound, identity)
         plan = rewrite(build(bound, identity.graph, role))
-        declared = _locked(identity.catalog.lock)
-        sql = to_sql(generate(plan, dialect, schema, declared=declared), dialect)
+        types = Types(_locked(identity.catalog.lock))
+        sql = to_sql(generate(plan, dialect, schema, types=types), dialect)
     except RecursionError:
         message = "the question is too long or too deeply nested"
         raise QueryError(Issue("bad-sql", message, hint="ask it in parts")) from None
@@ -106,12 +108,24 @@ def compile_query(
         dialect,
         bound.columns,
         MappingProxyType(prints),
-        tuple(dict.fromkeys([*issues, *notices(plan.visible or ())])),
+        tuple(dict.fromkeys([*issues, *notices(plan.visible or ()), *_untyped(types, dialect)])),
         plan,
         schema,
-        declared,
+        types.declared,
         bound.overlapping,
     )
+
+
+#: Notices on what a connection tells: it describes the tables that it reads.
+OF_TYPES: Final = frozenset({"unknown-type"})
+
+
+def _untyped(types: Types, dialect: str) -> Iterator[Issue]:
+    for text in types.untyped:
+        message = f"`{text}` is computed as numbers are: nothing says whether these are times, "
+        message += f"which {dialect} computes with in other words"
+        hint = "run `kpilayer lock`, which writes down the types of columns, or write a CAST"
+        yield Issue("unknown-type", message, severity="warning", hint=hint)
 
 
 def _locked(lock: Lock | None) -> Declared:

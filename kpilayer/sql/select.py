@@ -55,22 +55,22 @@ from kpilayer.sql.dialects.capabilities import Capabilities, Periods
 from kpilayer.sql.dialects.spellings import AGGREGATES, call
 from kpilayer.sql.lower import lower
 from kpilayer.sql.names import check_lengths, exactly, keep_apart, quoted
-from kpilayer.sql.types import Declared, Types, keeping, unknown
+from kpilayer.sql.types import Types, keeping
 
 
 def generate(
-    plan: Plan, dialect: str, schema: str, folder: str = "", declared: Declared = unknown
+    plan: Plan, dialect: str, schema: str, folder: str = "", types: Types | None = None
 ) -> exp.Select:
     """The SELECT that answers a plan. ``schema`` is where models without a relation are.
 
     Paths of files stay as they are written, or are taken from ``folder``, where that is given.
-    ``declared`` tells the types of columns, for dialects whose words depend on them.
+    ``types`` tells the types of columns, for dialects whose words depend on them.
 
     Raises:
         QueryError: `unsupported-in-dialect`, `identifier-too-long`.
     """
     spoken = capabilities(dialect)
-    generator = _generator(dialect, schema, plan.subqueries, folder, plan.visible, declared)
+    generator = _generator(dialect, schema, plan.subqueries, folder, plan.visible, types)
     tree = generator.plan(lower(plan, spoken))
     check_lengths(tree, spoken)
     return tree
@@ -143,13 +143,13 @@ def _generator(
     subqueries: tuple[Subquery, ...],
     folder: str,
     shown: tuple[Visible, ...] | None = None,
-    declared: Declared = unknown,
+    types: Types | None = None,
 ) -> _Generator:
     names = {s.query: s.name for s in subqueries}
     rows = None if shown is None else {v.model: v.name for v in shown}
     spoken = capabilities(dialect)
-    types = Types(declared) if spoken.asks_types else None
-    return _Generator(spoken, schema, names, folder, rows, types)
+    told = (types or Types()) if spoken.asks_types else None
+    return _Generator(spoken, schema, names, folder, rows, told)
 
 
 @dataclass(frozen=True, slots=True)

@@ -93,6 +93,8 @@ class Types:
     """The kinds of columns and expressions of a plan; ``declared`` tells those of relations."""
 
     declared: Declared = unknown
+    untyped: dict[str, None] = field(default_factory=dict)
+    """What is added or subtracted of a kind that is not known, as text: numbers, or times?"""
     _known: dict[tuple[int, str], Kind | None] = field(default_factory=dict)
 
     def answer(self, plan: Plan) -> dict[str, Kind]:
@@ -161,6 +163,8 @@ class Types:
                 node.meta[_OF_TIMES] = True
             if isinstance(node, _ARITHMETIC) and not isinstance(_around(node), _ARITHMETIC):
                 node.meta[_WHOLE] = True
+                if any(map(_is_unsure, node.find_all(exp.Add, exp.Sub))):
+                    self.untyped[node.sql("duckdb")] = None
 
     def _at(self, column: exp.Column, sources: tuple[Source, ...]) -> Kind | None:
         found = (self._of_source(column, source) for source in sources)
@@ -222,6 +226,12 @@ def _around(node: exp.Expr) -> exp.Expr | None:
     while isinstance(parent, (exp.Paren, exp.Neg, exp.Abs)):
         parent = parent.parent
     return parent
+
+
+def _is_unsure(node: exp.Binary) -> bool:
+    """Whether it may be times or numbers that are added; an interval is added to times."""
+    parts = (node.this.unnest(), node.expression.unnest())
+    return None in map(kind_of, parts) and not any(isinstance(p, exp.Interval) for p in parts)
 
 
 def keeping(written: exp.Expr, node: exp.Expr) -> exp.Expr:
