@@ -48,13 +48,14 @@ class Engine:
             self.connection.execute(marks, *([values] if values else []))
             return
         self.beside.execute(sql, *([values] if values else []))
-        for name in self._tables():
+        self._copy()
+
+    def _copy(self) -> None:
+        """Gives the engine the tables of the DuckDB beside it."""
+        asked = "SELECT table_name FROM information_schema.tables ORDER BY ALL"
+        for (name,) in self.beside.execute(asked).fetchall():
             rows = self.beside.sql(f'SELECT * FROM "{name}"').to_arrow_table()
             self.load(self.connection, name, rows)
-
-    def _tables(self) -> list[str]:
-        asked = "SELECT table_name FROM information_schema.tables ORDER BY ALL"
-        return [name for (name,) in self.beside.execute(asked).fetchall()]
 
     def rows(self, sql: str) -> list[tuple[Any, ...]]:
         """The answer of hand-written SQL; whole numbers as int, as a result has them."""
@@ -69,7 +70,9 @@ class Engine:
 
     def tables(self, tables: Mapping[str, str]) -> None:
         for name, select in tables.items():
-            self.run(f"CREATE TABLE {name} AS {select}")
+            (self.beside or self.connection).execute(f"CREATE TABLE {name} AS {select}")
+        if self.beside is not None:
+            self._copy()
 
     def project(
         self,
