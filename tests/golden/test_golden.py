@@ -1,8 +1,8 @@
 """The SQL of the example project, to the letter, and its rows against hand-written SQL.
 
-Each file is a case: a sentence why, the question, the SQL for DuckDB, what differs for PostgreSQL,
-and a reference query written by hand, which both engines read. `pytest --update` rewrites the SQL
-and the differences, never the reference.
+Each file is a case: a sentence why, the question, the SQL for DuckDB, what differs in each other
+dialect, and a reference query written by hand, which DuckDB and PostgreSQL read. `pytest --update`
+rewrites the SQL and the differences, never the reference.
 """
 
 from __future__ import annotations
@@ -18,13 +18,15 @@ import duckdb
 import pytest
 import yaml
 
-from kpilayer import Project
+from kpilayer import Project, QueryError
 from kpilayer.demo.data import TABLES, build
 
 HERE = Path(__file__).parent
 ROOT = HERE.parent.parent
 FILES = sorted(HERE.glob("*.md"))
-BLOCKS = ("query", "sql", "diff postgres", "sql reference")
+#: Dialects beside DuckDB's, by what differs.
+DIALECTS = ("postgres", "mysql", "sqlite", "clickhouse")
+REFERENCE = "```sql reference\n"
 
 
 def block(text: str, info: str) -> str:
@@ -34,6 +36,9 @@ def block(text: str, info: str) -> str:
 
 
 def with_block(text: str, info: str, body: str) -> str:
+    """The text with this block; a new one stands before the reference."""
+    if f"```{info}\n" not in text:
+        return text.replace(REFERENCE, f"```{info}\n{body}```\n\n{REFERENCE}")
     pattern = re.compile(rf"(^```{info}\n).*?(^```$)", re.M | re.S)
     return pattern.sub(lambda m: m[1] + body + m[2], text)
 
@@ -81,15 +86,28 @@ def test_sql_is_as_written(path: Path, project: Project, request: pytest.Fixture
     text = path.read_text(encoding="utf-8")
     question = yaml.safe_load(block(text, "query"))
     sql = project.compile(**question) + "\n"
-    for_postgres = project.compile(**question, dialect="postgres") + "\n"
-    lines = [part.splitlines(keepends=True) for part in (sql, for_postgres)]
-    differences = "".join(list(difflib.unified_diff(*lines, n=0))[2:])
+    blocks = {"sql": sql}
+    for dialect in DIALECTS:
+        blocks[f"diff {dialect}"] = difference(sql, written(project, question, dialect))
     if request.config.getoption("--update"):
-        text = with_block(text, "sql", sql)
-        path.write_text(with_block(text, "diff postgres", differences), encoding="utf-8")
+        for info, body in blocks.items():
+            text = with_block(text, info, body)
+        path.write_text(text, encoding="utf-8")
         return
-    assert sql == block(text, "sql")
-    assert differences == block(text, "diff postgres")
+    assert blocks == {info: block(text, info) for info in blocks}
+
+
+def written(project: Project, question: dict[str, Any], dialect: str) -> str:
+    """The SQL in a dialect, or why there is none."""
+    try:
+        return project.compile(**question, dialect=dialect) + "\n"
+    except QueryError as error:
+        return f"{error}\n"
+
+
+def difference(sql: str, other: str) -> str:
+    lines = [part.splitlines(keepends=True) for part in (sql, other)]
+    return "".join(list(difflib.unified_diff(*lines, n=0))[2:])
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
