@@ -6,6 +6,7 @@ import re
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,14 @@ GAPS: dict[str, str] = {
 }
 
 
+@cache
+def _kept() -> Any:
+    """A connection that is never closed, so that the engine of the process starts once."""
+    import chdb
+
+    return chdb.connect(":memory:")
+
+
 @contextmanager
 def opened(folder: Path) -> Iterator[Any]:
     try:
@@ -29,6 +38,7 @@ def opened(folder: Path) -> Iterator[Any]:
     except ImportError:
         _missing("chDB is not installed: pip install 'kpilayer[chdb]'")
     name = f"test_{uuid.uuid4().hex[:12]}"
+    _kept()
     connection = chdb.connect(":memory:")  # a process has one engine, with a database for each test
     connection.query(f"CREATE DATABASE {name}")
     connection.query(f"USE {name}")

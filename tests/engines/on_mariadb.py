@@ -82,7 +82,7 @@ def load(connection: Any, name: str, rows: pa.Table) -> None:
     with connection.cursor() as cursor:
         cursor.execute("SET time_zone = '+00:00'")
         cursor.execute(f"DROP TABLE IF EXISTS {_name(name)}")
-        cursor.execute(f"CREATE TABLE {_name(name)} ({columns})")
+        cursor.execute(f"CREATE TABLE {_name(name)} ({columns}) ENGINE = Aria TRANSACTIONAL = 0")
         holes = ", ".join(["%s"] * len(rows.schema))
         insert = f"INSERT INTO {_name(name)} VALUES ({holes})"
         values = [_values(column) for column in rows.columns]
