@@ -7,15 +7,18 @@ and there are no time zones.
 from __future__ import annotations
 
 from types import MappingProxyType
-from typing import Final, NoReturn
+from typing import Final
 
 from sqlglot import exp
 
 from kpilayer.errors import Issue, QueryError
 from kpilayer.sql import types
+from kpilayer.sql.dialects import sqlite_compared as compared
+from kpilayer.sql.dialects import sqlite_text as texts
 from kpilayer.sql.dialects import sqlite_times as times
 from kpilayer.sql.dialects.capabilities import Capabilities, SpellOne
 from kpilayer.sql.dialects.spellings import TYPE, call, distinct_count, double, operand, refused
+from kpilayer.sql.dialects.sqlite_text import as_text, is_truth, refuse
 from kpilayer.sql.types import is_outermost, kind_of, noted
 
 _number = exp.Literal.number
@@ -25,7 +28,6 @@ _TEXTS: Final = (TYPE.CHAR, TYPE.VARCHAR, TYPE.TEXT)
 _TIMES: Final = (TYPE.TIMESTAMP, TYPE.TIMESTAMPNTZ, TYPE.DATETIME)
 #: What gives whole numbers already, whose last digits rounding would lose.
 _COUNTS: Final = (exp.Sum, exp.Count, exp.Window, exp.Length)
-_TRUTHS: Final = (exp.Predicate, exp.Boolean, exp.Not, exp.And, exp.Or)
 
 
 # ------------------------------------------------------------------------------------------- casts
@@ -44,11 +46,11 @@ def _cast(tree: exp.Expr) -> exp.Expr:
     if kind.this == TYPE.BOOLEAN:
         return _truth(value)
     if kind.this in _TEXTS:
-        return _as_text(value)
+        return as_text(value)
     if kind.this == TYPE.TIME:
         return call("TIME", value)
     if kind.this not in (TYPE.FLOAT, TYPE.DOUBLE):
-        _refuse(f"a cast to {kind.sql('duckdb')}", "cast to a number, a text, a date or a time")
+        refuse(f"a cast to {kind.sql('duckdb')}", "cast to a number, a text, a date or a time")
     return tree
 
 
@@ -57,7 +59,7 @@ def _as_time(value: exp.Expr, *, is_day: bool) -> exp.Expr:
     if isinstance(inner, exp.Literal) and inner.is_string:
         return times.written(str(inner.name), is_date=is_day)
     if not is_day and kind_of(inner) in (types.DATE, types.TIMESTAMP):
-        return times.as_timestamp(inner)
+        return compared.as_timestamp(inner)
     return times.trunc("day", inner) if is_day else times.timestamp(inner)
 
 
@@ -92,39 +94,13 @@ def _is_plain_whole(value: exp.Expr) -> bool:
 
 
 def _truth(value: exp.Expr) -> exp.Expr:
-    if _is_truth(value):
+    if is_truth(value):
         return value
     known = exp.EQ(this=call("TYPEOF", value.copy()), expression=_text("text"))
     words = [_text(word) for word in ("true", "t", "yes", "y", "1")]
     spoken = exp.In(this=exp.Lower(this=value.copy()), expressions=words)
     other = exp.NEQ(this=operand(value), expression=_number(0))
     return exp.Case(ifs=[exp.If(this=known, true=spoken)], default=other)
-
-
-def _as_text(value: exp.Expr) -> exp.Expr:
-    kind = kind_of(value)
-    if kind is not None and kind.name == "decimal":
-        return call("PRINTF", _text(f"%.{kind.scale}f"), value)
-    if kind == types.TIMESTAMP:
-        return _shown(value)
-    if _is_truth(value):
-        words = [
-            exp.If(this=value, true=_text("true")),
-            exp.If(this=exp.Not(this=exp.paren(value.copy())), true=_text("false")),
-        ]
-        return exp.Case(ifs=words)
-    return exp.cast(value, TYPE.TEXT, copy=False)
-
-
-def _shown(value: exp.Expr) -> exp.Expr:
-    """A timestamp without zeros at the end of its fraction."""
-    has_fraction = call("INSTR", value.copy(), _text("."))
-    short = call("RTRIM", value.copy(), _text("0"))
-    return exp.Case(ifs=[exp.If(this=has_fraction, true=short)], default=value)
-
-
-def _is_truth(value: exp.Expr) -> bool:
-    return kind_of(value) == types.BOOLEAN or isinstance(value.unnest(), _TRUTHS)
 
 
 # ----------------------------------------------------------------------------------------- numbers
@@ -137,7 +113,7 @@ def _round(tree: exp.Expr) -> exp.Expr:
     if isinstance(digits, exp.Neg) and isinstance(digits.this, exp.Literal):
         return _at_digits(tree.this, -int(digits.this.name))
     if not isinstance(digits, exp.Literal) or not digits.is_int:
-        _refuse("ROUND to a number of digits that is computed", "write the number")
+        refuse("ROUND to a number of digits that is computed", "write the number")
     return _at_digits(tree.this, int(digits.name))
 
 
@@ -166,7 +142,7 @@ def _ceil(tree: exp.Expr) -> exp.Expr:
 def _to_whole(tree: exp.Expr, beyond: type[exp.Expr], step: type[exp.Expr]) -> exp.Expr:
     """FLOOR and CEIL are in some builds only; a comparison is 0 or 1."""
     if tree.args.get("decimals") is not None:
-        _refuse("FLOOR or CEIL to digits", "multiply before and divide after it")
+        refuse("FLOOR or CEIL to digits", "multiply before and divide after it")
     value = tree.this
     whole = exp.cast(value, TYPE.BIGINT, copy=True)
     past = exp.paren(beyond(this=operand(value), expression=whole.copy()), copy=False)
@@ -201,7 +177,7 @@ def _added(tree: exp.Expr) -> exp.Expr:
     if left == types.DATE == right:
         return times.days_between(tree.this, tree.expression)
     if types.TIMESTAMP in (left, right):
-        _refuse("the time between two timestamps", "use `DATE_DIFF('day', a, b)`")
+        refuse("the time between two timestamps", "use `DATE_DIFF('day', a, b)`")
     if types.DATE in (left, right):
         return _days_later(tree)
     return _exactly(tree, tree)
@@ -235,7 +211,7 @@ def _days_later(tree: exp.Expr) -> exp.Expr:
     if kind_of(day) != types.DATE:
         day, number = number, day
     if kind_of(number) not in (None, types.INTEGER):
-        _refuse("a date beside what is no number of days", "add a whole number of days")
+        refuse("a date beside what is no number of days", "add a whole number of days")
     if isinstance(tree, exp.Sub):
         number = exp.Neg(this=operand(number))
     days = exp.DPipe(this=operand(number), expression=_text(" days"))
@@ -248,7 +224,7 @@ def _span(span: exp.Expr) -> tuple[str, int]:
     number, _, word = text.strip().partition(" ")
     name = str(unit.name) if unit is not None else word
     if not number.lstrip("+-").isdigit() or not name.isalpha():
-        _refuse("an INTERVAL that is computed or of several units", "write `INTERVAL 3 DAY`")
+        refuse("an INTERVAL that is computed or of several units", "write `INTERVAL 3 DAY`")
     return name.lower().removesuffix("s"), int(number)
 
 
@@ -267,7 +243,7 @@ def _days_between(tree: exp.Expr) -> exp.Expr:
         return exp.paren(exp.Sub(this=counted[0], expression=counted[1]), copy=False)
     of_year = {"month": 12, "quarter": 4, "year": 1}.get(unit)
     if of_year is None:
-        _refuse(f"a difference in {unit}s", "count days, months, quarters or years")
+        refuse(f"a difference in {unit}s", "count days, months, quarters or years")
     numbers: list[exp.Expr] = []
     for value in (end, start):
         number = times.part("year", value)
@@ -285,7 +261,7 @@ def _extreme(name: str) -> SpellOne:
     """GREATEST and LEAST pass NULLs over; MIN and MAX of several values do not."""
 
     def spell(tree: exp.Expr) -> exp.Expr:
-        tree = times.alike(tree)
+        tree = compared.alike(tree)
         values = [tree.this, *tree.expressions]
         if len(values) == 1:
             only: exp.Expr = tree.this
@@ -300,87 +276,7 @@ def _extreme(name: str) -> SpellOne:
 
 
 def _coalesce(tree: exp.Expr) -> exp.Expr:
-    return times.alike(tree) if tree.expressions else tree.this
-
-
-def _concatenated(tree: exp.Expr) -> exp.Expr:
-    """CONCAT passes NULLs over; SQLite knows it since 3.44."""
-    parts = []
-    for part in tree.expressions:
-        inner = _as_text(part) if _is_written_out(part) else part
-        known = isinstance(part, exp.Literal)
-        parts.append(
-            part if known else exp.Coalesce(this=inner, expressions=[exp.Literal.string("")])
-        )
-    if len(parts) == 1:
-        return exp.cast(parts[0], TYPE.TEXT, copy=False)
-    joined = parts[0]
-    for part in parts[1:]:
-        joined = exp.DPipe(this=joined, expression=part)
-    return exp.paren(joined, copy=False)
-
-
-def _joined(tree: exp.Expr) -> exp.Expr:
-    """`||` binds more tightly than anything else there."""
-    for name in ("this", "expression"):
-        side = tree.args[name]
-        if _is_written_out(side):
-            side = _as_text(side)
-        if isinstance(side, (exp.Binary, exp.Unary)) and not isinstance(
-            side, (exp.DPipe, exp.Paren)
-        ):
-            side = exp.paren(side, copy=False)
-        tree.set(name, side)
-    return tree
-
-
-def _is_written_out(value: exp.Expr) -> bool:
-    """Whether SQLite would show a value in another form than others do."""
-    kind = kind_of(value)
-    return _is_truth(value) or (kind is not None and kind.name in ("decimal", "timestamp"))
-
-
-def _like(tree: exp.Expr) -> exp.Expr:
-    """LIKE is blind to case there, and GLOB is not."""
-    found = exp.Glob(this=tree.this, expression=_glob(tree.expression, None))
-    return _negated(found) if tree.args.get("negate") else found
-
-
-def _negated(condition: exp.Expr) -> exp.Expr:
-    return exp.Not(this=exp.paren(condition, copy=False))
-
-
-def _like_in_any_case(tree: exp.Expr) -> exp.Expr:
-    found = exp.Like(this=tree.this, expression=tree.expression)
-    return _negated(found) if tree.args.get("negate") else found
-
-
-def _escaped(tree: exp.Expr) -> exp.Expr:
-    like, escape = tree.this, tree.expression
-    if not isinstance(like, exp.Like):
-        return tree
-    if not (isinstance(like.expression, exp.Literal) and isinstance(escape, exp.Literal)):
-        _refuse("LIKE with ESCAPE and a pattern that is computed", "write the pattern")
-    found = exp.Glob(this=like.this, expression=_glob(like.expression, str(escape.name)))
-    return _negated(found) if like.args.get("negate") else found
-
-
-_GLOBS: Final = {"%": "*", "_": "?", "*": "[*]", "?": "[?]", "[": "[[]"}
-
-
-def _glob(pattern: exp.Expr, escape: str | None) -> exp.Expr:
-    if not isinstance(pattern, exp.Literal):
-        for sign in ("[", "*", "?", "%", "_"):  # what is put in brackets has none of the later ones
-            pattern = call("REPLACE", pattern, _text(sign), _text(_GLOBS[sign]))
-        return pattern
-    found, letters = "", iter(str(pattern.name))
-    for letter in letters:
-        if letter == escape:
-            letter = next(letters, "")
-            found += _GLOBS[letter] if letter in "*?[" else letter
-        else:
-            found += _GLOBS.get(letter, letter)
-    return _text(found)
+    return compared.alike(tree) if tree.expressions else tree.this
 
 
 # ------------------------------------------------------------------------------------------- times
@@ -390,14 +286,14 @@ def _extract(tree: exp.Expr) -> exp.Expr:
     name = str(tree.this.name).lower()
     found = times.cut_out(name, tree.expression)
     if found is None:
-        _refuse(f"EXTRACT of {name}", "extract a year, quarter, month, week, day or hour")
+        refuse(f"EXTRACT of {name}", "extract a year, quarter, month, week, day or hour")
     return found
 
 
 def _truncated(tree: exp.Expr) -> exp.Expr:
     unit = str(tree.args["unit"].name).lower()
     if unit not in ("year", "quarter", "month", "week", "day", "hour", "minute", "second"):
-        _refuse(f"DATE_TRUNC to {unit}", "truncate to a second, a day or a longer period")
+        refuse(f"DATE_TRUNC to {unit}", "truncate to a second, a day or a longer period")
     return times.trunc(unit, tree.this)
 
 
@@ -405,11 +301,6 @@ def _no_zones(stored: str, shown: str, value: exp.Expr) -> exp.Expr:
     message = "SQLite knows no time zones by name"
     hint = "store local times in a column of their own, or ask without `timezone`"
     raise QueryError(Issue("unsupported-in-dialect", message, hint=hint))
-
-
-def _refuse(what: str, instead: str) -> NoReturn:
-    message = f"{what} has no equal on sqlite"
-    raise QueryError(Issue("unsupported-in-dialect", message, hint=instead))
 
 
 def _variance(value: exp.Expr) -> exp.Expr:
@@ -459,26 +350,26 @@ SQLITE: Final = Capabilities(
             exp.DateDiff: _days_between,
             exp.Greatest: _extreme("MAX"),
             exp.Least: _extreme("MIN"),
-            exp.Case: times.alike,
+            exp.Case: compared.alike,
             exp.Coalesce: _coalesce,
-            exp.Concat: _concatenated,
-            exp.DPipe: _joined,
-            exp.Like: _like,
-            exp.Escape: _escaped,
-            exp.ILike: _like_in_any_case,
+            exp.Concat: texts.concatenated,
+            exp.DPipe: texts.joined,
+            exp.Like: texts.like,
+            exp.Escape: texts.escaped,
+            exp.ILike: texts.like_in_any_case,
             exp.Extract: _extract,
             exp.TimestampTrunc: _truncated,
             exp.DateTrunc: _truncated,
-            exp.GT: times.compared,
-            exp.GTE: times.compared,
-            exp.LT: times.compared,
-            exp.LTE: times.compared,
-            exp.EQ: times.compared,
-            exp.NEQ: times.compared,
-            exp.NullSafeEQ: times.compared,
-            exp.NullSafeNEQ: times.compared,
-            exp.In: times.among,
-            exp.Between: times.between,
+            exp.GT: compared.compared,
+            exp.GTE: compared.compared,
+            exp.LT: compared.compared,
+            exp.LTE: compared.compared,
+            exp.EQ: compared.compared,
+            exp.NEQ: compared.compared,
+            exp.NullSafeEQ: compared.compared,
+            exp.NullSafeNEQ: compared.compared,
+            exp.In: compared.among,
+            exp.Between: compared.between,
             exp.AtTimeZone: refused(
                 "AT TIME ZONE", "has no equal on sqlite", "store local times in a column"
             ),

@@ -15,8 +15,8 @@ from kpilayer.errors import Issue, QueryError
 from kpilayer.grain import is_date, split
 from kpilayer.sql import types
 from kpilayer.sql.dialects.capabilities import Periods
-from kpilayer.sql.dialects.spellings import TYPE, call, in_calendar_years, operand
-from kpilayer.sql.types import compares_times, kind_of, noted
+from kpilayer.sql.dialects.spellings import TYPE, call, in_calendar_years
+from kpilayer.sql.types import kind_of, noted
 
 _text = exp.Literal.string
 _number = exp.Literal.number
@@ -24,9 +24,6 @@ _number = exp.Literal.number
 #: What functions of SQLite give a date, and what a text of date and time.
 DATE: Final = "DATE"
 DATETIME: Final = "DATETIME"
-#: The last second at midnight: what is not later than a day's beginning is not after this.
-_MIDNIGHT: Final = " 00:00:00"
-_NO_FRACTION: Final = ".000000"
 #: Notes on trees: the day of a time that was moved; that a literal is a time.
 _DAY: Final = "day"
 TIME: Final = "time"
@@ -66,13 +63,14 @@ def timestamp(value: exp.Expr) -> exp.Expr:
 
 
 def _with_fraction(seconds: exp.Expr, value: exp.Expr) -> exp.Expr:
-    if is_day(value) or _literal(value) is not None:
+    if is_day(value) or written_as(value) is not None:
         return seconds
     rest = call("SUBSTR", value.copy(), _number(20))
     return exp.paren(exp.DPipe(this=seconds, expression=rest), copy=False)
 
 
-def _literal(value: exp.Expr) -> str | None:
+def written_as(value: exp.Expr) -> str | None:
+    """The text of a literal; None for what is none."""
     return str(value.name) if isinstance(value, exp.Literal) and value.is_string else None
 
 
@@ -311,120 +309,3 @@ def written(text: str, *, is_date: bool) -> exp.Expr:
     literal = _text(found[:10] if is_date else found)
     literal.meta[TIME] = True
     return noted(literal, types.DATE if is_date else types.TIMESTAMP)
-
-
-def compared(tree: exp.Expr) -> exp.Expr:
-    """A comparison of texts that are times: as dates, as timestamps, or true for either.
-
-    What is not known to be a date or a time is made one where the other side is, and a day that is
-    written out is compared such that it is also the midnight of a timestamp.
-    """
-    sides = [tree.this, tree.expression]
-    for place, (value, other) in enumerate((sides, sides[::-1])):
-        if _literal(value) is not None and kind_of(other) in _TIMES and not value.meta.get(TIME):
-            sides[place] = written(str(value.name), is_date=kind_of(other) == types.DATE)
-    for place, literal in enumerate(sides):
-        other = sides[1 - place]
-        if literal.meta.get(TIME) and not other.meta.get(TIME):
-            return _with_literal(tree, other, literal, is_right=place == 1)
-    left, right = sides
-    kinds = {kind_of(side) for side in sides}
-    are_alike = len(kinds) == 1 and (kinds <= {*_TIMES} or not compares_times(tree))
-    nobody_knows = not kinds & {*_TIMES} and not compares_times(tree)
-    if are_alike or nobody_knows or any(isinstance(side, exp.Null) for side in sides):
-        tree.set("this", left)
-        tree.set("expression", right)
-        return tree
-    tree.set("this", as_timestamp(left))
-    tree.set("expression", as_timestamp(right))
-    return tree
-
-
-_TIMES: Final = (types.DATE, types.TIMESTAMP)
-
-
-def as_timestamp(value: exp.Expr) -> exp.Expr:
-    """A date as its midnight; what is not known to be a time as one."""
-    kind = kind_of(value)
-    if kind == types.TIMESTAMP or isinstance(value, exp.Null):
-        return value
-    if kind == types.DATE:
-        midnight = exp.DPipe(this=operand(value), expression=_text(_MIDNIGHT))
-        return noted(exp.paren(midnight, copy=False), types.TIMESTAMP)
-    return noted(timestamp(value.unnest()), types.TIMESTAMP)
-
-
-def _with_literal(
-    tree: exp.Expr, value: exp.Expr, literal: exp.Expr, *, is_right: bool
-) -> exp.Expr:
-    day, kind = _midnight(literal), kind_of(value)
-    if day is not None and kind in _TIMES:
-        literal.set("this", day if kind == types.DATE else day + _MIDNIGHT)
-    elif day is not None and isinstance(tree, (exp.EQ, exp.NEQ)):
-        found = exp.In(this=operand(value), expressions=_instants(day))
-        return found if isinstance(tree, exp.EQ) else exp.Not(this=found)
-    elif day is not None:
-        later = (exp.GT, exp.LTE) if is_right else (exp.LT, exp.GTE)
-        literal.set("this", day + _MIDNIGHT + _NO_FRACTION if isinstance(tree, later) else day)
-    tree.set("this", value if is_right else literal)
-    tree.set("expression", literal if is_right else value)
-    return tree
-
-
-def among(tree: exp.Expr) -> exp.Expr:
-    """IN with days that are written out, each as what it is compared with."""
-    kind = kind_of(tree.this)
-    found: list[exp.Expr] = []
-    for literal in tree.expressions:
-        if kind in _TIMES and _literal(literal) is not None and not literal.meta.get(TIME):
-            literal = written(str(literal.name), is_date=kind == types.DATE)
-        day = _midnight(literal)
-        instants = [literal] if day is None else _instants(day)
-        found += (
-            instants
-            if kind not in _TIMES
-            else [instants[kind == types.TIMESTAMP]]
-            if day
-            else [literal]
-        )
-    tree.set("expressions", found)
-    return tree
-
-
-def between(tree: exp.Expr) -> exp.Expr:
-    """BETWEEN as two comparisons."""
-    value = tree.this
-    low = compared(noted(exp.GTE(this=value, expression=tree.args["low"]), types.BOOLEAN))
-    high = compared(noted(exp.LTE(this=value.copy(), expression=tree.args["high"]), types.BOOLEAN))
-    if low.this == value and high.this == value:
-        tree.set("low", low.expression)
-        tree.set("high", high.expression)
-        return tree
-    return exp.paren(exp.And(this=low, expression=high), copy=False)
-
-
-def alike(tree: exp.Expr) -> exp.Expr:
-    """Dates beside timestamps, of which one is chosen, are timestamps."""
-    if kind_of(tree) != types.TIMESTAMP:
-        return tree
-    for node in [*tree.args.get("ifs", []), tree]:
-        for name in ("this", "true", "default"):
-            value = node.args.get(name)
-            if isinstance(value, exp.Expr) and kind_of(value) == types.DATE:
-                node.set(name, as_timestamp(value))
-    values = [as_timestamp(v) if kind_of(v) == types.DATE else v for v in tree.expressions]
-    if values:
-        tree.set("expressions", values)
-    return tree
-
-
-def _instants(day: str) -> list[exp.Expr]:
-    return [_text(day), _text(day + _MIDNIGHT)]
-
-
-def _midnight(tree: exp.Expr) -> str | None:
-    """The day of a literal that is known to be a time, where it is its first instant."""
-    if not isinstance(tree, exp.Literal) or not tree.meta.get(TIME):
-        return None
-    text = str(tree.name)
-    return text[:10] if len(text) <= 10 or text[10:] == _MIDNIGHT else None
