@@ -171,22 +171,38 @@ class ClickHouse:
 
 
 class Local:
-    """chDB, by a connection or session of it."""
+    """chDB, by a connection or session of it.
+
+    Of a query that fails on its way, chDB keeps the rows so far, and puts them before the answer to
+    the next one. So a failed query is followed by one whose answer is thrown away.
+    """
 
     def __init__(self, raw: Any, path: str = _MEMORY) -> None:
         self._raw = raw
         self._path = path
+        self._forget()  # what its owner asked may have failed
 
     def arrow(self, sql: str, query_id: str) -> pa.Table:
         """The rows, from memory; chDB knows queries by their text alone."""
         import pyarrow as pa
 
-        data = self._raw.query(f"{sql}\n-- {query_id}", "ArrowStream").bytes()
+        data = self._query(f"{sql}\n-- {query_id}", "ArrowStream").bytes()
         return pa.ipc.open_stream(data).read_all() if data else pa.table({})
 
     def command(self, sql: str) -> None:
         """Runs a statement."""
-        self._raw.query(sql, "Null")
+        self._query(sql, "Null")
+
+    def _query(self, sql: str, form: str) -> Any:
+        try:
+            return self._raw.query(sql, form)
+        except BaseException:
+            self._forget()
+            raise
+
+    def _forget(self) -> None:
+        with contextlib.suppress(*_failures()):  # the first error counts
+            self._raw.query("SELECT 1", "Null")
 
     def beside(self, sql: str) -> None:
         """By a connection of its own, which finds the query by the mark at its end."""

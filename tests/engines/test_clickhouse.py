@@ -191,6 +191,17 @@ def test_a_running_query_can_be_cancelled(raw: Any) -> None:
     assert "cancelled" in failed[0]
 
 
+def test_rows_of_a_failed_query_are_not_in_the_next_answer(raw: Any) -> None:
+    late = "SELECT throwIf(number = 3000000) FROM numbers(10000000) SETTINGS max_threads = 1"
+    with pytest.raises(Exception, match="throwIf"):
+        raw.query(late, "ArrowStream")
+    connection = wrap(raw)
+    for _ in range(2):
+        assert connection.run("SELECT 7 AS a").to_pylist() == [{"a": 7}]
+        with pytest.raises(WarehouseError, match="throwIf"):
+            connection.run(late)
+
+
 def target(kind: str, **settings: object) -> Target:
     return Target("shop", "dev", kind, "clickhouse", None, settings, Path("profiles.yml"))
 
