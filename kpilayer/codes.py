@@ -514,4 +514,9 @@ CODES: Final[dict[str, Code]] = {
         "No number is better than a wrong one.",
         "Read the warehouse's message; `kpilayer check` finds unknown columns with a lock file.",
     ),
+    "query-timeout": Code(
+        "A statement ran for longer than `timeout_seconds` of the target allows.",
+        "It was stopped, on the server too, so that it holds up nothing else.",
+        "Ask for less, or raise `timeout_seconds` in profiles.yml.",
+    ),
 }

@@ -14,6 +14,7 @@ from kpilayer.running import Warehouse
 from kpilayer.sql.compiled import Compiled
 from kpilayer.sql.creation import Made, creation, relation_text
 from kpilayer.warehouse.connection import Connection
+from kpilayer.warehouse.run import execute
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +81,7 @@ def export(
         made = tuple(_exported(one, sql, *where, connection) for one in wanted)
         for one in made:
             for statement in one.statements:
-                connection.execute(statement)
+                execute(connection, statement)
     return made
 
 

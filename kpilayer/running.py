@@ -16,9 +16,11 @@ from kpilayer.sql.select import read_all, to_sql
 from kpilayer.sql.types import Declared, Types
 from kpilayer.warehouse.connect import connect, wrap
 from kpilayer.warehouse.connection import Column, Connection
+from kpilayer.warehouse.limits import limits_of
 from kpilayer.warehouse.profiles import Target
 from kpilayer.warehouse.result import Result, Row
 from kpilayer.warehouse.run import OnProgress, run_with_progress
+from kpilayer.warehouse.session import Session
 from kpilayer.warehouse.typed import typed
 
 if TYPE_CHECKING:
@@ -50,12 +52,16 @@ class Warehouse:
             ConfigError: the target's settings are not whole.
             WarehouseError: the warehouse cannot be reached.
         """
+        connection: Connection
         if self.given is not None:
             connection = wrap(self.given)
         elif self.target.missing:
             raise ConfigError(self.target.missing)
         else:
-            connection = connect(self.target, project_dir=self.folder, read_only=read_only)
+            connection = Session(
+                lambda: connect(self.target, project_dir=self.folder, read_only=read_only),
+                limits_of(self.target).retries,
+            )
         try:
             yield connection
         finally:

@@ -163,6 +163,7 @@ class Kpilayer(click.Group):
                 error.show()
             code = COULD_NOT
         except (click.Abort, KeyboardInterrupt):
+            talk("interrupted")
             code = INTERRUPTED
         except OSError as error:  # of `--help`, or of telling what was wrong
             code = _refused_by_system(error)

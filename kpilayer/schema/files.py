@@ -106,6 +106,15 @@ _SETTINGS: Final[Mapping[str, tuple[str, Schema]]] = {
     "ssl_verify_identity": ("Whether a MySQL server's name is checked.", _VALUE),
     "connect_timeout": ("Seconds to wait for the server.", _VALUE),
     "keepalives_idle": ("Seconds of silence before a sign of life.", _VALUE),
+    "timeout_seconds": ("Seconds after which a statement is stopped; never by default.", _VALUE),
+    "retries": (
+        "How often a connection or a read that failed in passing is tried again; 2 by default.",
+        _VALUE,
+    ),
+    "query_tag": (
+        "Whether statements begin with a comment that names their metrics; true by default.",
+        _VALUE,
+    ),
 }
 
 

@@ -25,7 +25,9 @@ from kpilayer.warehouse.connection import (
     missing_driver,
     named,
     query_failed,
+    timed_out,
 )
+from kpilayer.warehouse.limits import limits_of
 from kpilayer.warehouse.profiles import Target
 from kpilayer.warehouse.redact import hidden, scrub
 
@@ -34,7 +36,10 @@ if TYPE_CHECKING:
 
 _MEMORY: Final = ":memory:"
 _TIMEOUT: Final = 10  # seconds to connect, as dbt-clickhouse
-_READ_ONLY: Final = ("session_timezone", "'UTC'"), ("readonly", "2")
+_SILENCE: Final = 300  # seconds without a byte of an answer, as the driver
+_LATE: Final = 159
+#: Codes of what may work when it is tried again: the network, and a server with too much to do.
+_PASSING: Final = frozenset({202, 209, 210, 279, 425, 999})
 _AT: Final = re.compile(r"failed at position (\d+)")
 _WORDS: Final = re.compile(
     r"^(?:Error: )?Code: \d+\. DB::Exception: |\s*\(version [^()]*(?:\([^()]*\))?\)$"
@@ -64,13 +69,18 @@ def connect(target: Target, *, project_dir: Path, read_only: bool) -> ClickHouse
         WarehouseError: ``missing-driver``, or ``connection-failed`` naming all but the password.
     """
     session = _local(target, project_dir) if target.type == "chdb" else _remote(target)
+    timeout = limits_of(target).timeout_seconds
+    settings = {"session_timezone": "'UTC'"}
+    settings |= {} if timeout is None else {"max_execution_time": f"{timeout:g}"}
+    settings |= {"readonly": "2"} if read_only else {}  # the last one: nothing is set after it
     try:
-        for name, value in _READ_ONLY[: 2 if read_only else 1]:
+        for name, value in settings.items():
             session.command(f"SET {name} = {value}")
     except _failures() as error:
         session.close()
-        raise connection_failed(f"ClickHouse: {scrub(_said(error), target.settings)}") from None
-    return ClickHouse(session, owned=True)
+        why = scrub(_said(error), target.settings)
+        raise connection_failed(f"ClickHouse: {why}", transient=_may_pass(error)) from None
+    return ClickHouse(session, owned=True, timeout=timeout)
 
 
 def wrap(connection: Any) -> ClickHouse:
@@ -84,9 +94,10 @@ class ClickHouse:
 
     dialect: Final = "clickhouse"
 
-    def __init__(self, session: Session, *, owned: bool) -> None:
+    def __init__(self, session: Session, *, owned: bool, timeout: float | None = None) -> None:
         self._session = session
         self._owned = owned
+        self._timeout = timeout
         self._lock = threading.Lock()
         self._running: str | None = None
 
@@ -164,6 +175,8 @@ class ClickHouse:
             try:
                 yield
             except _failures() as error:
+                if self._timeout is not None and _code(error) == _LATE:
+                    raise timed_out(self._timeout) from None
                 raise _refusal(error, sql) from None
 
 
@@ -279,6 +292,7 @@ def _remote(target: Target) -> Session:
     logging.getLogger("clickhouse_connect").addHandler(logging.NullHandler())  # it is told once
     settings = target.settings
     secure = bool(settings.get("secure"))
+    timeout = limits_of(target).timeout_seconds
     place: dict[str, Any] = {
         "host": str(settings.get("host") or "localhost"),
         "port": int(str(settings.get("port") or (8443 if secure else 8123))),
@@ -293,6 +307,7 @@ def _remote(target: Target) -> Session:
                 secure=secure,
                 verify=bool(settings.get("verify", True)),
                 connect_timeout=int(str(settings.get("connect_timeout") or _TIMEOUT)),
+                send_receive_timeout=max(_SILENCE, int(timeout or 0) + _TIMEOUT),
                 client_name="kpilayer",
                 autogenerate_session_id=False,
             )
@@ -304,7 +319,7 @@ def _remote(target: Target) -> Session:
         hint = None
         if settings.get("driver") == "native" or place["port"] in (9000, 9440):
             hint = "kpilayer speaks HTTP: use port 8123, or 8443 with `secure: true`"
-        raise connection_failed(said, hint=hint) from None
+        raise connection_failed(said, hint=hint, transient=_may_pass(error)) from None
 
 
 # ------------------------------------------------------------------------------------------- errors
@@ -320,6 +335,18 @@ def _failures() -> tuple[type[Exception], ...]:
     if (driver := sys.modules.get("clickhouse_connect.driver.exceptions")) is not None:
         found.append(driver.ClickHouseError)
     return tuple(found)
+
+
+def _code(error: Exception) -> int | None:
+    """The number of ClickHouse's error; None where the driver itself failed."""
+    found = re.search(r"\bCode: (\d+)\.", str(error))
+    return int(found[1]) if found else None
+
+
+def _may_pass(error: Exception) -> bool:
+    """Whether the server could not be reached, or says that it has no time now."""
+    code = _code(error)
+    return code in _PASSING if code is not None else type(error).__name__ == "OperationalError"
 
 
 def _said(error: Exception) -> str:
@@ -338,7 +365,7 @@ def _refusal(error: Exception, sql: str) -> WarehouseError:
     position = None
     if found and sql:
         position = len(sql.encode()[: int(found.group(1)) - 1].decode(errors="ignore"))
-    return query_failed(message, sql, position=position, hint=hint)
+    return query_failed(message, sql, position=position, hint=hint, transient=_may_pass(error))
 
 
 def _text(value: str) -> str:

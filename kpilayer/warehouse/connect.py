@@ -6,20 +6,30 @@ Adapters, and with them drivers, are imported when they are used.
 from __future__ import annotations
 
 import sys
+import time
 from pathlib import Path
 
 from kpilayer.warehouse.connection import Connection, connection_failed
+from kpilayer.warehouse.limits import limits_of, tried_again
 from kpilayer.warehouse.profiles import Target
 
 
 def connect(target: Target, *, project_dir: Path, read_only: bool = True) -> Connection:
-    """An open connection to a target.
+    """An open connection to a target; a failure that may pass is tried again, as the target says.
 
     Raises:
+        ConfigError: ``bad-profile``, where a limit of the target is none.
         WarehouseError: ``missing-driver``, naming the extra to install; ``connection-failed``,
             naming host, port, user and database, never a password; also for a type of warehouse
             that SQL can be compiled for but that cannot be run on yet.
     """
+    retries = limits_of(target).retries
+    return tried_again(
+        lambda: _connect(target, project_dir=project_dir, read_only=read_only), retries, time.sleep
+    )
+
+
+def _connect(target: Target, *, project_dir: Path, read_only: bool) -> Connection:
     match target.type:
         case "clickhouse" | "chdb":
             from kpilayer.warehouse import clickhouse

@@ -83,9 +83,16 @@ class Connection(Protocol):
 # ------------------------------------------------------------------------------- what drivers raise
 
 
-def connection_failed(message: str, *, hint: str | None = None) -> WarehouseError:
+class TransientError(WarehouseError):
+    """What may work when it is tried again: a server that restarts, a connection that was reset."""
+
+
+def connection_failed(
+    message: str, *, hint: str | None = None, transient: bool = False
+) -> WarehouseError:
     """The error for a warehouse that cannot be reached; no connection string keeps its password."""
-    return WarehouseError(Issue("connection-failed", hide_in_text(message), hint=hint))
+    kind = TransientError if transient else WarehouseError
+    return kind(Issue("connection-failed", hide_in_text(message), hint=hint))
 
 
 def missing_driver(driver: str, install: str) -> WarehouseError:
@@ -102,6 +109,7 @@ def query_failed(
     position: int | None = None,
     length: int = 1,
     hint: str | None = None,
+    transient: bool = False,
 ) -> WarehouseError:
     """The error for SQL that the engine refused; ``position`` counts characters from 0.
 
@@ -111,7 +119,15 @@ def query_failed(
     place = None if position is None else locate(sql, position, length)
     said = trimmed(hide_in_text(message))
     hint = hide_in_text(hint) if hint else hint
-    return WarehouseError(Issue("query-failed", said, place, hint=hint))
+    kind = TransientError if transient else WarehouseError
+    return kind(Issue("query-failed", said, place, hint=hint))
+
+
+def timed_out(seconds: float) -> WarehouseError:
+    """The error for a statement that ran longer than the target allows."""
+    message = f"the statement ran for more than {seconds:g} seconds and was stopped"
+    hint = "ask for less (`--start`, `--where`), or raise `timeout_seconds` of the target"
+    return WarehouseError(Issue("query-timeout", message, hint=hint))
 
 
 def locate(sql: str, position: int, length: int = 1) -> Location:

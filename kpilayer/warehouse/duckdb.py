@@ -24,8 +24,10 @@ from kpilayer.warehouse.connection import (
     connection_failed,
     missing_driver,
     query_failed,
+    timed_out,
 )
 from kpilayer.warehouse.duckdb_errors import not_opened, refusal, sentence
+from kpilayer.warehouse.limits import limits_of, stopped_after
 from kpilayer.warehouse.profiles import Target
 from kpilayer.warehouse.redact import scrub
 
@@ -78,12 +80,12 @@ def connect(target: Target, *, project_dir: Path, read_only: bool) -> DuckDB:
     except duckdb.Error as error:
         raise not_opened(path, str(error), target.settings) from None
     try:
-        setup = _prepare(raw, target)
+        setup = _prepare(raw, target, read_only=read_only)
     except duckdb.Error as error:
         raw.close()
         message = scrub(sentence(str(error)), target.settings)
         raise connection_failed(f"DuckDB refused a setting of the target: {message}") from None
-    return DuckDB(raw, setup=setup, owned=True)
+    return DuckDB(raw, setup=setup, owned=True, timeout=limits_of(target).timeout_seconds)
 
 
 def wrap(connection: Any) -> DuckDB:
@@ -92,14 +94,20 @@ def wrap(connection: Any) -> DuckDB:
 
 
 class DuckDB:
-    """A :class:`~kpilayer.warehouse.connection.Connection`; ``setup`` runs on each new cursor."""
+    """A :class:`~kpilayer.warehouse.connection.Connection`; ``setup`` runs on each new cursor.
+
+    A statement is interrupted after ``timeout`` seconds.
+    """
 
     dialect: Final = "duckdb"
 
-    def __init__(self, raw: Any, *, setup: tuple[str, ...], owned: bool) -> None:
+    def __init__(
+        self, raw: Any, *, setup: tuple[str, ...], owned: bool, timeout: float | None = None
+    ) -> None:
         self._raw = raw
         self._setup = setup
         self._owned = owned
+        self._timeout = timeout
         self._lock = threading.Lock()
         self._running: list[Any] = []
 
@@ -170,9 +178,14 @@ class DuckDB:
             with self._cursor() if self._owned else self._borrowed() as session:
                 self._running.append(session)
                 try:
-                    yield session
+                    with stopped_after(self._timeout, session.interrupt) as is_late:
+                        yield session
                 finally:
                     self._running.remove(session)
+        except duckdb.InterruptException as error:
+            if self._timeout is not None and is_late():
+                raise timed_out(self._timeout) from None
+            raise refusal(error, sql, self._raw) from None
         except duckdb.Error as error:
             raise refusal(error, sql, self._raw) from None
 
@@ -201,7 +214,7 @@ class DuckDB:
 # ------------------------------------------------------------------------------------------ opening
 
 
-def _prepare(raw: Any, target: Target) -> tuple[str, ...]:
+def _prepare(raw: Any, target: Target, *, read_only: bool) -> tuple[str, ...]:
     """Set up the database, and give the statements that set up each cursor.
 
     There is no ``file_search_path``: DuckDB would still look in the working directory first, and
@@ -221,7 +234,7 @@ def _prepare(raw: Any, target: Target) -> tuple[str, ...]:
         word = name.get("name") if isinstance(name, Mapping) else name
         raw.execute(f"LOAD {_text(str(word))}")
     for each in _list(settings.get("attach")):
-        raw.execute(_attach(each if isinstance(each, Mapping) else {"path": each}))
+        raw.execute(_attach(each if isinstance(each, Mapping) else {"path": each}, read_only))
     own = settings.get("settings")
     for key, value in own.items() if isinstance(own, Mapping) else ():
         if re.fullmatch(r"\w+", str(key)) and str(key).lower() != "timezone":
@@ -238,12 +251,15 @@ def _prepare(raw: Any, target: Target) -> tuple[str, ...]:
     return tuple(setup)
 
 
-def _attach(entry: Mapping[str, object]) -> str:
-    alias = entry.get("alias")
+def _attach(entry: Mapping[str, object], read_only: bool) -> str:
+    """The statement that attaches a database, which follows the main one, if that is a file."""
+    alias, path = entry.get("alias"), str(entry.get("path"))
+    is_elsewhere = path == _MEMORY or path.startswith(("md:", "motherduck:"))
+    read_only = bool(entry.get("read_only")) or (read_only and not is_elsewhere)
     options = [f"TYPE {entry['type']}"] if re.fullmatch(r"\w+", str(entry.get("type", "-"))) else []
-    options += ["READ_ONLY"] if entry.get("read_only") else []
+    options += ["READ_ONLY"] if read_only else []
     return (
-        f"ATTACH IF NOT EXISTS {_text(entry.get('path'))}"
+        f"ATTACH IF NOT EXISTS {_text(path)}"
         + (f' AS "{_doubled(str(alias), chr(34))}"' if alias else "")
         + (f" ({', '.join(options)})" if options else "")
     )

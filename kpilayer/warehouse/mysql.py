@@ -16,7 +16,6 @@ import threading
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
-from kpilayer.errors import WarehouseError
 from kpilayer.sql.booleans import boolean_columns
 from kpilayer.warehouse.connection import (
     Column,
@@ -25,8 +24,11 @@ from kpilayer.warehouse.connection import (
     missing_driver,
     named,
     query_failed,
+    timed_out,
 )
+from kpilayer.warehouse.limits import limits_of
 from kpilayer.warehouse.mysql_arrow import fetch, may_be_boolean, type_name
+from kpilayer.warehouse.mysql_errors import is_late, may_pass, refusal, words_of
 from kpilayer.warehouse.profiles import Target
 from kpilayer.warehouse.redact import hidden, scrub
 
@@ -95,14 +97,19 @@ def connect(target: Target, *, read_only: bool) -> MySQL:
         raw = pymysql.connect(**parameters, autocommit=True, charset="utf8mb4")
         with raw.cursor() as cursor:
             _apply(cursor, _settings(raw))
+            timeout = limits_of(target).timeout_seconds
+            if timeout is not None:
+                _apply(cursor, _time_limit(raw, timeout))
             if read_only:
                 cursor.execute("SET SESSION TRANSACTION READ ONLY")
     except (pymysql.Error, ValueError, OSError) as error:
         if raw is not None:
             raw.close()
-        why = scrub(_words_of(error), settings)
-        raise connection_failed(f"{target.type} at {_place(parameters)}: {why}") from None
-    return MySQL(raw, owned=True)
+        why = scrub(words_of(error), settings)
+        raise connection_failed(
+            f"{target.type} at {_place(parameters)}: {why}", transient=may_pass(error)
+        ) from None
+    return MySQL(raw, owned=True, timeout=timeout)
 
 
 def wrap(connection: Any) -> MySQL:
@@ -115,9 +122,10 @@ class MySQL:
 
     dialect: Final = "mysql"
 
-    def __init__(self, raw: Any, *, owned: bool) -> None:
+    def __init__(self, raw: Any, *, owned: bool, timeout: float | None = None) -> None:
         self._raw = raw
         self._owned = owned
+        self._timeout = timeout
         self._lock = threading.Lock()
         self._zones: set[str] = set()
 
@@ -247,7 +255,9 @@ class MySQL:
                         with _borrowed(self._raw, cursor):
                             yield cursor
             except pymysql.Error as error:
-                raise _refusal(error, sql, skip) from None
+                if self._timeout is not None and is_late(error):
+                    raise timed_out(self._timeout) from None
+                raise refusal(error, sql, skip) from None
             finally:
                 self._raw.decoders = decoders
 
@@ -258,6 +268,13 @@ class MySQL:
 def _settings(raw: Any) -> dict[str, object]:
     kind = "mariadb" if "mariadb" in raw.get_server_info().lower() else "mysql"
     return {**_SETTINGS, "collation_connection": _COLLATIONS[kind]}
+
+
+def _time_limit(raw: Any, seconds: float) -> dict[str, object]:
+    """The setting that stops statements: of SELECT alone on MySQL, in milliseconds."""
+    if "mariadb" in raw.get_server_info().lower():
+        return {"max_statement_time": seconds}
+    return {"max_execution_time": max(1, round(seconds * 1000))}
 
 
 def _apply(cursor: Any, settings: Mapping[str, object]) -> None:
@@ -330,40 +347,6 @@ def _spelled(kind: str) -> str:
     if kind == "tinyint(1)":
         return "boolean"
     return re.sub(r"^(\w*int|year)\(\d+\)", r"\1", kind)
-
-
-# ------------------------------------------------------------------------------------------- errors
-
-
-def _refusal(error: Any, sql: str, skip: int) -> WarehouseError:
-    """The server's words, with the place where they name a line or a column."""
-    message = _words_of(error)
-    if not sql:
-        return query_failed(message, sql)
-    near = re.search(r"near '(.*)' at line (\d+)$", message, re.S)
-    if near is not None:
-        line = max(0, int(near[2]) - 1 - skip)
-        starts = [0, *(match.end() for match in re.finditer("\n", sql))]
-        start = starts[min(line, len(starts) - 1)]
-        found = sql.find(near[1].rstrip(), start) if near[1] else -1
-        position = found if found >= 0 else start
-        word = re.match(r"\S+", near[1]) if found >= 0 else None
-        return query_failed(
-            message, sql, position=position, length=len(word[0]) if word is not None else 1
-        )
-    unknown = re.match(r"Unknown column '([^']+)'", message)
-    if unknown is not None:
-        words = r"`?\.`?".join(re.escape(part) for part in unknown[1].split("."))
-        place = re.search(rf"(?<![\w`]){words}\b|`{words}`", sql)
-        if place is not None:
-            length = place.end() - place.start()
-            return query_failed(message, sql, position=place.start(), length=length)
-    return query_failed(message, sql)
-
-
-def _words_of(error: BaseException) -> str:
-    """What an error says: PyMySQL's have a number and a text."""
-    return str(error.args[-1]) if error.args else str(error)
 
 
 def _place(parameters: Mapping[str, Any]) -> str:

@@ -8,6 +8,7 @@ runs inside a transaction or savepoint that is rolled back, which puts the time 
 from __future__ import annotations
 
 import contextlib
+import re
 import threading
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Final
@@ -20,7 +21,9 @@ from kpilayer.warehouse.connection import (
     missing_driver,
     named,
     query_failed,
+    timed_out,
 )
+from kpilayer.warehouse.limits import limits_of
 from kpilayer.warehouse.profiles import Target
 from kpilayer.warehouse.redact import HIDDEN, hidden, scrub
 
@@ -43,7 +46,18 @@ _PARAMETERS: Final[dict[str, tuple[str, ...]]] = {
 }
 _TIMEOUT: Final = 10  # seconds, as dbt-postgres
 _CANCEL_TIMEOUT: Final = 5.0  # seconds
+_CANCELLED: Final = "57014"  # by a statement timeout, too
 _NAME: Final = 63  # bytes of a name
+
+#: States of what may work when it is tried again: a lost connection, a transaction that gave way to
+#: another one, a server that starts, stops or is full.
+_PASSING: Final = re.compile(r"08...|40001|40P01|57P0[123]|53300")
+#: The same where no connection was made, and so no state told.
+_NOT_REACHED: Final = re.compile(
+    r"connection refused|connection reset|timeout expired|timed out|closed the connection|"
+    r"is starting up|is shutting down|too many (?:clients|connections)|temporary failure",
+    re.I,
+)
 
 _TYPES: Final = """
 SELECT format_type(t.oid, t.modifier)
@@ -88,15 +102,19 @@ def connect(target: Target, *, read_only: bool) -> Postgres:
         raw = psycopg.connect(
             **parameters, autocommit=True, prepare_threshold=None, application_name="kpilayer"
         )
-        _prepare(raw, target, read_only=read_only)
+        timeout = limits_of(target).timeout_seconds
+        _prepare(raw, target, read_only=read_only, timeout=timeout)
     except psycopg.Error as error:
         if raw is not None:
             raw.close()
         lines = [line.strip() for line in str(error).splitlines()]
         why = _without_strings("; ".join(filter(None, lines)), parameters)
         why = scrub(why, settings).removeprefix("connection failed: ")
-        raise connection_failed(f"PostgreSQL at {_place(parameters)}: {why}") from None
-    return Postgres(raw, owned=True)
+        raise connection_failed(
+            f"PostgreSQL at {_place(parameters)}: {why}",
+            transient=bool(_NOT_REACHED.search(str(error))),
+        ) from None
+    return Postgres(raw, owned=True, timeout=timeout)
 
 
 def wrap(connection: Any) -> Postgres:
@@ -105,13 +123,18 @@ def wrap(connection: Any) -> Postgres:
 
 
 class Postgres:
-    """A :class:`~kpilayer.warehouse.connection.Connection` over one psycopg connection."""
+    """A :class:`~kpilayer.warehouse.connection.Connection` over one psycopg connection.
+
+    ``timeout`` is the seconds after which the server was told to stop a statement.
+    """
 
     dialect: Final = "postgres"
 
-    def __init__(self, raw: Any, *, owned: bool) -> None:
+    def __init__(self, raw: Any, *, owned: bool, timeout: float | None = None) -> None:
         self._raw = raw
         self._owned = owned
+        self._timeout = timeout
+        self._is_cancelled = False
         self._lock = threading.Lock()
 
     def run(self, sql: str) -> pa.Table:
@@ -161,10 +184,11 @@ class Postgres:
         import psycopg
 
         with self._lock:
+            self._is_cancelled = False
             try:
                 self._raw.execute(sql)
             except psycopg.Error as error:
-                raise _refusal(error, sql, 0) from None
+                raise self._refusal(error, sql, 0) from None
 
     def progress(self) -> float | None:
         """None: PostgreSQL does not tell."""
@@ -174,6 +198,7 @@ class Postgres:
         """Ask the server to cancel what this session runs."""
         import psycopg
 
+        self._is_cancelled = True
         with contextlib.suppress(psycopg.Error):  # the session is gone, and with it the query
             self._raw.cancel_safe(timeout=_CANCEL_TIMEOUT)
 
@@ -192,6 +217,7 @@ class Postgres:
         from psycopg.rows import tuple_row
 
         with self._lock:
+            self._is_cancelled = False
             try:
                 # A user's connection may make cursors and rows of other kinds.
                 with psycopg.Cursor(self._raw, row_factory=tuple_row) as cursor:
@@ -202,10 +228,15 @@ class Postgres:
                             cursor.execute("SET LOCAL TimeZone = 'UTC'")
                             yield cursor
             except psycopg.Error as error:
-                raise _refusal(error, sql, skip) from None
+                raise self._refusal(error, sql, skip) from None
+
+    def _refusal(self, error: Any, sql: str, skip: int) -> WarehouseError:
+        if self._timeout is not None and error.sqlstate == _CANCELLED and not self._is_cancelled:
+            return timed_out(self._timeout)
+        return _refusal(error, sql, skip, is_lost=self._raw.broken)
 
 
-def _prepare(raw: Any, target: Target, *, read_only: bool) -> None:
+def _prepare(raw: Any, target: Target, *, read_only: bool, timeout: float | None) -> None:
     from psycopg import sql
 
     if role := target.settings.get("role"):
@@ -216,11 +247,14 @@ def _prepare(raw: Any, target: Target, *, read_only: bool) -> None:
         raw.execute("SELECT set_config('search_path', %s, false)", [str(path)])
     elif target.schema:
         raw.execute(sql.SQL("SET search_path = {}, public").format(sql.Identifier(target.schema)))
+    if timeout is not None:
+        milliseconds = str(max(1, round(timeout * 1000)))
+        raw.execute("SELECT set_config('statement_timeout', %s, false)", [milliseconds])
     if read_only:
         raw.execute("SET SESSION CHARACTERISTICS AS TRANSACTION READ ONLY")
 
 
-def _refusal(error: Any, sql: str, skip: int) -> WarehouseError:
+def _refusal(error: Any, sql: str, skip: int, *, is_lost: bool) -> WarehouseError:
     """The server's words, or the driver's where a value has no Python form."""
     diagnosis = error.diag
     message = diagnosis.message_primary or str(error)
@@ -231,8 +265,14 @@ def _refusal(error: Any, sql: str, skip: int) -> WarehouseError:
     if position is not None and not 0 <= position <= len(sql):
         position = None
     length = _word(sql, position) if position is not None else 1
-    hint = diagnosis.message_hint
-    return query_failed(message, sql, position=position, length=length, hint=hint)
+    return query_failed(
+        message,
+        sql,
+        position=position,
+        length=length,
+        hint=diagnosis.message_hint,
+        transient=is_lost or bool(_PASSING.fullmatch(error.sqlstate or "")),
+    )
 
 
 def _word(sql: str, start: int) -> int:

@@ -5,8 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Generic, TypeVar
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -15,6 +14,8 @@ if TYPE_CHECKING:
 
 # (done: 0 to 1, or None where the engine does not say; seconds since the start)
 OnProgress = Callable[[float | None, float], None]
+
+_T = TypeVar("_T")
 
 _EVERY: Final = 0.1  # seconds between two reports
 _PATIENCE: Final = 5.0  # seconds that an engine gets to stop
@@ -33,9 +34,24 @@ def run_with_progress(
     Raises:
         WarehouseError: ``query-failed``, as ``connection.run``.
     """
+    return _waited(connection, lambda: connection.run(sql), on_progress)
+
+
+def execute(connection: Connection, sql: str) -> None:
+    """Runs statements for their effect; what interrupts the waiting cancels them.
+
+    Raises:
+        WarehouseError: ``query-failed``, as ``connection.execute``.
+    """
+    _waited(connection, lambda: connection.execute(sql))
+
+
+def _waited(
+    connection: Connection, action: Callable[[], _T], on_progress: OnProgress | None = None
+) -> _T:
     if getattr(connection, "stays_in_thread", False):
-        return connection.run(sql)
-    work = _Work(connection, sql)
+        return action()
+    work: _Work[_T] = _Work(action)
     thread = threading.Thread(target=work.do, name="kpilayer-query", daemon=True)
     start = time.monotonic()
     thread.start()
@@ -48,7 +64,8 @@ def run_with_progress(
         raise
     if work.error is not None:
         raise work.error
-    return work.table
+    [value] = work.values
+    return value
 
 
 def _stop(connection: Connection, done: threading.Event) -> None:
@@ -59,21 +76,18 @@ def _stop(connection: Connection, done: threading.Event) -> None:
         done.wait(_EVERY)
 
 
-@dataclass(eq=False)
-class _Work:
-    """A query and, once ``done``, its table or what it raised."""
+class _Work(Generic[_T]):
+    """Work for another thread and, once ``done``, its one value or what it raised."""
 
-    connection: Connection
-    sql: str
-
-    def __post_init__(self) -> None:
+    def __init__(self, action: Callable[[], _T]) -> None:
+        self.action = action
         self.done = threading.Event()
-        self.table: pa.Table | None = None
+        self.values: list[_T] = []
         self.error: BaseException | None = None
 
     def do(self) -> None:
         try:
-            self.table = self.connection.run(self.sql)
+            self.values = [self.action()]
         except BaseException as error:  # noqa: BLE001 - raised again where it is waited for
             self.error = error
         finally:

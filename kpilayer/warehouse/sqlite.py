@@ -17,7 +17,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from kpilayer.errors import WarehouseError
-from kpilayer.warehouse.connection import Column, Relation, connection_failed, query_failed
+from kpilayer.warehouse.connection import (
+    Column,
+    Relation,
+    connection_failed,
+    query_failed,
+    timed_out,
+)
+from kpilayer.warehouse.limits import limits_of, stopped_after
 from kpilayer.warehouse.profiles import Target
 from kpilayer.warehouse.redact import scrub
 
@@ -58,7 +65,7 @@ def connect(target: Target, *, project_dir: Path, read_only: bool) -> Sqlite:
         message = scrub(f"SQLite at `{main}`: {why}", target.settings)
         hint = "check `path` or `schemas_and_paths` of the target"
         raise connection_failed(message, hint=hint) from None
-    return Sqlite(raw, owned=True)
+    return Sqlite(raw, owned=True, timeout=limits_of(target).timeout_seconds)
 
 
 def wrap(connection: Any) -> Sqlite:
@@ -67,13 +74,19 @@ def wrap(connection: Any) -> Sqlite:
 
 
 class Sqlite:
-    """A :class:`~kpilayer.warehouse.connection.Connection` over one `sqlite3` connection."""
+    """A :class:`~kpilayer.warehouse.connection.Connection` over one `sqlite3` connection.
+
+    A statement is interrupted after ``timeout`` seconds.
+    """
 
     dialect: Final = "sqlite"
 
-    def __init__(self, raw: sqlite3.Connection, *, owned: bool) -> None:
+    def __init__(
+        self, raw: sqlite3.Connection, *, owned: bool, timeout: float | None = None
+    ) -> None:
         self._raw = raw
         self._owned = owned
+        self._timeout = timeout
         self._lock = threading.Lock()
 
     @property
@@ -151,8 +164,15 @@ class Sqlite:
             try:
                 cursor = self._raw.cursor()
                 cursor.row_factory = None
-                with contextlib.closing(cursor):
+                with (
+                    contextlib.closing(cursor),
+                    stopped_after(self._timeout, self._raw.interrupt) as is_late,
+                ):
                     yield cursor
+            except sqlite3.OperationalError as error:
+                if self._timeout is not None and str(error) == "interrupted" and is_late():
+                    raise timed_out(self._timeout) from None
+                raise _refusal(error, sql) from None
             except (sqlite3.Error, sqlite3.Warning, OverflowError) as error:
                 raise _refusal(error, sql) from None
             finally:

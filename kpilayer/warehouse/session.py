@@ -1,0 +1,81 @@
+"""A connection that is opened again where it was lost, as long as nothing is written.
+
+An answer is taken whole, so that a read that failed has given nothing to anybody and can be asked
+again. What writes may have been done although its answer was lost, and is never tried again.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from collections.abc import Callable
+from typing import TYPE_CHECKING, TypeVar
+
+from kpilayer.errors import KpilayerError
+from kpilayer.warehouse.connection import Column, Connection, Relation
+from kpilayer.warehouse.limits import tried_again
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+_T = TypeVar("_T")
+
+
+class Session:
+    """A :class:`~kpilayer.warehouse.connection.Connection` to what ``opened`` opens."""
+
+    def __init__(self, opened: Callable[[], Connection], retries: int) -> None:
+        self._opened = opened
+        self._retries = retries
+        self._connection = opened()
+        self._given_up = threading.Event()
+
+    @property
+    def dialect(self) -> str:
+        """The sqlglot dialect of the SQL that it takes."""
+        return self._connection.dialect
+
+    def run(self, sql: str) -> pa.Table:
+        """The whole result of one query, which only reads."""
+        return self._read(lambda: self._connection.run(sql))
+
+    def describe(self, select_sql: str) -> tuple[Column, ...]:
+        """The columns that a query would give."""
+        return self._read(lambda: self._connection.describe(select_sql))
+
+    def describe_relation(self, parts: tuple[str, ...]) -> Relation | None:
+        """Columns and keys of a relation."""
+        return self._read(lambda: self._connection.describe_relation(parts))
+
+    def execute(self, sql: str) -> None:
+        """Run statements for their effect, once."""
+        self._connection.execute(sql)
+
+    def progress(self) -> float | None:
+        """How much of the running query is done."""
+        return self._connection.progress()
+
+    def cancel(self) -> None:
+        """Stop what is running; a read that fails now is not tried again."""
+        self._given_up.set()
+        self._connection.cancel()
+
+    def close(self) -> None:
+        """End the session."""
+        self._connection.close()
+
+    def _read(self, action: Callable[[], _T]) -> _T:
+        self._given_up.clear()
+        return tried_again(action, self._retries, self._reopened_after)
+
+    def _reopened_after(self, seconds: float) -> bool:
+        """Whether to give up: where nobody waits any more, or there is nothing to connect to."""
+        if self._given_up.wait(seconds):
+            return True
+        with contextlib.suppress(KpilayerError):
+            self._connection.close()
+        try:
+            self._connection = self._opened()
+        except KpilayerError:
+            return True  # what was lost says more than that it cannot be found again
+        return False
