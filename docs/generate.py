@@ -201,6 +201,7 @@ _TITLES: Final = {
     "Source": "Sources",
     "SourceTable": "Tables of a source",
     "SourceConfig": "Config of a source",
+    "External": "Metadata of a source",
 }
 
 

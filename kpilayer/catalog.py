@@ -17,14 +17,14 @@ from sqlglot import exp
 from kpilayer import snippets
 from kpilayer.address import metric_column
 from kpilayer.calendar import Calendar
-from kpilayer.errors import Issue, Location, Problem
+from kpilayer.errors import Issue, Location, Problem, listing
 from kpilayer.model.definitions import Definitions, Key, Place, SqlModel
 from kpilayer.model.lock import Lock
 from kpilayer.model.metric import Metric, SimpleMetric, SqlMetric
 from kpilayer.model.semantic_model import ConformedDimension, Model
 from kpilayer.model.time_spine import TimeSpine
 from kpilayer.references import calendar_of, circles, metric_issues, metrics_read, model_issues
-from kpilayer.relation import Relation, split_relation
+from kpilayer.relation import READERS, Relation, file_relation, split_relation
 from kpilayer.versions import base, versions
 
 MAX_LEVELS: Final = 50  # of metrics computed from metrics
@@ -112,7 +112,7 @@ class Catalog:
             parts = tuple(split_relation(definition.relation, self.dialect))
             return Relation("table", parts=parts, ref=definition.ref or "")
         if definition.path:
-            return Relation("file", path=definition.path)
+            return Relation("file", path=definition.path, options=_options(definition))
         return self._ref(definition.ref or definition.name)
 
     def _ref(self, name: str) -> Relation:
@@ -140,9 +140,19 @@ class Catalog:
         A semantic model of that name counts where it only says where that model's rows are.
         """
         definition = self.models.get(name)
+        if name in self.files:
+            return self.files[name]
         if name in self.queries or definition is None or definition.ref is not None:
             return self._ref(name)
         return self.relation(name)
+
+    @cached_property
+    def files(self) -> Mapping[str, Relation]:
+        """Sources that are files, by the names that they have in parsed SQL models."""
+        found = {
+            _file_name(*key): file_relation(text) for key, text in self.definitions.files.items()
+        }
+        return {name: relation for name, relation in found.items() if relation is not None}
 
     @cached_property
     def shared_refs(self) -> frozenset[str]:
@@ -189,6 +199,7 @@ def resolve(definitions: Definitions, lock: Lock | None = None) -> tuple[Catalog
     metrics |= {name: v for m in definitions.metrics for name, v in versions(m)}
     definitions = _with_versions(definitions)
     queries = dict(_queries(definitions, issues))
+    issues += _unread_sources(definitions)
     for model in definitions.models:
         issues += model_issues(definitions, model)
     whole = {name for name in metrics if ("metric", name) not in definitions.broken}
@@ -304,13 +315,43 @@ def _query_issue(model: SqlModel, problem: Problem) -> Issue:
     )
 
 
+def _unread_sources(definitions: Definitions) -> Iterator[Issue]:
+    """Sources whose files are named in a way that is not understood."""
+    for (source, table), text in definitions.files.items():
+        if file_relation(text) is None:
+            message = (
+                f"`external_location` of `{source}.{table}` is no path and no function over one"
+            )
+            hint = f"write a path or glob, or one in {listing(list(READERS))} with literal options"
+            yield Issue("bad-value", message, definitions.at("source", source), hint)
+
+
+def _options(definition: Model | TimeSpine) -> tuple[tuple[str, bool], ...]:
+    """How the files of a definition are read, as far as it says so."""
+    if not isinstance(definition, Model):
+        return ()
+    told = {key: getattr(definition, key) for key in ("hive_partitioning", "union_by_name")}
+    return tuple((key, value) for key, value in told.items() if value is not None)
+
+
+def _file_name(source: str, table: str) -> str:
+    """The name for `ref` of a source that is files; no model is called so."""
+    return f"source {source}.{table}".lower()
+
+
 def _sources_as_tables(tree: exp.Query, definitions: Definitions) -> exp.Query:
-    """`source('raw', 'orders')` is the table that its definition names, else `raw.orders`."""
+    """`source('raw', 'orders')` is what its definition names, else the table `raw.orders`."""
     for table in list(tree.find_all(exp.Table)):
         if table.catalog != SOURCE:
             continue
         table.meta[SOURCE_META] = f"{table.db}.{table.name}"
         table.set("catalog", None)
+        if (table.db, table.name) in definitions.files:
+            if not table.alias:
+                table.set("alias", exp.TableAlias(this=table.this.copy()))
+            table.set("this", exp.to_identifier(_file_name(table.db, table.name), quoted=True))
+            table.set("db", exp.to_identifier(REF))
+            continue
         known = definitions.sources.get((table.db, table.name))
         if known is not None:
             parts = split_relation(known, definitions.config.dialect)

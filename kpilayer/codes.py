@@ -514,6 +514,11 @@ CODES: Final[dict[str, Code]] = {
         "No number is better than a wrong one.",
         "Read the warehouse's message; `kpilayer check` finds unknown columns with a lock file.",
     ),
+    "no-such-file": Code(
+        "The `path` of a model matches no file.",
+        "Nothing to read is not the same as no rows.",
+        "Correct the path, which starts at the folder of kpilayer.yml; `kpilayer debug` tries all.",
+    ),
     "query-timeout": Code(
         "A statement ran for longer than `timeout_seconds` of the target allows.",
         "It was stopped, on the server too, so that it holds up nothing else.",

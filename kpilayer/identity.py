@@ -289,7 +289,7 @@ class Identity:
     def _relation(self, relation: Relation) -> str:
         match relation.kind:
             case "file":
-                return f"file {relation.path}"
+                return f"file {relation.key}"
             case "table":
                 if relation.ref and relation.ref not in self.catalog.shared_refs:
                     # dbt builds it where the environment says.
@@ -305,7 +305,7 @@ class Identity:
         tree = self.catalog.queries[name].copy()
         reads = self.catalog.query_reads(name)
         for table in list(tree.find_all(exp.Table)):
-            if table.db == REF:
+            if table.db == REF and SOURCE_META not in table.meta:
                 relation = self._relation(reads[table.name.lower()])
                 table.set("db", None)
                 table.set("this", exp.to_identifier(relation, quoted=True))

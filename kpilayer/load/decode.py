@@ -6,7 +6,7 @@ Files come here in the native form; ``dbt/forms.py`` has translated all others.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, TypeVar
 
@@ -347,15 +347,29 @@ def _plain(
     return decode
 
 
+def _known_of_source(data: Mapping[str, Any], known: Collection[str]) -> dict[str, Any]:
+    """The keys of a source or table that are read; of what anybody may write, one alone."""
+    kept = {key: value for key, value in data.items() if key in known}
+    if isinstance(kept.get("config"), dict):
+        kept["config"] = _with_location(kept["config"])
+    return _with_location(kept)
+
+
+def _with_location(data: dict[str, Any]) -> dict[str, Any]:
+    meta = data.get("meta")
+    if not isinstance(meta, dict):
+        return data
+    return {**data, "meta": {k: v for k, v in meta.items() if k == "external_location"}}
+
+
 def _decode_source(entry: _Entry, templates: Templates, found: Decoded) -> None:
     """Of a source, only where its tables are: what its tests hold may not even render."""
-    data = {k: v for k, v in entry.data.items() if k in keys_of(Source)}
+    data = _known_of_source(entry.data, keys_of(Source))
     tables = data.get("tables")
     if isinstance(tables, list):
         known = keys_of(SourceTable)
         data["tables"] = [
-            {k: v for k, v in table.items() if k in known} if isinstance(table, dict) else table
-            for table in tables
+            _known_of_source(table, known) if isinstance(table, dict) else table for table in tables
         ]
     _plain("source", "sources", Source)(_Entry(entry.page, entry.path, data), templates, found)
 

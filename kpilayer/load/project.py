@@ -68,6 +68,7 @@ def load_definitions(
         tuple(found.conformed_dimensions),
         manifest.refs if manifest else _guessed_relations(layout, found),
         {**_described_sources(layout, found), **(manifest.sources if manifest else {})},
+        {**_described_files(found), **(manifest.files if manifest else {})},
         places=found.places,
         broken=frozenset(found.broken),
         all_read=found.all_read,
@@ -197,6 +198,16 @@ def _described_sources(layout: Layout, found: Decoded) -> dict[tuple[str, str], 
         for source in found.sources
         for table in source.tables
         if source.config.enabled and table.config.enabled
+    }
+
+
+def _described_files(found: Decoded) -> dict[tuple[str, str], str]:
+    """The files of those tables under `sources:` that are files."""
+    return {
+        (source.name, table.name): files
+        for source in found.sources
+        for table in source.tables
+        if source.config.enabled and table.config.enabled and (files := source.files(table))
     }
 
 

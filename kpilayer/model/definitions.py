@@ -82,6 +82,8 @@ class Definitions:
     """Where `ref` leads, by name, as the text of a relation: what dbt's manifest says."""
     sources: Mapping[tuple[str, str], str] = field(default_factory=dict)
     """Where `source` leads, by source and table."""
+    files: Mapping[tuple[str, str], str] = field(default_factory=dict)
+    """The files of sources that are files, as dbt-duckdb writes them, by source and table."""
     places: Mapping[Key, Place] = field(default_factory=dict, compare=False)
     broken: frozenset[Key] = frozenset()
     all_read: bool = True

@@ -271,7 +271,11 @@ class Model(Definition):
     relation: str | None = None
     """The table or view, `schema.table`; else models/<name>.sql, else <target schema>.<name>."""
     path: str | None = None
-    """A Parquet or CSV file or glob, on engines that read files; relative to the project."""
+    """A Parquet, CSV or JSON file or glob, on engines that read files; relative to the project."""
+    hive_partitioning: bool | None = None
+    """Whether folders such as `year=2026` are columns; by default where all files lie in such."""
+    union_by_name: bool | None = None
+    """Whether columns of several files are matched by name, and may be missing; else by place."""
     ref: Reference | None = None
     """The dbt or SQL model whose rows these are, where it has another name."""
     semantic_model: bool = True
@@ -301,6 +305,10 @@ class Model(Definition):
             raise PydanticCustomError(
                 "bad-value", "a model has a `relation` or a `path`, not both", {"key": "path"}
             )
+        for key in ("hive_partitioning", "union_by_name"):
+            if getattr(self, key) is not None and not self.path:
+                message = f"`{key}` says how files are read, and the model has no `path`"
+                raise PydanticCustomError("bad-value", message, {"key": key})
         return self
 
     @cached_property

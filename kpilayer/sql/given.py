@@ -58,7 +58,8 @@ def givable(catalog: Catalog, schema: str) -> dict[str, Source]:
         for table in catalog.queries[query].find_all(exp.Table):
             if table.db == REF:
                 read = catalog.query_reads(query)[table.name.lower()]
-                found.setdefault(table.name.lower(), source_of(read, schema))
+                name = str(table.meta.get(SOURCE_META) or table.name)
+                found.setdefault(name.lower(), source_of(read, schema))
             elif _is_physical(table):
                 name = str(table.meta.get(SOURCE_META) or ".".join(p.name for p in table.parts))
                 found.setdefault(name.lower(), _physical(table, schema))

@@ -6,7 +6,6 @@ bytes. Rows are ordered with NULLs last both ways.
 
 from __future__ import annotations
 
-import posixpath
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -52,7 +51,8 @@ from kpilayer.plan.nodes import (
 from kpilayer.relation import Relation
 from kpilayer.sql.dialects import VERIFIED, capabilities
 from kpilayer.sql.dialects.capabilities import Capabilities, Periods
-from kpilayer.sql.dialects.spellings import AGGREGATES, call
+from kpilayer.sql.dialects.spellings import AGGREGATES
+from kpilayer.sql.files import read_files
 from kpilayer.sql.lower import lower
 from kpilayer.sql.names import check_lengths, exactly, keep_apart, quoted
 from kpilayer.sql.types import Types, keeping
@@ -458,7 +458,7 @@ class _Generator:
             case "query":
                 return exp.Table(this=exp.to_identifier(self.queries[relation.query]), alias=name)
             case "file":
-                return exp.Table(this=self._file(relation.path), alias=name)
+                return exp.Table(this=read_files(relation, self.dialect, self.folder), alias=name)
         parts = relation.parts
         if len(parts) == 1 and self.schema:
             parts = (self.schema, *parts)
@@ -466,19 +466,6 @@ class _Generator:
         names = (None if n is None else exactly(n) for n in (this, db, catalog))
         named = None if alias == this else name  # a table is known by its own name without help
         return exp.Table(**dict(zip(("this", "db", "catalog"), names, strict=True)), alias=named)
-
-    def _file(self, path: str) -> exp.Expr:
-        readers = self.dialect.file_readers
-        ending = path.removesuffix(".gz").rsplit(".", 1)[-1].lower()
-        if not readers:
-            message = f"{self.dialect.name} does not read files: `path: {path}`"
-            hint = "load the file into a table and use `relation:`, or query on DuckDB"
-            raise QueryError(Issue("unsupported-in-dialect", message, hint=hint))
-        if ending not in readers:
-            message = f"`{path}`: files are read by their ending: {listing(list(readers))}"
-            raise QueryError(Issue("unsupported-in-dialect", message))
-        place = path if "://" in path else posixpath.join(self.folder, path)
-        return call(readers[ending], exp.Literal.string(place))
 
     def subquery(self, node: Subquery) -> exp.Query:
         tree = self.spelled(node.tree)

@@ -13,14 +13,15 @@ import re
 from collections.abc import Mapping
 from typing import Any, Final
 
-from kpilayer.errors import WarehouseError
+from kpilayer.errors import Issue, WarehouseError
 from kpilayer.warehouse.connection import connection_failed, query_failed
-from kpilayer.warehouse.redact import scrub
+from kpilayer.warehouse.redact import hide_in_text, scrub
 
 _EXPLAIN: Final = "EXPLAIN "
 _EXCERPT: Final = re.compile(r"\n+LINE (\d+): (.*)\n( *)(\^+)\s*\Z", re.S)
 _LOCKED: Final = re.compile(r"could not set lock on file|conflicting lock", re.I)
 _DAMAGED: Final = re.compile(r"corrupt|checksum|could not read enough bytes", re.I)
+_NO_FILES: Final = re.compile(r'No files found that match the pattern "([^"\n]*)"')
 _LABEL: Final = "LINE {}: "
 _Excerpt = tuple[int, str, int, int]
 
@@ -31,6 +32,11 @@ def refusal(error: Exception, sql: str, raw: Any) -> WarehouseError:
 
     if isinstance(error, duckdb.InterruptException):
         return query_failed("the query was cancelled", sql)
+    missing = _NO_FILES.search(str(error))
+    if missing is not None:
+        pattern = hide_in_text(re.sub(r"\[([\[*?])\]", r"\1", missing[1]))
+        way_out = "`path` of a model starts at the folder of kpilayer.yml"
+        return WarehouseError(Issue("no-such-file", f"no file matches `{pattern}`", hint=way_out))
     message, hint, shown = _parted(str(error))
     position, length = _asked_again(sql, message, raw) or _find(shown, sql) or (None, 1)
     return query_failed(message, sql, position=position, length=length, hint=hint)

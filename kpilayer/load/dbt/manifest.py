@@ -20,6 +20,7 @@ from typing import Any, Final
 from kpilayer.errors import Issue, Location
 from kpilayer.load.files import MAX_JSON_BYTES, read_text
 from kpilayer.model.lock import LockedColumn, LockedRelation
+from kpilayer.model.source import with_names
 from kpilayer.snippets import quote_of
 
 OLDEST: Final = 9
@@ -60,6 +61,7 @@ class DbtManifest:
     adapter_type: str
     refs: Mapping[str, str]
     sources: Mapping[tuple[str, str], str]
+    files: Mapping[tuple[str, str], str]
     unbuilt: Mapping[str, str]
     named: Mapping[str, str]
     """The name for `ref` of each relation, as dbt writes it: without a version for the latest one,
@@ -172,8 +174,13 @@ def _manifest(
         for n in (data.get("sources") or {}).values()
         if (place := _relation(n, quote)) is not None
     }
+    files = {
+        (str(n["source_name"]), str(n["name"])): place
+        for n in (data.get("sources") or {}).values()
+        if (place := _files(n)) is not None
+    }
     left = {name: why for name, why in unbuilt.items() if name not in refs}
-    return DbtManifest(shown, adapter, refs, sources, left, named), issues
+    return DbtManifest(shown, adapter, refs, sources, files, left, named), issues
 
 
 def _disabled(data: dict[str, Any]) -> Iterator[dict[str, Any]]:
@@ -189,6 +196,18 @@ def _names(node: dict[str, Any], *, packages: bool = True) -> list[str]:
         names.append(name)
     package = str(node.get("package_name") or "").lower() if packages else ""
     return [*names, *(f"{package}.{n}" for n in names if package)]
+
+
+def _files(node: dict[str, Any]) -> str | None:
+    """The files of a source that dbt-duckdb reads from files."""
+    config = node.get("config") or {}
+    told = (config.get("meta"), node.get("meta"), node.get("source_meta"))
+    locations = (m.get("external_location") for m in told if isinstance(m, dict))
+    location = next((text for text in locations if isinstance(text, str) and text), None)
+    if location is None:
+        return None
+    keys = ("name", "identifier", "schema", "database", "source_name")
+    return with_names(location, {key: str(node.get(key) or "") for key in keys})
 
 
 def _relation(node: dict[str, Any], quote: str) -> str | None:
