@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from kpilayer.errors import ConfigError
 from kpilayer.relation import Relation
-from kpilayer.sql.compiled import OF_TYPES, Compiled
+from kpilayer.sql.compiled import OF_TYPES, Compiled, without_heading
 from kpilayer.sql.dialects import capabilities
 from kpilayer.sql.select import read_all, to_sql
 from kpilayer.sql.types import Declared, Types
@@ -98,7 +98,9 @@ class Warehouse:
         """The answer, and the SQL to show for it."""
         declared = self._declared(compiled, connection)
         sql = compiled.running_in(self.root.as_posix(), declared)
-        table = run_with_progress(connection, sql, on_progress)
+        is_tagged = limits_of(self.target).query_tag
+        run = sql if is_tagged else without_heading(sql)
+        table = run_with_progress(connection, run, on_progress)
         if declared is None:
             return table, compiled.sql
         if capabilities(connection.dialect).has_types:

@@ -306,7 +306,7 @@ class Model(Definition):
                 "bad-value", "a model has a `relation` or a `path`, not both", {"key": "path"}
             )
         for key in ("hive_partitioning", "union_by_name"):
-            if getattr(self, key) is not None and not self.path:
+            if getattr(self, key) is not None and self.path is None:
                 message = f"`{key}` says how files are read, and the model has no `path`"
                 raise PydanticCustomError("bad-value", message, {"key": key})
         return self

@@ -306,7 +306,13 @@ _NEEDS_PERCENTILE: Final = _when(_is("agg", ("percentile",), in_any_case=True), 
 
 #: What the types say in code, where it can be said here.
 _RULES: Final[dict[str, tuple[Schema, ...]]] = {
-    "Model": (not_both("relation", "path"),),
+    "Model": (
+        not_both("relation", "path"),
+        *(
+            _when({"properties": {key: {"type": "boolean"}}, "required": [key]}, given("path"))
+            for key in ("hive_partitioning", "union_by_name")
+        ),
+    ),
     "Entity": (not_both("expr", "columns"),),
     "Dimension": (
         _when(_is("type", ("time",)), given("granularity")),

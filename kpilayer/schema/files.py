@@ -112,7 +112,7 @@ _SETTINGS: Final[Mapping[str, tuple[str, Schema]]] = {
         _VALUE,
     ),
     "query_tag": (
-        "Whether statements begin with a comment that names their metrics; true by default.",
+        "Whether questions begin with a comment that names their metrics; true by default.",
         _VALUE,
     ),
 }

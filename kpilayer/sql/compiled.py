@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from itertools import takewhile
+from itertools import dropwhile, takewhile
 from types import MappingProxyType
 from typing import Final
 
@@ -126,6 +126,16 @@ def _untyped(types: Types, dialect: str) -> Iterator[Issue]:
         message += f"which {dialect} computes with in other words"
         hint = "run `kpilayer lock`, which writes down the types of columns, or write a CAST"
         yield Issue("unknown-type", message, severity="warning", hint=hint)
+
+
+def without_heading(sql: str) -> str:
+    r"""The SQL of a question without the comment that names its metrics.
+
+    >>> without_heading("-- kpilayer: revenue f1:c674b358fc24037f\nSELECT 1\n-- end")
+    'SELECT 1\n-- end'
+    """
+    lines = sql.splitlines(keepends=True)
+    return "".join(dropwhile(lambda line: line.startswith("--"), lines))
 
 
 def _locked(lock: Lock | None) -> Declared:

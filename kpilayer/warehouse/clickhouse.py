@@ -38,6 +38,7 @@ _MEMORY: Final = ":memory:"
 _TIMEOUT: Final = 10  # seconds to connect, as dbt-clickhouse
 _SILENCE: Final = 300  # seconds without a byte of an answer, as the driver
 _LATE: Final = 159
+_TAG: Final = re.compile(r"-- (kpilayer: .*)")
 #: Codes of what may work when it is tried again: the network, and a server with too much to do.
 _PASSING: Final = frozenset({202, 209, 210, 279, 425, 999})
 _AT: Final = re.compile(r"failed at position (\d+)")
@@ -245,6 +246,9 @@ class Server:
         import pyarrow as pa
 
         settings = {"query_id": query_id, "output_format_arrow_string_as_string": 1}
+        tag = _TAG.match(sql)
+        if tag is not None:
+            settings["log_comment"] = tag[1]  # which the server's query log keeps
         data = self._client.raw_query(sql, settings=settings, fmt="ArrowStream")
         return pa.ipc.open_stream(data).read_all() if data else pa.table({})
 

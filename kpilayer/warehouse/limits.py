@@ -34,7 +34,7 @@ class Limits:
     retries: int = 2
     """How many times a connection or a read that failed in passing is tried again."""
     query_tag: bool = True
-    """Whether statements begin with a comment that names their metrics, where servers show it."""
+    """Whether questions begin with a comment that names their metrics."""
 
 
 def limits_of(target: Target) -> Limits:

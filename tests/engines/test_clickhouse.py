@@ -245,5 +245,7 @@ def test_a_client_of_clickhouse_connect_gives_the_same_answers(define: Define, r
         assert project.query("total", "thing__kind").rows() == [("a", 18446744073709551614)]
         with pytest.raises(WarehouseError, match="Unknown"):
             wrap(client).run("SELECT nothing")
+        asked = "-- kpilayer: total f1:0123456789abcdef\nSELECT getSetting('log_comment') AS c"
+        assert wrap(client).run(asked).to_pylist() == [{"c": "kpilayer: total f1:0123456789abcdef"}]
     finally:
         client.close()

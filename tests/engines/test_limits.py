@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import socket
 import sqlite3
@@ -318,6 +319,58 @@ metrics:
   - {name: things, model: long, agg: count, expr: "1"}
 """,
 }
+
+
+def test_the_server_shows_which_metric_runs(postgres_schema: Any, tmp_path: Path) -> None:
+    asked = "SELECT query FROM pg_stat_activity WHERE state = 'active' AND query LIKE %s"
+
+    def shown() -> list[str]:
+        mark = f"%'{postgres_schema.schema}'%"
+        found = postgres_schema.connection.execute(asked, [mark]).fetchall()
+        return [text for (text,) in found]
+
+    sql = f"SELECT '{postgres_schema.schema}' AS mark FROM GENERATE_SERIES(1, 10000000000) AS t(x)"
+    fingerprint = r"f1:[0-9a-f]{16}"
+    for tagged, start in (("true", f"-- kpilayer: things {fingerprint}\n"), ("false", "WITH long")):
+        lines = [f"      {key}: {value}\n" for key, value in postgres_schema.settings.items()]
+        lines += ["      type: postgres\n", f"      query_tag: {tagged}\n"]
+        with running(tmp_path, sql, "".join(lines)) as process:
+            deadline = time.monotonic() + 20
+            while not shown() and process.poll() is None and time.monotonic() < deadline:
+                time.sleep(0.1)
+            assert shown(), process.communicate()
+            assert re.match(start, shown()[0]), shown()
+            interrupted(process)
+
+
+def test_mariadb_shows_which_metric_runs(request: pytest.FixtureRequest, tmp_path: Path) -> None:
+    with settings_of("mariadb", request, tmp_path) as settings, on_mariadb.opened() as other:
+        connection = connect(target("mariadb", **settings), project_dir=tmp_path)
+        sql = f"-- kpilayer: things f1:0123456789abcdef\n{LONG['mariadb']}"
+        failed: list[str] = []
+
+        def run() -> None:
+            try:
+                connection.run(sql)
+            except WarehouseError as error:
+                failed.append(error.issues[0].code)
+
+        thread = threading.Thread(target=run)
+        thread.start()
+        shown: list[str] = []
+        with other.cursor() as cursor:
+            for _ in range(100):
+                cursor.execute("SHOW FULL PROCESSLIST")
+                shown = [str(row[7]) for row in cursor.fetchall() if "seq_1_to" in str(row[7])]
+                if shown:
+                    break
+                time.sleep(0.1)
+        while thread.is_alive():
+            connection.cancel()
+            thread.join(0.3)
+        connection.close()
+        assert shown == [sql]
+        assert failed == ["query-failed"]
 
 
 @contextmanager
