@@ -13,7 +13,8 @@ from kpilayer.load.lock_file import LOCK_FILE, write_lock
 from kpilayer.model.lock import Lock
 from kpilayer.plan.build import subqueries
 from kpilayer.running import Warehouse
-from kpilayer.sql.select import read_all, to_sql
+from kpilayer.sql.printing import to_sql
+from kpilayer.sql.select import read_all
 from kpilayer.warehouse.lock import Described, lock_of_catalog, take_lock
 
 

@@ -12,7 +12,8 @@ from kpilayer.errors import ConfigError
 from kpilayer.relation import Relation
 from kpilayer.sql.compiled import OF_TYPES, Compiled, without_heading
 from kpilayer.sql.dialects import capabilities
-from kpilayer.sql.select import read_all, to_sql
+from kpilayer.sql.printing import to_sql
+from kpilayer.sql.select import read_all
 from kpilayer.sql.types import Declared, Types
 from kpilayer.warehouse.connect import connect, wrap
 from kpilayer.warehouse.connection import Column, Connection

@@ -25,7 +25,8 @@ from kpilayer.plan.query import Query
 from kpilayer.plan.text import to_text
 from kpilayer.relation import Relation
 from kpilayer.snippets import DIALECTS
-from kpilayer.sql.select import check_verified, generate, to_sql
+from kpilayer.sql.printing import to_sql
+from kpilayer.sql.select import check_verified, generate
 from kpilayer.sql.types import Declared, Types, unknown
 from kpilayer.versions import spans
 

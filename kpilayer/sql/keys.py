@@ -21,7 +21,8 @@ from kpilayer.plan.rows import qualified
 from kpilayer.relation import Relation
 from kpilayer.sql.dialects.spellings import TYPE
 from kpilayer.sql.names import quoted
-from kpilayer.sql.select import in_words, read_all, to_sql
+from kpilayer.sql.printing import to_sql
+from kpilayer.sql.select import in_words, read_all
 
 _ROWS: Final = "rows_read"
 _OTHER: Final = "other_rows"

@@ -38,7 +38,8 @@ from kpilayer.plan.passes import (
 )
 from kpilayer.plan.passes.implied import implies
 from kpilayer.relation import Relation
-from kpilayer.sql.select import generate, to_sql
+from kpilayer.sql.printing import to_sql
+from kpilayer.sql.select import generate
 
 ORDERS = Scan(Relation("table", ("orders",)), "o")
 CUSTOMERS = Scan(Relation("table", ("customers",)), "c")
