@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from kpilayer.sql.compiled import Compiled
     from kpilayer.verify.outcome import Outcome
     from kpilayer.warehouse.result import Result
+    from kpilayer.warehouse.stream import Stream
 
 __all__ = [
     "Compiled",
@@ -31,6 +32,7 @@ __all__ = [
     "Project",
     "QueryError",
     "Result",
+    "Stream",
     "WarehouseError",
     "__version__",
 ]
@@ -42,6 +44,7 @@ _HOMES = {
     "Outcome": "kpilayer.verify.outcome",
     "Project": "kpilayer.project",
     "Result": "kpilayer.warehouse.result",
+    "Stream": "kpilayer.warehouse.stream",
 }
 
 

@@ -51,6 +51,7 @@ from kpilayer.verify.outcome import Outcome
 from kpilayer.warehouse.profiles import Target
 from kpilayer.warehouse.result import Result
 from kpilayer.warehouse.run import OnProgress
+from kpilayer.warehouse.stream import Stream
 
 
 @dataclass(frozen=True)
@@ -312,6 +313,27 @@ class Project:
         spoken = asking.dialect_to_run(rest.get("dialect"), self.target)
         compiled = self.prepare(metrics, group_by, where, **{**rest, "dialect": spoken})
         return self._warehouse.answer(compiled, on_progress)
+
+    def stream(
+        self,
+        metrics: Words = None,
+        group_by: Words = None,
+        where: Words = None,
+        *,
+        batch_rows: int = 50_000,
+        **rest: Any,
+    ) -> Stream:
+        """The answer to a question in record batches, for answers that do not fit into memory.
+
+        It takes what ``query`` takes. DuckDB and PostgreSQL give rows while they are read; the
+        answer of another engine is taken whole first. ``batch_rows`` is the most rows of a batch.
+
+        Raises:
+            DefinitionError, QueryError, WarehouseError: as ``query``.
+        """
+        spoken = asking.dialect_to_run(rest.get("dialect"), self.target)
+        compiled = self.prepare(metrics, group_by, where, **{**rest, "dialect": spoken})
+        return self._warehouse.stream(compiled, max(1, batch_rows))
 
     def export(
         self, saved_query: str, exports: Words = None, *, dry_run: bool = False

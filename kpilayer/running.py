@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -22,6 +22,7 @@ from kpilayer.warehouse.profiles import Target
 from kpilayer.warehouse.result import Result, Row
 from kpilayer.warehouse.run import OnProgress, run_with_progress
 from kpilayer.warehouse.session import Session
+from kpilayer.warehouse.stream import Stream, batches
 from kpilayer.warehouse.typed import typed
 
 if TYPE_CHECKING:
@@ -89,6 +90,27 @@ class Warehouse:
             overlapping=compiled.overlapping,
         )
 
+    def stream(self, compiled: Compiled, size: int) -> Stream:
+        """The answer to a compiled question in batches of at most ``size`` rows.
+
+        Raises:
+            WarehouseError: the warehouse cannot be reached, or refuses the SQL.
+        """
+        with ExitStack() as opened:
+            connection = opened.enter_context(self.connected())
+            declared = self._declared(compiled, connection)
+            sql, shown = self._sqls(compiled, declared)
+            typing = self._typing(compiled, connection, declared)
+            rows = opened.enter_context(closing(batches(connection, sql, size, typing)))
+            return Stream(
+                rows,
+                opened.pop_all(),
+                sql=shown,
+                fingerprints=compiled.fingerprints,
+                notices=compiled.notices,
+                overlapping=compiled.overlapping,
+            )
+
     def sql(self, compiled: Compiled, connection: Connection) -> str:
         """What is run: paths start at the project, and types are known where words need them."""
         return compiled.running_in(self.root.as_posix(), self._declared(compiled, connection))
@@ -98,15 +120,25 @@ class Warehouse:
     ) -> tuple[pa.Table, str]:
         """The answer, and the SQL to show for it."""
         declared = self._declared(compiled, connection)
+        sql, shown = self._sqls(compiled, declared)
+        table = run_with_progress(connection, sql, on_progress)
+        typing = self._typing(compiled, connection, declared)
+        return (table if typing is None else typing(table)), shown
+
+    def _sqls(self, compiled: Compiled, declared: Declared | None) -> tuple[str, str]:
+        """What is sent, and what is shown for it."""
         sql = compiled.running_in(self.root.as_posix(), declared)
-        is_tagged = limits_of(self.target).query_tag
-        run = sql if is_tagged else without_heading(sql)
-        table = run_with_progress(connection, run, on_progress)
-        if declared is None:
-            return table, compiled.sql
-        if capabilities(connection.dialect).has_types:
-            return table, sql
-        return typed(table, Types(declared).answer(compiled.planned)), sql
+        sent = sql if limits_of(self.target).query_tag else without_heading(sql)
+        return sent, compiled.sql if declared is None else sql
+
+    def _typing(
+        self, compiled: Compiled, connection: Connection, declared: Declared | None
+    ) -> Callable[[pa.Table], pa.Table] | None:
+        """What gives the answer its types, where the engine's have none."""
+        if declared is None or capabilities(connection.dialect).has_types:
+            return None
+        kinds = Types(declared).answer(compiled.planned)
+        return lambda table: typed(table, kinds)
 
     def _declared(self, compiled: Compiled, connection: Connection) -> Declared | None:
         """The types of columns as kpilayer.lock has them, else as the warehouse describes them.

@@ -121,6 +121,26 @@ class DuckDB:
                 raise query_failed("the statement gives no rows", sql)
             return relation.to_arrow_table()
 
+    def batches(self, sql: str, size: int) -> Iterator[pa.RecordBatch]:
+        """The rows as they are read, ``size`` at a time; at least one batch."""
+        import pyarrow as pa
+
+        with self._session(sql) as session:
+            relation = session.sql(sql)
+            if relation is None:
+                raise query_failed("the statement gives no rows", sql)
+            new = getattr(relation, "to_arrow_reader", None)  # from 2.0
+            reader = (new or relation.fetch_arrow_reader)(size)
+            is_empty = True
+            try:
+                for batch in reader:
+                    is_empty = False
+                    yield batch
+                if is_empty:
+                    yield pa.RecordBatch.from_pylist([], schema=reader.schema)
+            finally:
+                reader.close()
+
     def describe(self, select_sql: str) -> tuple[Column, ...]:
         """The columns of a query. All may be NULL: DESCRIBE calls an outer join's NOT NULL."""
         sql = select_sql.strip().rstrip(";")

@@ -148,6 +148,26 @@ class Postgres:
                 raise query_failed("the statement gives no rows", sql)
             return postgres_arrow.fetch(cursor, sql)
 
+    def batches(self, sql: str, size: int) -> Iterator[pa.RecordBatch]:
+        """The rows as the server sends them, ``size`` at a time; at least one batch."""
+        from itertools import islice
+
+        from kpilayer.warehouse import postgres_arrow
+
+        with self._session(sql) as cursor:
+            postgres_arrow.choose_loaders(cursor)
+            rows = cursor.stream(sql, size=_chunk(size))
+            try:
+                first = list(islice(rows, size))
+                if cursor.description is None:  # of an answer without rows, it is not told
+                    cursor.execute(f"SELECT * FROM (\n{sql.strip().rstrip(';')}\n) AS a LIMIT 0")
+                build = postgres_arrow.builder(cursor.description, sql)
+                yield build(first)
+                while some := list(islice(rows, size)):
+                    yield build(some)
+            finally:
+                rows.close()  # and cancels what still runs
+
     def describe(self, select_sql: str) -> tuple[Column, ...]:
         """The columns of a query, which PostgreSQL plans but does not run. All may be NULL."""
         inner = select_sql.strip().rstrip(";")
@@ -273,6 +293,13 @@ def _refusal(error: Any, sql: str, skip: int, *, is_lost: bool) -> WarehouseErro
         hint=diagnosis.message_hint,
         transient=is_lost or bool(_PASSING.fullmatch(error.sqlstate or "")),
     )
+
+
+def _chunk(size: int) -> int:
+    """How many rows the driver asks for at once: older versions of libpq know one row only."""
+    from psycopg import capabilities
+
+    return size if capabilities.has_stream_chunked() else 1
 
 
 def _word(sql: str, start: int) -> int:

@@ -67,6 +67,53 @@ def fetch(cursor: Any, sql: str) -> pa.Table:
     return pa.Table.from_arrays(columns, schema=schema)
 
 
+def builder(
+    description: Sequence[Any], sql: str
+) -> Callable[[Sequence[Sequence[Any]]], pa.RecordBatch]:
+    """What makes batches of rows, all of one schema.
+
+    A numeric without a declared scale (SUM, AVG) has 38 digits on either side of the point, as the
+    largest scale of the data is not known before its end.
+    """
+    import pyarrow as pa
+
+    kinds = [
+        _number_in_stream(column.scale) if column.type_code == _NUMERIC
+        else _arrow_type(column.type_code)
+        for column in description
+    ]  # fmt: skip
+    names = [column.name for column in description]
+    schema = pa.schema([pa.field(n, k) for n, k in zip(names, kinds, strict=True)])
+
+    def build(rows: Sequence[Sequence[Any]]) -> pa.RecordBatch:
+        columns = list(zip(*rows, strict=True)) if rows else [()] * len(names)
+        arrays = [_in_stream(*each, sql) for each in zip(names, columns, kinds, strict=True)]
+        return pa.RecordBatch.from_arrays(arrays, schema=schema)
+
+    return build
+
+
+def _number_in_stream(scale: int | None) -> pa.DataType:
+    import pyarrow as pa
+
+    if scale is None or scale < 0:
+        return pa.decimal256(_MOST_DIGITS, _SMALL_DIGITS)
+    return pa.decimal128(_SMALL_DIGITS, scale)
+
+
+def _in_stream(name: str, values: Sequence[Any], kind: pa.DataType, sql: str) -> pa.Array:
+    import pyarrow as pa
+
+    try:
+        return pa.array(values, kind)
+    except pa.ArrowInvalid as error:
+        raise query_failed(
+            f"the column `{name}` holds a value that does not fit into {kind}: {error}",
+            sql,
+            hint="cast it to `double precision` or round it, or ask for the answer as a whole",
+        ) from None
+
+
 class _Values:
     """A column whose Arrow type is known from the start."""
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import contextlib
 import threading
-from collections.abc import Callable
-from typing import TYPE_CHECKING, TypeVar
+from collections.abc import Callable, Generator, Iterator
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from kpilayer.errors import KpilayerError
 from kpilayer.warehouse.connection import Column, Connection, Relation
@@ -38,6 +38,21 @@ class Session:
     def run(self, sql: str) -> pa.Table:
         """The whole result of one query, which only reads."""
         return self._read(lambda: self._connection.run(sql))
+
+    @property
+    def batches(self) -> Callable[[str, int], Iterator[pa.RecordBatch]] | None:
+        """What gives the rows of a query in parts, where the engine does; see ``stream``."""
+        return self._batches if hasattr(self._connection, "batches") else None
+
+    def _batches(self, sql: str, size: int) -> Iterator[pa.RecordBatch]:
+        def begun() -> tuple[pa.RecordBatch, Generator[pa.RecordBatch, None, None]]:
+            rest = cast("Any", self._connection).batches(sql, size)
+            return next(rest), rest
+
+        first, rest = self._read(begun)  # what was given already cannot be taken back
+        with contextlib.closing(rest):
+            yield first
+            yield from rest
 
     def describe(self, select_sql: str) -> tuple[Column, ...]:
         """The columns that a query would give."""

@@ -193,6 +193,22 @@ def test_what_the_engine_refuses_is_not_asked_again() -> None:
     assert flaky.asked == 1
 
 
+def test_a_stream_is_begun_again_and_not_gone_on_with() -> None:
+    class Streaming(Flaky):
+        def batches(self, sql: str, size: int) -> Iterator[str]:
+            yield self.run(sql)
+            raise reset()
+
+    flaky = Streaming(2, reset)
+    session = Session(lambda: flaky, 2)  # type: ignore[arg-type, return-value]
+    assert session.batches is not None
+    parts: Iterator[Any] = session.batches("SELECT 1", 10)
+    assert next(parts) == "answer to SELECT 1"
+    with pytest.raises(WarehouseError, match="server closed"):
+        next(parts)
+    assert flaky.asked == 3
+
+
 def test_what_writes_is_never_tried_again() -> None:
     flaky = Flaky(1, reset)
     with pytest.raises(WarehouseError, match="server closed"):
