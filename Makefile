@@ -40,9 +40,9 @@ $(METRICFLOW_STAMP): tests/parity/requirements.txt
 	.venv-metricflow/bin/python -m pip install --quiet --disable-pip-version-check -r tests/parity/requirements.txt
 	touch $@
 
-# The same with many more random cases than a commit should wait for.
+# The same with many more random cases than a commit should wait for, and every engine test on Spark.
 nightly: $(STAMP)
-	KPILAYER_HYPOTHESIS=nightly $(BIN)/python -m pytest $(ARGS)
+	KPILAYER_HYPOTHESIS=nightly KPILAYER_NIGHTLY=1 $(BIN)/python -m pytest $(ARGS)
 	$(BIN)/python -m tests.oracle.run --count 100000 --seed $$(date +%Y%m%d) --workers 2
 	$(BIN)/python -m tests.fuzz.run --seed $$(date +%Y%m%d)
 

@@ -179,5 +179,8 @@ def _named(type_name: str, dialect: str) -> Storage | None:
         return "instant"
     if name.startswith("DATE") and not name.startswith("DATETIME"):
         return "date"
-    is_instant = dialect in ("bigquery", "mysql") and name.startswith("TIMESTAMP")
+    if name == "TIMESTAMP_NTZ":
+        return "local"
+    named = dialect in ("bigquery", "databricks", "mysql", "spark")
+    is_instant = named and name.startswith("TIMESTAMP")
     return "instant" if is_instant else "local"

@@ -104,6 +104,12 @@ _SETTINGS: Final[Mapping[str, tuple[str, Schema]]] = {
     "ssl_disabled": ("Whether a MySQL connection is never encrypted.", _VALUE),
     "ssl_verify_cert": ("Whether a MySQL server's certificate is checked.", _VALUE),
     "ssl_verify_identity": ("Whether a MySQL server's name is checked.", _VALUE),
+    "method": ("How Spark is reached: session (in this process) or connect.", _WORD),
+    "master": ("Of a Spark session in this process: local[2], say.", _WORD),
+    "catalog": ("Spark's catalog of relations that name none.", _WORD),
+    "token": ("A secret of Spark Connect.", _VALUE),
+    "use_ssl": ("Whether Spark Connect is encrypted.", _VALUE),
+    "server_side_parameters": ("Spark settings by name.", {"type": ["object", "null"]}),
     "connect_timeout": ("Seconds to wait for the server.", _VALUE),
     "keepalives_idle": ("Seconds of silence before a sign of life.", _VALUE),
     "timeout_seconds": ("Seconds after which a statement is stopped; never by default.", _VALUE),
@@ -120,7 +126,8 @@ _SETTINGS: Final[Mapping[str, tuple[str, Schema]]] = {
 
 def profiles() -> Schema:
     """The schema of profiles.yml: what kpilayer reads of it, as strict as that."""
-    types = ["duckdb", "mysql", "postgres", *sorted(set(DIALECTS) - {"duckdb", "postgres"})]
+    plain = ["clickhouse", "duckdb", "mysql", "postgres", "spark", "sqlite"]
+    types = [*plain, *sorted(set(DIALECTS) - set(plain))]
     output = {
         "title": "target",
         "description": "A warehouse, and how to connect to it.",

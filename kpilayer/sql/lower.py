@@ -8,6 +8,7 @@ there is no variance, each row's deviation from the mean of its group is compute
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from decimal import Decimal
 from typing import Final
 
@@ -23,7 +24,8 @@ _PERCENTILES: Final = ("median", "percentile", "approx_percentile")
 
 def lower(plan: Plan, dialect: Capabilities) -> Plan:
     """The plan in terms that a dialect has words for; every row and value stays."""
-    if dialect.percentile is not None and not dialect.centres_deviations:
+    is_whole = dialect.percentile is not None and dialect.picks_percentiles
+    if is_whole and not dialect.centres_deviations:
         return plan
     taken = {node.name for node in walk(plan.root) if isinstance(node, (Aggregate, Derived))}
 
@@ -40,7 +42,7 @@ def _is_centred(measure: Measure, dialect: Capabilities) -> bool:
 
 
 def _is_ranked(measure: Measure, dialect: Capabilities) -> bool:
-    if dialect.percentile is not None:
+    if dialect.percentile is not None and (dialect.picks_percentiles or not measure.discrete):
         return False
     if measure.agg == "approx_percentile" and dialect.approx_percentile is not None:
         return False
@@ -94,7 +96,7 @@ def _of_columns(measure: Measure, table: str, value: str, held: str | None) -> M
     if held is not None:
         column = exp.column(held, table=table)
         condition = exp.EQ(this=column, expression=exp.Literal.number(1))
-    return Measure(measure.name, measure.agg, read, condition, needs_rows=measure.needs_rows)
+    return replace(measure, value=read, condition=condition)
 
 
 def _numbered(

@@ -47,6 +47,10 @@ def _connect(target: Target, *, project_dir: Path, read_only: bool) -> Connectio
             from kpilayer.warehouse import postgres
 
             return postgres.connect(target, read_only=read_only)
+        case "spark":
+            from kpilayer.warehouse import spark
+
+            return spark.connect(target)
         case "sqlite":
             from kpilayer.warehouse import sqlite
 
@@ -55,15 +59,16 @@ def _connect(target: Target, *, project_dir: Path, read_only: bool) -> Connectio
             raise connection_failed(
                 f"kpilayer compiles SQL for `{target.type}`, but cannot run it there yet",
                 hint="use `kpilayer compile` and run the SQL yourself, or choose a target of type "
-                "`duckdb`, `clickhouse`, `mysql`, `postgres` or `sqlite`",
+                "`duckdb`, `clickhouse`, `mysql`, `postgres`, `spark` or `sqlite`",
             )
 
 
 def wrap(connection: object) -> Connection:
     """A driver's open connection as a :class:`Connection`; its owner closes it.
 
-    Drivers are DuckDB, psycopg, sqlite3, PyMySQL, chDB and clickhouse-connect.
-    Session settings that matter (the time zone) are set for each query and put back after it.
+    Drivers are DuckDB, psycopg, sqlite3, PyMySQL, chDB, clickhouse-connect and PySpark.
+    Session settings that matter (the time zone, Spark's ANSI mode) are set for each query and put
+    back after it.
 
     Raises:
         WarehouseError: ``connection-failed`` for any other kind of connection.
@@ -89,6 +94,11 @@ def wrap(connection: object) -> Connection:
         from kpilayer.warehouse import mysql
 
         return mysql.wrap(connection)
+    sessions = ("pyspark.sql.session", "pyspark.sql.connect.session")
+    if any(_is_a(connection, module, "SparkSession") for module in sessions):
+        from kpilayer.warehouse import spark
+
+        return spark.wrap(connection)
     if _is_a(connection, "sqlite3", "Connection"):
         from kpilayer.warehouse import sqlite
 
@@ -97,7 +107,7 @@ def wrap(connection: object) -> Connection:
     raise connection_failed(
         f"a connection of type `{kind}` is not one that kpilayer can use",
         hint="pass an open connection of `duckdb`, `psycopg` (version 3, not asynchronous), "
-        "`sqlite3`, `pymysql`, `chdb` or `clickhouse_connect`",
+        "`sqlite3`, `pymysql`, `chdb` or `clickhouse_connect`, or a `SparkSession`",
     )
 
 

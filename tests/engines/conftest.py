@@ -8,6 +8,7 @@ says how it is opened, how a table gets there, and what it is known not to do.
 from __future__ import annotations
 
 import importlib
+import os
 import textwrap
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -23,8 +24,10 @@ from kpilayer.warehouse.connect import wrap
 from kpilayer.warehouse.result import Result
 
 #: Engines with a copy of the tables, each in `on_NAME.py`.
-COPIES: tuple[str, ...] = ("clickhouse", "mariadb", "sqlite")
+COPIES: tuple[str, ...] = ("clickhouse", "mariadb", "spark", "sqlite")
 ENGINES = ("duckdb", "postgres", *COPIES)
+#: Whether there is time for everything on slow engines.
+NIGHTLY = os.environ.get("KPILAYER_NIGHTLY") == "1"
 
 
 @dataclass(frozen=True)
@@ -116,13 +119,26 @@ def engine(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Engine]:
             yield Engine(request.param, opened, tmp_path, connection, there.load, differs)
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What an engine is known not to do must fail, and for the reason that is written down."""
-    gaps = {name: importlib.import_module(f"tests.engines.on_{name}").GAPS for name in COPIES}
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """What an engine is known not to do must fail, and for the reason that is written down.
+
+    Of a slow engine, only the tests of its `SUBSET` run, unless KPILAYER_NIGHTLY is 1.
+    """
+    engines = {name: importlib.import_module(f"tests.engines.on_{name}") for name in COPIES}
+    left_out = []
     for item in items:
         asked = getattr(item, "callspec", None)
         name = asked.params.get("engine") if asked is not None else None
-        for test, reason in gaps.get(name, {}).items():
-            plain = item.name.replace(f"[{name}]", "").replace(f"{name}-", "")
-            if test in (item.originalname, plain):
-                item.add_marker(pytest.mark.xfail(reason=reason, strict=True))
+        if name not in engines:
+            continue
+        plain = item.name.replace(f"[{name}]", "").replace(f"{name}-", "")
+        names = {getattr(item, "originalname", plain), plain}
+        for test in names & engines[name].GAPS.keys():
+            item.add_marker(pytest.mark.xfail(reason=engines[name].GAPS[test], strict=True))
+        subset = getattr(engines[name], "SUBSET", names)
+        if not NIGHTLY and names.isdisjoint(subset):
+            left_out.append(item)
+    if left_out:
+        config.hook.pytest_deselected(items=left_out)
+        gone = set(left_out)
+        items[:] = [item for item in items if item not in gone]

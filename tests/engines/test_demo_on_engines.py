@@ -10,7 +10,7 @@ import pytest
 
 from kpilayer import Project
 from kpilayer.demo.data import TABLES, build
-from tests.engines.conftest import COPIES
+from tests.engines.conftest import COPIES, NIGHTLY
 from tests.engines.test_demo_metrics import ROOT, same
 from tests.unit.test_demo_over_time import OF_A_TIME
 
@@ -31,7 +31,11 @@ def here(company: duckdb.DuckDBPyConnection) -> Project:
     return Project.load(ROOT, connection=company)
 
 
-@pytest.fixture(scope="module", params=COPIES)
+#: Spark's answers take minutes: for the nights.
+QUICK = COPIES if NIGHTLY else tuple(name for name in COPIES if name != "spark")
+
+
+@pytest.fixture(scope="module", params=QUICK)
 def there(
     request: pytest.FixtureRequest,
     company: duckdb.DuckDBPyConnection,

@@ -325,6 +325,7 @@ def test_columns_that_are_gone_or_changed_since_the_lock_are_told(engine: Engine
         "duckdb": ("BIGINT", "INTEGER"),
         "mariadb": ("bigint", "int"),
         "postgres": ("bigint", "integer"),
+        "spark": ("bigint", "int"),
         "sqlite": ("BIGINT", "INTEGER"),
     }[engine.name]
     assert [_short(i) for i in issues if i.code == "relation-changed"] == [

@@ -36,9 +36,10 @@ _MIXING = ("fill_nulls_with", "COALESCE", "CASE", "sql", '"period_agg": "average
 _MAY_REFUSE = {"mixed-condition", "no-grouped-metric", "uneven-offset"}
 #: How kpilayer says that it cannot compute something yet.
 _MISSING = ("not-supported-yet", "unsupported-in-dialect")
-#: Failures of the database that nobody takes for an answer: sums too large for their type, and
+#: Failures of the database that nobody takes for an answer: numbers too large for their type, and
 #: ClickHouse's decimals beside doubles in one CASE.
-_LOUD = ("Overflow in", "Out of Range Error", "integer overflow", "There is no supertype")
+_LOUD = ("Overflow in", "Out of Range Error", "integer overflow", "There is no supertype",
+         "overflow. Use", "cannot be represented as Decimal")  # fmt: skip
 #: Engines whose decimals are doubles where they have more digits.
 FIFTEEN_DIGITS = ("sqlite",)
 _ROUNDED = ("average", "median", "percentile", "stddev", "variance")

@@ -41,7 +41,8 @@ class Capabilities:
     """How a dialect spells what differs. ``max_identifier`` is in bytes, None without a limit.
 
     ``words`` rewrite what a caller, an author or the plan wrote, where the dialect's word of that
-    name gives another value. Without ``percentile``, exact ones are ranked (``sql/lower.py``).
+    name gives another value. Without ``percentile``, exact ones are ranked (``sql/lower.py``);
+    without ``picks_percentiles``, those that are values of the data.
     ``centres_deviations``: its variance is of deviations from the mean, computed before.
     ``has_types``: an answer says of which type its columns are (else ``sql/types.py`` does).
     ``asks_types``: words depend on the types of their operands (``sql/types.py`` knows them).
@@ -65,6 +66,7 @@ class Capabilities:
     aggregates: Mapping[str, SpellOne] = field(default_factory=dict)
     words: Mapping[type[exp.Expr], SpellOne] = field(default_factory=dict)
     percentile: SpellPercentile | None = None
+    picks_percentiles: bool = True
     approx_percentile: SpellPercentile | None = None
     file_readers: Mapping[str, str] = field(default_factory=dict)
     max_identifier: int | None = None

@@ -1,4 +1,4 @@
-"""Spark SQL, from 3.5 on, in its ANSI mode and in UTC; not verified yet.
+"""Spark SQL, in its ANSI mode and in UTC.
 
 A time without a zone is a TIMESTAMP_NTZ; Spark's TIMESTAMP is an instant.
 """
@@ -11,6 +11,7 @@ from typing import Final
 from sqlglot import exp
 
 from kpilayer.grain import is_date, split
+from kpilayer.sql import types
 from kpilayer.sql.dialects.capabilities import Capabilities, Periods
 from kpilayer.sql.dialects.intervals import STEPS, date_trunc, moved, plus
 from kpilayer.sql.dialects.spellings import (
@@ -22,7 +23,8 @@ from kpilayer.sql.dialects.spellings import (
     refused,
 )
 
-_WHOLE: Final = (TYPE.TINYINT, TYPE.SMALLINT, TYPE.INT, TYPE.BIGINT)
+_LAST_DAY: Final = "+99999-12-31"  # after every date that is written with four digits
+_INTEGERS: Final = (TYPE.TINYINT, TYPE.SMALLINT, TYPE.INT, TYPE.BIGINT)
 
 
 def _trunc(unit: str, value: exp.Expr) -> exp.Expr:
@@ -73,11 +75,8 @@ def _local(stored: str, shown: str, value: exp.Expr) -> exp.Expr:
 
 
 def _percentile(value: exp.Expr, fraction: float, discrete: bool) -> exp.Expr:
-    number = exp.Literal.number(repr(fraction))
-    if discrete:
-        order = exp.Order(expressions=[exp.Ordered(this=value)])
-        return exp.WithinGroup(this=exp.PercentileDisc(this=number), expression=order)
-    return call("PERCENTILE", double(value), number)
+    """Those between two values; PERCENTILE_DISC makes a double of every value."""
+    return call("PERCENTILE", double(value), exp.Literal.number(repr(fraction)))
 
 
 # ---------------------------------------------------------------------------------- authors' words
@@ -86,12 +85,15 @@ def _percentile(value: exp.Expr, fraction: float, discrete: bool) -> exp.Expr:
 def _cast(tree: exp.Expr) -> exp.Expr:
     """Whole numbers are rounded to, halves of doubles to even; Spark would cut."""
     value, kind = tree.this, tree.args["to"].this
+    if kind == TYPE.DATE and value.is_string and value.name == "infinity":
+        tree.set("this", exp.Literal.string(_LAST_DAY))
+        return tree
     if kind in (TYPE.TIME, TYPE.INTERVAL):
         return refused("CAST", "gives no value of this type on spark", "cast to text")(tree)
     if kind == TYPE.INT128:
         tree.set("to", exp.DataType.build("DECIMAL(38, 0)"))
         return tree
-    if kind not in _WHOLE or is_to(value, *_WHOLE) or _is_plain(value):
+    if kind not in _INTEGERS or is_to(value, *_INTEGERS) or _is_plain(value):
         return tree
     is_double = exp.In(
         this=call("TYPEOF", value.copy()),
@@ -135,6 +137,8 @@ def _date_part(tree: exp.Expr) -> exp.Expr:
                 times = exp.Literal.number("1000" if part == "millisecond" else "1000000")
                 seconds = exp.Mul(this=seconds, expression=times)
             return exp.cast(exp.Floor(this=seconds), TYPE.BIGINT, copy=False)
+        case "doy":
+            tree.set("this", exp.var("DOY"))
     return tree
 
 
@@ -146,9 +150,15 @@ def _midnights(tree: exp.Expr) -> exp.Expr:
 
 def _difference(tree: exp.Expr) -> exp.Expr:
     """Days between two dates; Spark's difference is an interval."""
-    if not is_to(tree.expression, TYPE.DATE):
+    both = (tree.this, tree.expression)
+    if not is_to(tree.expression, TYPE.DATE) and any(types.kind_of(e) != types.DATE for e in both):
         return tree
     return call("DATEDIFF", tree.this, tree.expression)
+
+
+def _whole(tree: exp.Expr) -> exp.Expr:
+    """CEIL and FLOOR of a double are doubles; Spark's are whole numbers."""
+    return double(tree) if types.kind_of(tree.this) == types.DOUBLE else tree
 
 
 def _concatenated(tree: exp.Expr) -> exp.Expr:
@@ -212,9 +222,19 @@ def _ordered_window(tree: exp.Expr) -> exp.Expr:
     return tree
 
 
+def _finished(tree: exp.Expr) -> exp.Expr:
+    """Keeps a WITH inside of a CTE where it is.
+
+    Of a tree that nothing is around, sqlglot moves them all to the top, as Spark 2 needs it: a name
+    that hides a table in there would hide it everywhere.
+    """
+    exp.Paren(this=tree)
+    return tree
+
+
 SPARK: Final = Capabilities(
     "spark",
-    False,
+    True,
     trunc=_trunc,
     part=_part,
     moved=moved,
@@ -229,10 +249,12 @@ SPARK: Final = Capabilities(
     words=MappingProxyType(
         {
             exp.Cast: _cast,
+            exp.Ceil: _whole,
             exp.Concat: _concatenated,
             exp.DateDiff: _midnights,
             exp.DateTrunc: _without_zone,
             exp.Extract: _date_part,
+            exp.Floor: _whole,
             exp.ILike: _pattern,
             exp.Interval: _interval,
             exp.Like: _pattern,
@@ -245,4 +267,7 @@ SPARK: Final = Capabilities(
         }
     ),
     percentile=_percentile,
+    picks_percentiles=False,
+    asks_types=True,
+    finished=_finished,
 )

@@ -1,0 +1,114 @@
+"""Spark in this process: one session for all tests, with the tables of a test as temporary views.
+
+A query takes some tenths of a second, so only the tests of `SUBSET` run on Spark, and all of them
+where KPILAYER_NIGHTLY is 1.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
+from pathlib import Path
+from typing import Any, Final
+
+import pyarrow as pa
+
+from tests.conftest import _missing
+
+_WIDE: Final = "a sum of whole numbers beyond 64 bits is an `overflow`"
+_COMBINED: Final = "test_models_combined_equal_each_alone"
+
+GAPS: Final[dict[str, str]] = {
+    **dict.fromkeys(
+        (
+            f"{_COMBINED}[hugeness sales]",
+            f"{_COMBINED}[sales hugeness digits]",
+            f"{_COMBINED}[visits hugeness sales]",
+            f"{_COMBINED}[sold sales visits visitors shop_count hugeness digits]",
+        ),
+        _WIDE,
+    ),
+    "test_far_from_changes_of_clocks_a_bound_is_compared_as_it_is_stored": "the test reads the SQL "
+    "of AT TIME ZONE",
+}
+
+#: What runs on Spark with every commit: a few questions of each kind.
+SUBSET: Final[frozenset[str]] = frozenset()
+
+#: Small queries over one thread: no time goes into threads, plans that adapt and compiled code.
+_SETTINGS: Final = {
+    "spark.sql.shuffle.partitions": "1",
+    "spark.sql.adaptive.enabled": "false",
+    "spark.sql.ui.retainedExecutions": "1",
+    "spark.driver.memory": "1g",
+    "spark.driver.extraJavaOptions": "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC",
+    "spark.driver.bindAddress": "127.0.0.1",
+    "spark.driver.host": "127.0.0.1",
+}
+
+
+_views: Final[set[str]] = set()
+
+
+@contextmanager
+def opened(folder: Path | None = None) -> Iterator[Any]:
+    """The session, without any views before and after."""
+    try:
+        import pyspark  # noqa: F401
+    except ImportError:
+        _missing("PySpark is not installed: pip install 'kpilayer[spark]'")
+    if not (os.environ.get("JAVA_HOME") or shutil.which("java")):
+        _missing("Spark needs Java 17: apt-get install openjdk-17-jre-headless")
+    session = _session()
+    try:
+        yield session
+    finally:
+        while _views:
+            session.sql(f"DROP VIEW IF EXISTS {_quoted(_views.pop())}")
+
+
+@cache
+def _session() -> Any:
+    from kpilayer.warehouse.profiles import Target
+    from kpilayer.warehouse.spark import connect
+
+    parameters = {
+        **_SETTINGS,
+        "spark.plugins": "org.apache.spark.sql.connect.SparkConnectPlugin",
+        "spark.connect.grpc.binding.address": "127.0.0.1",
+        "spark.connect.grpc.binding.port": str(connect_port()),
+    }
+    settings = {"method": "session", "master": "local[1]", "server_side_parameters": parameters}
+    return connect(Target("tests", "spark", "spark", "spark", None, settings, None))._session
+
+
+@cache
+def connect_port() -> int:
+    """Where the session answers as a Spark Connect server, too."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return int(free.getsockname()[1])
+
+
+def load(session: Any, name: str, rows: pa.Table) -> None:
+    """A view of these rows; Spark has no unsigned numbers, and no type that holds only NULLs."""
+    fields = [field.with_type(_kind(field.type)) for field in rows.schema]
+    session.conf.set("spark.sql.timestampType", "TIMESTAMP_NTZ")  # what a time without a zone is
+    view = session.createDataFrame(rows.cast(pa.schema(fields)))
+    session.conf.unset("spark.sql.timestampType")
+    view.createOrReplaceTempView(_quoted(name))
+    _views.add(name)
+
+
+def _quoted(name: str) -> str:
+    return "`" + name.replace("`", "``") + "`"
+
+
+def _kind(kind: pa.DataType) -> pa.DataType:
+    if pa.types.is_unsigned_integer(kind):
+        return pa.int64() if kind.bit_width < 64 else pa.decimal128(20, 0)
+    return pa.int32() if pa.types.is_null(kind) else kind
