@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from kpilayer.errors import ConfigError
+from kpilayer.errors import ConfigError, Issue
 from kpilayer.relation import Relation
 from kpilayer.sql.compiled import OF_TYPES, Compiled, without_heading
 from kpilayer.sql.dialects import capabilities
@@ -86,7 +86,7 @@ class Warehouse:
             table,
             sql=sql,
             fingerprints=compiled.fingerprints,
-            notices=[n for n in compiled.notices if n.code not in OF_TYPES],
+            notices=_told(compiled),
             overlapping=compiled.overlapping,
         )
 
@@ -107,7 +107,7 @@ class Warehouse:
                 opened.pop_all(),
                 sql=shown,
                 fingerprints=compiled.fingerprints,
-                notices=compiled.notices,
+                notices=_told(compiled),
                 overlapping=compiled.overlapping,
             )
 
@@ -169,6 +169,11 @@ class Warehouse:
             return known[relation.key].get(column.lower())
 
         return declared
+
+
+def _told(compiled: Compiled) -> tuple[Issue, ...]:
+    """The notices of a question, without what the connection answered."""
+    return tuple(notice for notice in compiled.notices if notice.code not in OF_TYPES)
 
 
 def _types(columns: Iterable[Column]) -> dict[str, str]:

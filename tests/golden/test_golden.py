@@ -25,7 +25,7 @@ HERE = Path(__file__).parent
 ROOT = HERE.parent.parent
 FILES = sorted(HERE.glob("*.md"))
 #: Dialects beside DuckDB's, by what differs.
-DIALECTS = ("postgres", "mysql", "sqlite", "clickhouse")
+DIALECTS = ("postgres", "mysql", "sqlite", "clickhouse", "spark")
 REFERENCE = "```sql reference\n"
 
 
