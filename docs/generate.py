@@ -270,24 +270,38 @@ _PLACES: Final = {
 # -------------------------------------------------------------------------------------- expressions
 
 
+#: Dialects whose SQL is executed, as people call them.
+ENGINES: Final = {
+    "duckdb": "DuckDB",
+    "postgres": "PostgreSQL",
+    "mysql": "MySQL and MariaDB",
+    "sqlite": "SQLite",
+    "clickhouse": "ClickHouse",
+    "spark": "Spark",
+}
+
+
 def _aggregations() -> str:
     """Each aggregation with its SQL on the engines that are tested."""
     from kpilayer.model.metric_parts import Aggregation
     from kpilayer.sql.dialects import capabilities
-    from kpilayer.sql.dialects.spellings import AGGREGATES, percentile
+    from kpilayer.sql.dialects.spellings import AGGREGATES
 
     rows = []
     for agg in get_args(Aggregation):
         cells = []
-        for dialect in ("duckdb", "postgres"):
-            value = exp.column("x")
-            if agg in ("median", "percentile"):
-                tree = percentile(value, 0.5 if agg == "median" else 0.9, discrete=False)
+        for dialect in ENGINES:
+            spoken, value = capabilities(dialect), exp.column("x")
+            if agg not in ("median", "percentile"):
+                tree = {**AGGREGATES, **spoken.aggregates}[agg](value)
+            elif spoken.percentile is not None:
+                tree = spoken.percentile(value, 0.5 if agg == "median" else 0.9, False)
             else:
-                tree = {**AGGREGATES, **capabilities(dialect).aggregates}[agg](value)
+                cells.append("by rank")
+                continue
             cells.append(f"`{tree.sql(dialect)}`")
         rows.append((f"`{agg}`", *cells))
-    return table(("`agg`", "DuckDB", "PostgreSQL"), rows)
+    return table(("`agg`", *ENGINES.values()), rows)
 
 
 def _functions() -> str:

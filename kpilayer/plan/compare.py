@@ -222,10 +222,10 @@ def _before(
     if label != PRIOR_PERIOD:
         count, unit = length or (1, "year")
         first, last = moved(lower, -count, unit), moved(upper, -count, unit)
-        if not span.upper_is_inclusive:
-            # 28 February ends where 29 February begins, which a year before is no day: what is
-            # before the end decides as well.
-            last = max(last, moved(upper - datetime.resolution, -count, unit) + datetime.resolution)
+        is_whole = _is_whole(lower, "month") and _is_whole(upper, "month")
+        if not span.upper_is_inclusive and not is_whole:
+            # 28 February ends where 29 February begins, which a year before is no day.
+            last = moved(upper - datetime.resolution, -count, unit) + datetime.resolution
         return Range(first, last, span.upper_is_inclusive)
     own = graph.catalog.calendar.unit(own_grain(graph, *home) or "day") or "day"
     if grain.split(own)[0] in _MONTHS and _is_whole(lower, own) and _is_whole(upper, own):

@@ -11,7 +11,7 @@ from kpilayer.formula.times import is_of_time
 from kpilayer.formula.tree import Home
 from kpilayer.join_graph import JoinGraph
 from kpilayer.plan.compare import Named
-from kpilayer.plan.keys import Key, asked_place, is_of_home_time, keyed
+from kpilayer.plan.keys import Key, asked_place, conditioned, is_of_home_time, keyed
 from kpilayer.plan.kinds.gaps import periods
 from kpilayer.plan.nodes import Aggregate, Column, Combine, Derived, Group, Match, Read, Source
 from kpilayer.plan.query import Query
@@ -25,7 +25,7 @@ def fill_issues(
     if query.fill != 0:
         message = f"`fill` is {query.fill}: gaps are filled with 0"
         yield Issue("bad-fill", message, asked_place("fill", str(query.fill)))
-    homes = _homes(metrics)
+    homes = _homes(graph, metrics, keys)
     times = [{k.name for k in keys if is_of_home_time(graph, k, home)} for home in homes]
     if any(own != times[0] for own in times[1:]):
         message = (
@@ -47,7 +47,7 @@ def filled(
     builder: Builder, metrics: Named, group: Group, scope: Scope, where: tuple[str, ...]
 ) -> Group:
     """The rows of a group, and one without values for each period and group that has none."""
-    homes = _homes(metrics)
+    homes = _homes(builder.graph, metrics, scope.keys)
     times = [k for k in scope.keys if is_of_home_time(builder.graph, k, homes[0])]
     if not times:
         return group
@@ -76,5 +76,11 @@ def filled(
     return Combine(builder.name(f"{group.name}_filled"), (group, grid), builder.name("stacked"))
 
 
-def _homes(metrics: Named) -> list[Home]:
-    return list(dict.fromkeys(home for _, tree in metrics for home in keyed(tree)))
+def _homes(graph: JoinGraph, metrics: Named, keys: Sequence[Key]) -> list[Home]:
+    """Whose rows all of the group-bys group; an input that keeps fewer makes no rows of its own."""
+    own_grains = graph.catalog.calendar.own_grains
+    found: dict[Home, None] = {}
+    for _, tree in metrics:
+        kept = [set(keyed(tree, key.asked, own_grains)) for key in keys]
+        found |= {home: None for home in conditioned(tree) if all(home in some for some in kept)}
+    return list(found)

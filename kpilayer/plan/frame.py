@@ -86,8 +86,7 @@ def _plain(builder: Builder, tree: Formula, scope: Scope) -> Formula:
         return tree
     if isinstance(tree, Shaped) and tree.rule == "regrouped":
         own_grains = builder.graph.catalog.calendar.own_grains
-        asked = [*scope.keys, *([scope.without[0]] if scope.without else [])]
-        if all(keeps(tree, key.asked, own_grains) for key in asked):
+        if all(keeps(tree, key.asked, own_grains) for key in scope.told):
             return _plain(builder, tree.inputs[0][1], scope)
     if isinstance(tree, Shaped) and tree.rule != "filled":
         return tree
@@ -110,8 +109,9 @@ def _kin(builder: Builder, leaf: Formula, scope: Scope) -> object:
             return ("rolling", rolling.reading(leaf), *_rows_of(leaf))
         # Without time in the question, metrics over different dates of a row can share its scan.
         home, graph = (leaf.model, leaf.time), builder.graph
-        paths = [k.column(home).reached.path for k in scope.keys]
-        uses_time = scope.spans or scope.moved or any(k.is_metric_time for k in scope.keys)
+        paths = [k.column(home).reached.path for k in scope.told]
+        uses_time = bool(scope.spans or scope.moved or scope.shown)
+        uses_time = uses_time or any(k.is_metric_time for k in scope.told)
         uses_time = uses_time or depends_on_time(graph, leaf, paths)
         many = conditions_on_many(graph, leaf)
         return ("rows", leaf.model, leaf.time if uses_time else None, many)

@@ -41,6 +41,11 @@ class Scope:
         """The range of the time shown; without bounds where none was asked."""
         return dict(self.spans).get(home, Range(None, None))
 
+    @property
+    def told(self) -> tuple[Key, ...]:
+        """What rows are told apart by: group-bys, and that whose members are left out."""
+        return (*self.keys, *([self.without[0]] if self.without is not None else []))
+
     def apart(self, name: str) -> str:
         """A name for a column beside the group-bys, none of which has it."""
         return apart(name, [key.name for key in self.keys])

@@ -184,7 +184,7 @@ class Rows:
 
     def counted(self, inner: tuple[Condition, ...] = ()) -> Iterator[Counted]:
         """The rows of a plain aggregation; ``inner``: further conditions on their own time."""
-        many.refuse_without_key(self)
+        many.refuse(self)
         if self.atom.as_of is not None:
             yield from self.active()
             return
@@ -241,7 +241,8 @@ class Rows:
     def moves(self) -> list[tuple[datetime, datetime, datetime]]:
         """Each period shown, with the first instant of where it comes from and the first after.
 
-        A period is shown where one of its dates meets the conditions on time.
+        A period is shown where one of its dates meets the conditions on time; of what was as a
+        period of the offset began, where its first one does (A.10).
         """
         if not hasattr(self, "_moves"):
             asked = self.scope.finest_time
@@ -250,6 +251,9 @@ class Rows:
             units = (self.unit(i) for c in timed for i in c.items() if isinstance(i, Item))
             days = dates_of(self, finest(base, *(unit for unit in units if unit)))
             days = [d for d in days if all(self.holds(c, {}, d) for c in timed)]
+            began = self.scope.shifts[0].to_grain
+            if began is not None and (asked == "week" or is_finer(began, asked)):
+                days = [d for d in days if truncate(d, asked) == d]
             starts = dict.fromkeys(truncate(day, asked) for day in days)
             self._moves = [(s, *self.scope.source(s, base)) for s in starts]
         return self._moves

@@ -373,7 +373,7 @@ def _of_extras(query: Query) -> Iterator[str]:
     if query.top and query.top.other:  # whether there are members beyond the best or not
         yield "needs-time"
     if query.compare:
-        yield from ("bad-compare", "no-rows-to-move")
+        yield from ("bad-compare", "no-rows-to-move", "needs-time")
 
 
 def written(specs: Sequence[Spec]) -> str:

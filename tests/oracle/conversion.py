@@ -61,7 +61,8 @@ def converted(world: World, metric: ConversionMetric, scope: Scope) -> Answer:
     before = [c.base_property for c in constants]
     later = [c.conversion_property for c in constants]
     candidates: dict[tuple[Value, ...], list[tuple[datetime, Counted]]] = {}
-    for counted in bases:
+    beyond = _beyond(world, metric, inside, bases)
+    for counted in (*bases, *beyond):
         moment = base.own_time(counted.row)
         key = who(base, counted.row, before)
         if moment is not None and None not in key:
@@ -73,14 +74,16 @@ def converted(world: World, metric: ConversionMetric, scope: Scope) -> Answer:
         key = who(done, row, later)
         near = [(t, c) for t, c in candidates.get(key, []) if _in_window(metric, t, moment)]
         if metric.base_event == "any":
-            hit.update({id(c): c for _, c in near})
+            hit.update({id(c): c for _, c in near if c not in beyond})
         elif near:
             pick = min if metric.base_event == "first" else max
             edge = pick(t for t, _ in near)
-            chosen = {base.group(c) for t, c in near if t == edge}
+            chosen = {None if c in beyond else base.group(c) for t, c in near if t == edge}
             if len(chosen) > 1:
                 raise Undetermined("two base events at once, in different groups")
-            found[chosen.pop()].append(row)
+            group = chosen.pop()
+            if group is not None:
+                found[group].append(row)
     counter, is_grouped = done, bool(scope.keys)
     if metric.base_event == "any":
         counter = base
@@ -97,6 +100,17 @@ def converted(world: World, metric: ConversionMetric, scope: Scope) -> Answer:
         of = base.atom.fill if of is None else of
         made[group] = None if number is None or not of else number / of
     return Answer(made)
+
+
+def _beyond(
+    world: World, metric: ConversionMetric, scope: Scope, bases: list[Counted]
+) -> list[Counted]:
+    """Base events that are counted, and under an offset at a date that is none of the spine's."""
+    has_range = scope.bounds.start is not None or scope.bounds.end is not None
+    if not scope.shifts or has_range or any(c.is_timed for c in scope.shown):
+        return []
+    every = _events(world, metric.base_metric, Scope(shown=(*scope.shown, *scope.moved)))[1]
+    return [c for c in every if not any(c.row is b.row for b in bases)]
 
 
 def _in_window(metric: ConversionMetric, base: datetime, done: datetime) -> bool:

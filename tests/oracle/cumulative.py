@@ -28,7 +28,7 @@ def cumulative(source: Rows, metric: CumulativeMetric, inner: tuple[Condition, .
     scope = source.scope
     if source.atom.balance is not None or source.atom.as_of is not None or source.own is None:
         raise Unanswerable("a cumulative metric of what is no plain event")
-    many.refuse_without_key(source)
+    many.refuse(source)
     if scope.bounds.exact and is_finer("day", source.own):
         raise Unanswerable("a cumulative metric in a range that cuts its dates")
     rows = [

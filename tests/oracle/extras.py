@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from tests.oracle.atoms import Answer, Atom, Group, Rows
 from tests.oracle.joins import Unanswerable
-from tests.oracle.names import Condition, Item
+from tests.oracle.names import Condition, Item, keeps
 from tests.oracle.scope import Scope, Shift, base_of
 from tests.oracle.spine import dates_of
 from tests.oracle.time import finest, is_finer
@@ -100,7 +100,7 @@ def periods(
     found: dict[tuple[tuple[int, Value], ...], None] = {}
     positions: set[tuple[int, ...]] = set()
     for name in metrics:
-        for atom in _led(world, name):
+        for atom in _led(world, name, scope):
             rows = Rows(world, atom, scope)
             at = tuple(i for i, k in enumerate(rows.scope.keys) if k.is_time)
             positions.add(at)
@@ -117,16 +117,22 @@ def periods(
     return list(found)
 
 
-def _led(world: World, name: str) -> Iterator[Atom]:
-    """The rows that a question groups: of what follows events, those of the first ones."""
+def _led(world: World, name: str, scope: Scope | None = None) -> Iterator[Atom]:
+    """The rows that a question groups: of what follows events, those of the first ones.
+
+    What only repeats on groups makes none; with a scope, unless all of its group-bys are kept.
+    """
     used = world.metrics[name].inputs
     if world.metrics[name].type in ("conversion", "funnel"):
         used = used[:1]
     if not used or world.metrics[name].type == "simple":
         yield from world.atoms(name)
     for one in used if world.metrics[name].type != "simple" else ():
-        if one.group_by is None:
-            yield from _led(world, one.name)
+        kept = one.group_by
+        keys = scope.keys if scope is not None else ()
+        is_whole = scope is not None and all(any(keeps(k, key) for k in kept or ()) for key in keys)
+        if kept is None or is_whole:
+            yield from _led(world, one.name, scope)
 
 
 def gaps(

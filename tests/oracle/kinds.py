@@ -239,11 +239,11 @@ class World:
 
     def regrouped(self, name: str, scope: Scope, kept: tuple[str, ...]) -> Answer:
         """A metric by some of the group-bys, repeated on the others: it makes no groups itself."""
-        at = [i for i, key in enumerate(scope.keys) if any(_keeps(k, key) for k in kept)]
+        at = [i for i, key in enumerate(scope.keys) if any(names.keeps(k, key) for k in kept)]
         if scope.shifts and not any(scope.keys[i].is_time for i in at):
             raise Unanswerable("an offset without `metric_time`")
         left = scope.without
-        if left is not None and not any(_keeps(k, left[0]) for k in kept):
+        if left is not None and not any(names.keeps(k, left[0]) for k in kept):
             left = None
         whole = self.answer(
             name, replace(scope, keys=tuple(scope.keys[i] for i in at), without=left)
@@ -347,11 +347,3 @@ def combined(node: snippets.Node, inputs: list[tuple[str, Answer]]) -> Answer:
     if all(answer.repeats for _, answer in inputs):
         return Answer(made, value, repeats=True)
     return Answer(made)
-
-
-def _keeps(kept: str, key: Item) -> bool:
-    """Whether a name of `group_by` or `within` means a group-by of the query."""
-    item = names.group_by(kept)
-    if item.base != key.base:
-        return False
-    return (item.grain, item.part) in ((None, None), (key.grain, key.part))

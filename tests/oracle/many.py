@@ -34,11 +34,17 @@ def is_many(rows: Rows, condition: Condition) -> bool:
     return bool(_downs(rows, condition.items()))
 
 
-def refuse_without_key(rows: Rows) -> None:
-    """A row counts once in each group of the many side: it has to be told from others (P3)."""
+def refuse(rows: Rows) -> None:
+    """A row counts once in each group of the many side: it has to be told from others (P3).
+
+    A condition tests rows of one model there, since rows of two have nothing to do with each other.
+    """
     model = rows.world.joins.models[rows.atom.model]
     if _downs(rows, rows.scope.keys) and not any(e.is_unique for e in model.entities):
         raise Unanswerable("the many side of rows without a key")
+    for condition in (*rows.atom.conditions, *rows.scope.shown, *rows.scope.moved):
+        if len(_downs(rows, condition.items())) > 1:
+            raise Unanswerable("rows of two models of the many side in one condition")
 
 
 def read(rows: Rows, place: Place) -> Any:

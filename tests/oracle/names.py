@@ -98,3 +98,11 @@ def moved(literal: Any, grain: str | None) -> Any:
     if grain is None or moment is None:
         return literal
     return shown(truncate(as_moment(moment), grain), grain)
+
+
+def keeps(kept: str, key: Item) -> bool:
+    """Whether a name of `group_by` or `within` means a group-by of the query."""
+    item = group_by(kept)
+    if item.base != key.base:
+        return False
+    return (item.grain, item.part) in ((None, None), (key.grain, key.part))

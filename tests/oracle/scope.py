@@ -40,6 +40,8 @@ class Bounds:
             return low, high
         if self.ago != "prior_period":
             count, grain = length(self.ago)
+            if all(truncate(t, "month") == t for t in (low, high)):  # whole months stay whole
+                return add(low, -count, grain), add(high, -count, grain)
             tick = timedelta(microseconds=1)
             return add(low, -count, grain), add(high - tick, -count, grain) + tick
         if is_finer("week", own) and {truncate(t, own) for t in (low, high)} == {low, high}:

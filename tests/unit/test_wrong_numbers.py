@@ -1249,3 +1249,46 @@ def test_a_condition_on_days_of_the_week_shows_the_months_that_have_one(define: 
     assert ask(shop, "orders_before", "metric_time__month", where=mondays) == [
         (date(2026, 2, 1), 3), (date(2026, 3, 1), 2)
     ]  # fmt: skip
+
+
+OF_TWO_DATES = """
+models:
+  - name: parcels
+    semantic_model: true
+    agg_time_dimension: sent_on
+    columns:
+      - {name: parcel_id, entity: {type: primary, name: parcel}}
+      - {name: sent_on, granularity: day, dimension: time}
+      - {name: got_on, granularity: day, dimension: time}
+    metrics:
+      - {name: sent, agg: count_distinct, expr: buyer}
+      - {name: got, agg: count_distinct, expr: buyer, agg_time_dimension: got_on}
+      - {name: sent_value, agg: sum, expr: amount}
+metrics:
+  - name: value_of_all
+    type: derived
+    expr: part
+    input_metrics: [{name: sent_value, alias: part, group_by: [metric_time]}]
+"""
+PARCELS = {
+    "parcels": """SELECT * FROM (VALUES
+        (1, DATE '2026-01-05', DATE '2026-02-01', 'ann', 10),
+        (2, DATE '2026-01-20', DATE '2026-03-02', 'bob', 20),
+        (3, DATE '2026-03-03', DATE '2026-03-04', 'ann', 40))
+        AS t(parcel_id, sent_on, got_on, buyer, amount)"""
+}
+
+
+def test_what_is_left_over_of_months_counts_each_metric_by_its_own_time(define: Define) -> None:
+    """January is the best month: parcel 3 was sent in another one, and all three arrived in another."""
+    shop = define(OF_TWO_DATES, tables=PARCELS)
+    top = {"n": 1, "by": "-sent", "of": "metric_time__month", "other": "later"}
+    found = shop.query(["sent", "got"], ["metric_time__month"], top=top)
+    assert found.rows() == [("2026-01-01", 2, None), ("later", 1, 2)]
+
+
+def test_gaps_are_filled_of_an_input_that_keeps_every_group_by(define: Define) -> None:
+    shop = define(OF_TWO_DATES, tables=PARCELS)
+    found = shop.query(["value_of_all"], ["metric_time__month"], fill=0)
+    january, february, march = (date(2026, month, 1) for month in (1, 2, 3))
+    assert found.rows() == [(january, 30), (february, 0), (march, 40)]

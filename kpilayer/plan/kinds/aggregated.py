@@ -109,8 +109,7 @@ def joined_many(home: Home, scope: Scope) -> Joined:
 
     Members that are left out are those of a joined row, and so conditions are about this one, too.
     """
-    keys = (*scope.keys, *([scope.without[0]] if scope.without is not None else []))
-    return many_parts(k.column(home).reached.path for k in keys)
+    return many_parts(k.column(home).reached.path for k in scope.told)
 
 
 def keys_over(builder: Builder, reader: Reader, home: Home, scope: Scope) -> tuple[Column, ...]:
