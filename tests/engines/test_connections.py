@@ -670,7 +670,11 @@ def test_setting_that_postgres_refuses_hides_the_password(
 
 @pytest.mark.parametrize(
     ("driver", "kind", "install"),
-    [("psycopg", "postgres", "kpilayer[postgres]"), ("duckdb", "duckdb", "duckdb")],
+    [
+        ("psycopg", "postgres", "kpilayer[postgres]"),
+        ("pyspark.sql", "spark", "kpilayer[spark]"),
+        ("duckdb", "duckdb", "duckdb"),
+    ],
 )
 def test_missing_driver_names_what_to_install(
     driver: str, kind: str, install: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -19,6 +19,7 @@ def written(text: str) -> str:
 def test_spark_is_executed_and_databricks_is_not() -> None:
     assert "spark" in VERIFIED and SPARK.is_verified
     assert "databricks" not in VERIFIED
+    assert capabilities("databricks").words == SPARK.words
 
 
 @pytest.mark.parametrize(

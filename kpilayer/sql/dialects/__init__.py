@@ -6,6 +6,7 @@ most of them in sqlglot's spelling as it is.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Final
 
 from kpilayer.sql.dialects.capabilities import Capabilities
@@ -17,8 +18,11 @@ from kpilayer.sql.dialects.spark import SPARK
 from kpilayer.sql.dialects.sqlite import SQLITE
 from kpilayer.sql.dialects.unverified import unverified
 
+#: Spark's words; Databricks' own engine has not executed them.
+_DATABRICKS: Final = replace(SPARK, name="databricks", is_verified=False)
 _KNOWN: Final = {
-    known.name: known for known in (CLICKHOUSE, DUCKDB, MYSQL, POSTGRES, SPARK, SQLITE)
+    known.name: known
+    for known in (CLICKHOUSE, _DATABRICKS, DUCKDB, MYSQL, POSTGRES, SPARK, SQLITE)
 }
 
 VERIFIED: Final = tuple(sorted(name for name, known in _KNOWN.items() if known.is_verified))
