@@ -27,7 +27,10 @@ def _events(world: World, used: InputMetric, scope: Scope) -> tuple[Rows, list[C
     rows = Rows(world, world.atom(used.name), scope)
     if rows.own is None:
         raise Unanswerable("events without time")
-    return rows, list(rows.counted(world.conditions(used.name, used.filter)))
+    conditions = world.conditions(used.name, used.filter)
+    if any(condition.node.kind == "none" for condition in conditions):
+        raise Unanswerable("an event that has no row of its many side")
+    return rows, list(rows.counted(conditions))
 
 
 def _property(rows: Rows, row: Row, name: str) -> Value:
