@@ -40,7 +40,7 @@ $(METRICFLOW_STAMP): tests/parity/requirements.txt
 	.venv-metricflow/bin/python -m pip install --quiet --disable-pip-version-check -r tests/parity/requirements.txt
 	touch $@
 
-# The same with many more random cases than a commit should wait for, and every engine test on Spark.
+# The same with many more random cases than a commit should wait for, and all tests of slow engines.
 nightly: $(STAMP)
 	KPILAYER_HYPOTHESIS=nightly KPILAYER_NIGHTLY=1 $(BIN)/python -m pytest $(ARGS)
 	$(BIN)/python -m tests.oracle.run --count 100000 --seed $$(date +%Y%m%d) --workers 2

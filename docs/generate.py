@@ -320,8 +320,17 @@ def _dialects() -> str:
     from kpilayer.snippets import DIALECTS
     from kpilayer.sql.dialects import VERIFIED
 
-    rest = sorted(set(DIALECTS) - set(VERIFIED))
-    return f"Executed: {words(VERIFIED)}.\n\nPrinted with `--unverified`: {words(rest)}."
+    parsed = ("redshift", "snowflake", "trino", "tsql")
+    engines = [name for name in VERIFIED if name != "bigquery"]
+    rest = sorted(set(DIALECTS) - set(VERIFIED) - {*parsed, "databricks"})
+    return (
+        f"Executed on the engine: {words(engines)}.\n\n"
+        "Executed on GoogleSQL's reference executor, not on the service: "
+        f"{words(['bigquery'])}.\n\n"
+        "Printed with `--unverified` in words of its own, and parsed by an independent grammar "
+        f"(sqlparser-rs), never executed: {words(parsed)}.\n\n"
+        f"Printed with `--unverified` as sqlglot writes it: {words(rest)}."
+    )
 
 
 def _grains() -> str:

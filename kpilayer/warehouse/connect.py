@@ -8,10 +8,15 @@ from __future__ import annotations
 import sys
 import time
 from pathlib import Path
+from typing import Final
 
 from kpilayer.warehouse.connection import Connection, connection_failed
 from kpilayer.warehouse.limits import limits_of, tried_again
 from kpilayer.warehouse.profiles import Target
+
+_METHODS: Final = (
+    *("dialect", "run", "describe", "describe_relation", "execute", "progress", "cancel", "close"),
+)
 
 
 def connect(target: Target, *, project_dir: Path, read_only: bool = True) -> Connection:
@@ -67,6 +72,7 @@ def wrap(connection: object) -> Connection:
     """A driver's open connection as a :class:`Connection`; its owner closes it.
 
     Drivers are DuckDB, psycopg, sqlite3, PyMySQL, chDB, clickhouse-connect and PySpark.
+    An object with the methods of :class:`Connection` is one, for a warehouse that has no adapter.
     Session settings that matter (the time zone, Spark's ANSI mode) are set for each query and put
     back after it.
 
@@ -103,6 +109,9 @@ def wrap(connection: object) -> Connection:
         from kpilayer.warehouse import sqlite
 
         return sqlite.wrap(connection)
+    if all(hasattr(connection, method) for method in _METHODS):
+        own: Connection = connection  # type: ignore[assignment]
+        return own
     kind = f"{type(connection).__module__}.{type(connection).__qualname__}"
     raise connection_failed(
         f"a connection of type `{kind}` is not one that kpilayer can use",

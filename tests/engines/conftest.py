@@ -24,7 +24,7 @@ from kpilayer.warehouse.connect import wrap
 from kpilayer.warehouse.result import Result
 
 #: Engines with a copy of the tables, each in `on_NAME.py`.
-COPIES: tuple[str, ...] = ("clickhouse", "mariadb", "spark", "sqlite")
+COPIES: tuple[str, ...] = ("bigquery", "clickhouse", "mariadb", "spark", "sqlite")
 ENGINES = ("duckdb", "postgres", *COPIES)
 #: Whether there is time for everything on slow engines.
 NIGHTLY = os.environ.get("KPILAYER_NIGHTLY") == "1"
@@ -122,7 +122,8 @@ def engine(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Engine]:
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """What an engine is known not to do must fail, and for the reason that is written down.
 
-    Of a slow engine, only the tests of its `SUBSET` run, unless KPILAYER_NIGHTLY is 1.
+    Of a slow engine, only the tests of its `SUBSET` run, and none that it calls `SLOW`, unless
+    KPILAYER_NIGHTLY is 1.
     """
     engines = {name: importlib.import_module(f"tests.engines.on_{name}") for name in COPIES}
     left_out = []
@@ -136,7 +137,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         for test in names & engines[name].GAPS.keys():
             item.add_marker(pytest.mark.xfail(reason=engines[name].GAPS[test], strict=True))
         subset = getattr(engines[name], "SUBSET", names)
-        if not NIGHTLY and names.isdisjoint(subset):
+        slow = getattr(engines[name], "SLOW", ())
+        if not NIGHTLY and (names.isdisjoint(subset) or not names.isdisjoint(slow)):
             left_out.append(item)
     if left_out:
         config.hook.pytest_deselected(items=left_out)

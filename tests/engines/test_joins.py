@@ -173,6 +173,7 @@ def test_a_partition_is_paired_with_the_nearest_model_before_it_that_has_one(eng
     assert found == [("blue", 1), ("green", 2), (None, 3)]
     sql = project.compile("visits", "user__city__planet__colour")
     truncated = {
+        "bigquery": "date_trunc(cast(user.ds as date), month)",
         "clickhouse": "tostartofmonth(todate32(user.ds))",
         "mariadb": "",
         "sqlite": "date(user.ds, 'start of month')",

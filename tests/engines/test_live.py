@@ -321,6 +321,7 @@ def test_columns_that_are_gone_or_changed_since_the_lock_are_told(engine: Engine
     )
     issues = Project.load(engine.folder, connection=engine.connection).check_live()
     types = {
+        "bigquery": ("INT64", "INT64"),
         "clickhouse": ("Int64", "Int32"),
         "duckdb": ("BIGINT", "INTEGER"),
         "mariadb": ("bigint", "int"),

@@ -1151,7 +1151,7 @@ FUNCTIONS: dict[str, Any] = {
 }  # fmt: skip
 #: Whole numbers of decimals, which are decimals with the scale that they had on some engines.
 KEPT_SCALE = {"CEIL(m)", "FLOOR(m)", "ROUND(m)"}
-ENGINES_THAT_KEEP_SCALE = {"clickhouse"}
+ENGINES_THAT_KEEP_SCALE = {"bigquery", "clickhouse"}
 ROUNDED = {"ROUND(x)": 3, "ROUND(y)": -3, "ROUND(x, 0)": 3, "ROUND(x + 0.04, 1)": 2.5}
 
 

@@ -122,3 +122,29 @@ def refused(word: str, why: str, instead: str) -> SpellOne:
         raise QueryError(Issue("unsupported-in-dialect", message, hint=instead))
 
     return refuse
+
+
+def counted_substring(tree: exp.Expr, greatest: str = "GREATEST", least: str = "LEAST") -> exp.Expr:
+    """A substring from its first letter on: a negative start counts from the end.
+
+    What lies before the beginning counts, as in DuckDB, and no length is negative.
+    """
+    one, zero = exp.Literal.number(1), exp.Literal.number(0)
+    start, length = tree.args.get("start"), tree.args.get("length")
+    if start is None or (isinstance(start, exp.Literal) and int(start.name) > 0):
+        return tree
+    after = exp.Add(this=exp.Length(this=tree.this.copy()), expression=one)
+    if isinstance(start, exp.Neg) and isinstance(start.this, exp.Literal):
+        first: exp.Expr = exp.Sub(this=after, expression=start.this)
+    elif isinstance(start, exp.Literal):
+        first = start
+    else:
+        is_negative = exp.LT(this=exp.paren(start.copy()), expression=zero)
+        counted = exp.Add(this=after, expression=exp.paren(start.copy()))
+        first = exp.Case(ifs=[exp.If(this=is_negative, true=counted)], default=start)
+    tree.set("start", call(greatest, first, one.copy()))
+    if length is not None:
+        before = exp.Sub(this=call(least, first.copy(), one.copy()), expression=one.copy())
+        fewer = exp.Add(this=exp.paren(length), expression=exp.paren(before))
+        tree.set("length", call(greatest, fewer, zero.copy()))
+    return tree
