@@ -329,6 +329,8 @@ def _dialects() -> str:
         f"{words(['bigquery'])}.\n\n"
         "Printed with `--unverified` in words of its own, and parsed by an independent grammar "
         f"(sqlparser-rs), never executed: {words(parsed)}.\n\n"
+        "Printed with `--unverified` in Spark's words, and not executed on it: "
+        f"{words(['databricks'])}.\n\n"
         f"Printed with `--unverified` as sqlglot writes it: {words(rest)}."
     )
 

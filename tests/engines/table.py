@@ -22,6 +22,7 @@ from tests.engines.test_demo_metrics import ROOT
 PAGE: Final = ROOT / "docs/reference/engines.md"
 #: Engines of the tests, as people call them.
 NAMES: Final = {
+    "bigquery": "GoogleSQL",
     "clickhouse": "ClickHouse",
     "mariadb": "MariaDB",
     "spark": "Spark",
@@ -37,8 +38,9 @@ Every metric of the example company, asked in total, by month, quarter and year,
 each of two of its dimensions. **ok**: the numbers are those of DuckDB, whole numbers and sums of decimals
 to the last digit, floats to 1e-9 (on SQLite, whose decimals are doubles, to 15 digits). **unsupported**: refused
 with [unsupported-in-dialect](errors.md#unsupported-in-dialect). **not run**: SQL is
-[printed](dialects.md#what-is-executed), and no test executes it. Spark runs in full each night, and in part with
-every change; all others run with every change.
+[printed](dialects.md#what-is-executed), and no test executes it. Spark, and the
+reference executor of GoogleSQL, which stands for BigQuery, run in full each night and in part with every
+change; all others run with every change.
 """
 
 

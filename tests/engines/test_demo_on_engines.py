@@ -32,8 +32,8 @@ def here(company: duckdb.DuckDBPyConnection) -> Project:
     return Project.load(ROOT, connection=company)
 
 
-#: Spark's answers take minutes: for the nights.
-QUICK = COPIES if NIGHTLY else tuple(name for name in COPIES if name != "spark")
+#: The answers of some take minutes: for the nights.
+QUICK = COPIES if NIGHTLY else tuple(n for n in COPIES if n not in ("bigquery", "spark"))
 
 
 @pytest.fixture(scope="module", params=QUICK)
