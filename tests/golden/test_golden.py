@@ -25,7 +25,7 @@ HERE = Path(__file__).parent
 ROOT = HERE.parent.parent
 FILES = sorted(HERE.glob("*.md"))
 #: Dialects beside DuckDB's, by what differs.
-DIALECTS = ("postgres", "mysql", "sqlite", "clickhouse", "spark")
+DIALECTS = ("postgres", "mysql", "sqlite", "clickhouse", "spark", "bigquery")
 REFERENCE = "```sql reference\n"
 
 
