@@ -122,8 +122,7 @@ def engine(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Engine]:
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """What an engine is known not to do must fail, and for the reason that is written down.
 
-    Of a slow engine, only the tests of its `SUBSET` run, and none that it calls `SLOW`, unless
-    KPILAYER_NIGHTLY is 1.
+    Of a slow engine, only the tests of its `SUBSET` run, unless KPILAYER_NIGHTLY is 1.
     """
     engines = {name: importlib.import_module(f"tests.engines.on_{name}") for name in COPIES}
     left_out = []
@@ -137,8 +136,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         for test in names & engines[name].GAPS.keys():
             item.add_marker(pytest.mark.xfail(reason=engines[name].GAPS[test], strict=True))
         subset = getattr(engines[name], "SUBSET", names)
-        slow = getattr(engines[name], "SLOW", ())
-        if not NIGHTLY and (names.isdisjoint(subset) or not names.isdisjoint(slow)):
+        if not NIGHTLY and names.isdisjoint(subset):
             left_out.append(item)
     if left_out:
         config.hook.pytest_deselected(items=left_out)

@@ -10,6 +10,7 @@ from typing import Any, Final
 import pyarrow as pa
 
 from tests.conftest import _missing
+from tests.engines import on_spark
 from tests.engines.googlesql import GoogleSQL
 
 _HAVANA: Final = (
@@ -29,6 +30,7 @@ GAPS: Mapping[str, str] = {
             "test_start_and_end_are_local_days",
         )
     },
+    "test_a_time_stored_in_a_zone_with_summer_time_is_moved": _HAVANA,
     **dict.fromkeys(
         (
             "test_every_aggregation_alone",
@@ -53,15 +55,8 @@ GAPS: Mapping[str, str] = {
     "test_far_from_changes_of_clocks_a_bound_is_compared_as_it_is_stored": "the test reads the SQL "
     "of AT TIME ZONE",
 }
-#: Hundreds of questions, or many rows, in one test: with KPILAYER_NIGHTLY=1 only.
-SLOW: frozenset[str] = frozenset(
-    {
-        "test_every_metric_by_time",
-        "test_every_metric_by_month_and_two_of_its_dimensions",
-        "test_every_function_means_the_same_in_a_filter",
-        "test_variants_that_no_row_passes",
-    }
-)
+#: Its answers take tenths of a second: the rest with KPILAYER_NIGHTLY=1.
+SUBSET: frozenset[str] = on_spark.SUBSET
 DIFFERS: Mapping[str, str] = {
     "CAST(t AS VARCHAR)": "a DATETIME shows three or six digits of seconds",
 }

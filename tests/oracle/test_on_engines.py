@@ -12,8 +12,8 @@ from tests.engines.conftest import COPIES, NIGHTLY
 from tests.oracle.bench import FIFTEEN_DIGITS, Elsewhere, session
 
 QUESTIONS = 100
-#: Of an engine that takes its time, unless KPILAYER_NIGHTLY is 1.
-FEWER = {} if NIGHTLY else {"spark": 20}
+#: Of engines that take their time, unless KPILAYER_NIGHTLY is 1.
+FEWER = {} if NIGHTLY else {"bigquery": 20, "spark": 20}
 
 
 @pytest.mark.parametrize("seed", range(3))
