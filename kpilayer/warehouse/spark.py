@@ -51,6 +51,7 @@ SETTINGS: Final[Mapping[str, str]] = {
 #: Of a session in this process, unless the profile says otherwise.
 _LOCAL: Final[Mapping[str, str]] = {
     "spark.app.name": "kpilayer",
+    "spark.sql.catalogImplementation": "hive",  # where dbt-spark's session has its tables
     "spark.ui.enabled": "false",
     "spark.ui.showConsoleProgress": "false",
     "spark.log.level": "OFF",  # what goes wrong is told once, as an error

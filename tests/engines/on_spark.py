@@ -76,6 +76,7 @@ SUBSET: Final[frozenset[str]] = frozenset(
 
 #: Small queries over one thread: no time goes into threads, plans that adapt and compiled code.
 _SETTINGS: Final = {
+    "spark.sql.catalogImplementation": "in-memory",
     "spark.sql.shuffle.partitions": "1",
     "spark.sql.adaptive.enabled": "false",
     "spark.sql.ui.retainedExecutions": "1",
