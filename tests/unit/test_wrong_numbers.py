@@ -1270,7 +1270,7 @@ metrics:
     expr: part
     input_metrics: [{name: sent_value, alias: part, group_by: [metric_time]}]
 """
-PARCELS = {
+SENT = {
     "parcels": """SELECT * FROM (VALUES
         (1, DATE '2026-01-05', DATE '2026-02-01', 'ann', 10),
         (2, DATE '2026-01-20', DATE '2026-03-02', 'bob', 20),
@@ -1281,14 +1281,14 @@ PARCELS = {
 
 def test_what_is_left_over_of_months_counts_each_metric_by_its_own_time(define: Define) -> None:
     """January is the best month: parcel 3 was sent in another one, and all three arrived in another."""
-    shop = define(OF_TWO_DATES, tables=PARCELS)
+    shop = define(OF_TWO_DATES, tables=SENT)
     top = {"n": 1, "by": "-sent", "of": "metric_time__month", "other": "later"}
     found = shop.query(["sent", "got"], ["metric_time__month"], top=top)
     assert found.rows() == [("2026-01-01", 2, None), ("later", 1, 2)]
 
 
 def test_gaps_are_filled_of_an_input_that_keeps_every_group_by(define: Define) -> None:
-    shop = define(OF_TWO_DATES, tables=PARCELS)
+    shop = define(OF_TWO_DATES, tables=SENT)
     found = shop.query(["value_of_all"], ["metric_time__month"], fill=0)
     january, february, march = (date(2026, month, 1) for month in (1, 2, 3))
     assert found.rows() == [(january, 30), (february, 0), (march, 40)]
