@@ -5,7 +5,8 @@ from __future__ import annotations
 import argparse
 import sys
 import time
-from concurrent.futures import ProcessPoolExecutor
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor, as_completed
 from random import Random
 
 from tests.oracle.bench import Tally, session
@@ -16,6 +17,22 @@ PER_PROJECT = 250
 
 def _one(seed: str, count: int, only: str | None) -> Tally:
     return session(Random(seed), count, only=only)
+
+
+def _tallies(
+    seeds: list[str], sizes: list[int], only: str | None, workers: int
+) -> Iterator[tuple[str, Tally]]:
+    """What each project's questions came to, in the order in which they are answered."""
+    if workers == 1:
+        yield from ((seed, _one(seed, size, only)) for seed, size in zip(seeds, sizes, strict=True))
+        return
+    with ProcessPoolExecutor(workers) as pool:
+        running = {
+            pool.submit(_one, seed, size, only): seed
+            for seed, size in zip(seeds, sizes, strict=True)
+        }
+        for done in as_completed(running):
+            yield running[done], done.result()
 
 
 def report(tally: Tally, seconds: float) -> str:
@@ -46,13 +63,12 @@ def main() -> int:
     sizes += [asked.count % PER_PROJECT] if asked.count % PER_PROJECT else []
     seeds = [f"{asked.seed}/{number}" for number in range(len(sizes))]
     started, total = time.monotonic(), Tally()
-    if asked.workers == 1:
-        for seed, size in zip(seeds, sizes, strict=True):
-            total.add(_one(seed, size, asked.only))
-    else:
-        with ProcessPoolExecutor(asked.workers) as pool:
-            for tally in pool.map(_one, seeds, sizes, [asked.only] * len(seeds)):
-                total.add(tally)
+    for seed, tally in _tallies(seeds, sizes, asked.only, asked.workers):
+        total.add(tally)
+        for case in tally.cases:  # told at once: a long run that is cut off loses nothing
+            sys.stderr.write(f"{seed}: {case}\n")
+        sys.stderr.write(f"\r{total.counts['asked']:,} of {asked.count:,}")
+    sys.stderr.write("\n")
     sys.stdout.write(report(total, time.monotonic() - started) + "\n")
     return 1 if total.counts["mismatches"] else 0
 
