@@ -129,7 +129,7 @@ class Warehouse:
         """What is sent, and what is shown for it."""
         sql = compiled.running_in(self.root.as_posix(), declared)
         sent = sql if limits_of(self.target).query_tag else without_heading(sql)
-        return sent, compiled.sql if declared is None else sql
+        return sent, compiled.sql if declared is None else compiled.running_in("", declared)
 
     def _typing(
         self, compiled: Compiled, connection: Connection, declared: Declared | None
@@ -150,9 +150,9 @@ class Warehouse:
         known: dict[str, Mapping[str, str]] = {}
 
         def described(relation: Relation) -> Mapping[str, str]:
-            if relation.kind == "query":
-                plan, dialect = compiled.planned, connection.dialect
-                every = read_all(relation, plan.subqueries, dialect, compiled.schema)
+            if relation.kind != "table":
+                plan, dialect, folder = compiled.planned, connection.dialect, self.root.as_posix()
+                every = read_all(relation, plan.subqueries, dialect, compiled.schema, folder)
                 return _types(connection.describe(to_sql(every, dialect)))
             parts = relation.parts
             if len(parts) == 1 and compiled.schema:

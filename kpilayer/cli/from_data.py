@@ -17,14 +17,13 @@ from kpilayer.propose.guess import Draft, draft, metrics_of
 from kpilayer.propose.measure import Table, contained, measure, quoted, relations
 from kpilayer.propose.text import model_file, scalar
 from kpilayer.relation import split_relation
-from kpilayer.sql.dialects import capabilities
+from kpilayer.sql.dialects.duckdb_files import READERS
 from kpilayer.warehouse.connect import connect
 from kpilayer.warehouse.connection import Connection
 from kpilayer.warehouse.profiles import Target, default_target, find_target
 
 _DATABASE: Final = re.compile(r"(?P<file>.+\.(?:duckdb|ddb|db))(?::(?P<part>.+))?", re.I)
 _RELATION: Final = re.compile(r"(?:(?P<schema>[^.\s/\\]+)\.)?(?P<name>[^.\s/\\]+)")
-_READERS: Final = capabilities("duckdb").file_readers
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +81,7 @@ def classified(data: Sequence[str]) -> Sources:
         if found is not None and Path(found["file"]).is_file():
             databases.add(Path(found["file"]).resolve())
             wanted.append(found["part"] or "*")
-        elif _ending(text) in _READERS:
+        elif _ending(text) in READERS:
             if not (_is_glob(text) or Path(text).is_file()):
                 raise _refused(f"there is no file `{text}`")
             files.append(text)
@@ -91,7 +90,7 @@ def classified(data: Sequence[str]) -> Sources:
         elif Path(text).exists() or not _RELATION.fullmatch(text):
             raise _refused(
                 f"`{text}` is no data that can be read",
-                f"files end in {listing(list(_READERS))} or `duckdb`; tables are `schema.table`; "
+                f"files end in {listing(list(READERS))} or `duckdb`; tables are `schema.table`; "
                 "the new project's folder stands before `--from`",
             )
         else:
@@ -165,7 +164,7 @@ def _settings(
 
 
 def _file(folder: Path, text: str) -> Table:
-    reader = _READERS[_ending(text)]
+    reader = READERS[_ending(text)]
     place = (Path.cwd() / text).as_posix()
     literal = place.replace("'", "''")
     shown = Path(os.path.relpath(place, folder.resolve())).as_posix()

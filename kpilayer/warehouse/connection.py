@@ -123,6 +123,13 @@ def query_failed(
     return kind(Issue("query-failed", said, place, hint=hint))
 
 
+def no_such_file(pattern: str) -> WarehouseError:
+    """The error for a `path` that no file matches."""
+    way_out = "`path` of a model starts at the folder of kpilayer.yml"
+    message = f"no file matches `{hide_in_text(pattern)}`"
+    return WarehouseError(Issue("no-such-file", message, hint=way_out))
+
+
 def timed_out(seconds: float) -> WarehouseError:
     """The error for a statement that ran longer than the target allows."""
     message = f"the statement ran for more than {seconds:g} seconds and was stopped"

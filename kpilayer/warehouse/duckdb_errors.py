@@ -13,9 +13,9 @@ import re
 from collections.abc import Mapping
 from typing import Any, Final
 
-from kpilayer.errors import Issue, WarehouseError
-from kpilayer.warehouse.connection import connection_failed, query_failed
-from kpilayer.warehouse.redact import hide_in_text, scrub
+from kpilayer.errors import WarehouseError
+from kpilayer.warehouse.connection import connection_failed, no_such_file, query_failed
+from kpilayer.warehouse.redact import scrub
 
 _EXPLAIN: Final = "EXPLAIN "
 _EXCERPT: Final = re.compile(r"\n+LINE (\d+): (.*)\n( *)(\^+)\s*\Z", re.S)
@@ -34,9 +34,7 @@ def refusal(error: Exception, sql: str, raw: Any) -> WarehouseError:
         return query_failed("the query was cancelled", sql)
     missing = _NO_FILES.search(str(error))
     if missing is not None:
-        pattern = hide_in_text(re.sub(r"\[([\[*?])\]", r"\1", missing[1]))
-        way_out = "`path` of a model starts at the folder of kpilayer.yml"
-        return WarehouseError(Issue("no-such-file", f"no file matches `{pattern}`", hint=way_out))
+        return no_such_file(re.sub(r"\[([\[*?])\]", r"\1", missing[1]))
     message, hint, shown = _parted(str(error))
     position, length = _asked_again(sql, message, raw) or _find(shown, sql) or (None, 1)
     return query_failed(message, sql, position=position, length=length, hint=hint)

@@ -27,6 +27,7 @@ from kpilayer.warehouse.connection import (
     connection_failed,
     missing_driver,
     named,
+    no_such_file,
     query_failed,
 )
 from kpilayer.warehouse.profiles import Target
@@ -57,6 +58,7 @@ _LOCAL: Final[Mapping[str, str]] = {
     "spark.log.level": "OFF",  # what goes wrong is told once, as an error
 }
 _NO_RELATION: Final = ("TABLE_OR_VIEW_NOT_FOUND", "SCHEMA_NOT_FOUND")
+_NO_FILES: Final = re.compile(r"\[PATH_NOT_FOUND\] Path does not exist: (?:file:/*(?=/))?(.+?)\. ")
 _CODE: Final = re.compile(r"^\[[A-Z0-9_.]+\]\s*")
 _IN_JAVA: Final = re.compile(r"(?<=: )\[[A-Z0-9_.]+\] .*$", re.M)
 _STATE: Final = re.compile(r"\s*SQLSTATE: \w{5}.*$", re.S)
@@ -336,6 +338,9 @@ def _said(error: Exception) -> str:
 
 
 def _refusal(error: Exception, sql: str) -> WarehouseError:
+    missing = _NO_FILES.search(str(error))
+    if missing is not None:
+        return no_such_file(re.sub(r"\\(.)", r"\1", missing[1]))
     position, length = _place(error, sql)
     return query_failed(_said(error), sql, position=position, length=length)
 

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 
 from sqlglot import exp
 
+from kpilayer.relation import Option
+
 #: Unit and value to an expression: the first instant of a period, or a date part.
 Spell = Callable[[str, exp.Expr], exp.Expr]
 #: Unit, how many of them (negative: earlier) and the time to the time so much later.
@@ -34,6 +36,20 @@ class Periods:
 
 
 SpellPeriods = Callable[[Periods], exp.Select]
+
+
+@dataclass(frozen=True, slots=True)
+class Files:
+    """Files of one kind: a pattern, which starts in ``folder`` unless that is empty."""
+
+    folder: str
+    path: str
+    kind: str
+    options: tuple[tuple[str, Option], ...] = ()
+
+
+#: Files to what stands for them in FROM.
+SpellFiles = Callable[[Files], exp.Expr]
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +84,8 @@ class Capabilities:
     percentile: SpellPercentile | None = None
     picks_percentiles: bool = True
     approx_percentile: SpellPercentile | None = None
-    file_readers: Mapping[str, str] = field(default_factory=dict)
+    files: SpellFiles | None = None
+    file_kinds: tuple[str, ...] = ()
     max_identifier: int | None = None
     centres_deviations: bool = False
     has_types: bool = True

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from types import MappingProxyType
 from typing import Final
 
 from sqlglot import exp
 
 from kpilayer.sql.dialects.capabilities import Capabilities, Periods
+from kpilayer.sql.dialects.duckdb_files import READERS, read
 from kpilayer.sql.dialects.intervals import (
     at_time_zones,
     date_trunc,
@@ -42,14 +42,6 @@ DUCKDB: Final = Capabilities(
     approx_percentile=_sketched_percentile,
     nests_joins=True,
     order_is_a_setting=True,
-    file_readers=MappingProxyType(
-        {
-            "parquet": "READ_PARQUET",
-            "csv": "READ_CSV",
-            "tsv": "READ_CSV",
-            "json": "READ_JSON",
-            "jsonl": "READ_JSON",
-            "ndjson": "READ_JSON",
-        }
-    ),
+    files=read,
+    file_kinds=tuple(READERS),
 )

@@ -14,6 +14,7 @@ from kpilayer.grain import is_date, split
 from kpilayer.sql import types
 from kpilayer.sql.dialects.capabilities import Capabilities, Periods
 from kpilayer.sql.dialects.intervals import STEPS, date_trunc, moved, plus
+from kpilayer.sql.dialects.spark_files import KINDS, read
 from kpilayer.sql.dialects.spellings import (
     TYPE,
     call,
@@ -268,6 +269,8 @@ SPARK: Final = Capabilities(
     ),
     percentile=_percentile,
     picks_percentiles=False,
+    files=read,
+    file_kinds=KINDS,
     asks_types=True,
     finished=_finished,
 )
