@@ -17,12 +17,24 @@ from typing import Any, NoReturn
 
 import duckdb
 import pytest
+from hypothesis import HealthCheck, settings
 
 from kpilayer import Project
 
 ROOT = Path(__file__).parent.parent
 
 Define = Callable[..., Project]
+
+# How long property tests search: always the same examples, or with KPILAYER_HYPOTHESIS=nightly many
+# others. What the nights find is mended, and does not turn somebody else's change red.
+_SEARCH: dict[str, Any] = {
+    "deadline": None,  # the first query of a session is slow
+    "suppress_health_check": [HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
+    "print_blob": True,
+}
+settings.register_profile("default", settings(max_examples=300, derandomize=True, **_SEARCH))
+settings.register_profile("nightly", settings(max_examples=20_000, **_SEARCH))
+settings.load_profile(os.environ.get("KPILAYER_HYPOTHESIS", "default"))
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

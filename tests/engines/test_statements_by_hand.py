@@ -311,6 +311,68 @@ def test_no_date_is_a_hidden_bound(engine: Any) -> None:
     assert len(rows) == 2105 - 1871 + 1
 
 
+VISITS = """
+models:
+  - name: visits
+    semantic_model: true
+    agg_time_dimension: on_day
+    columns:
+      - {name: id, entity: {name: visit, type: primary}}
+      - {name: person, entity: foreign}
+      - {name: on_day, granularity: day, dimension: time}
+  - name: sales
+    semantic_model: true
+    agg_time_dimension: on_day
+    columns:
+      - {name: id, entity: {name: sale, type: primary}}
+      - {name: person, entity: foreign}
+      - {name: on_day, granularity: day, dimension: time}
+metrics:
+  - {name: visits, model: visits, agg: count, expr: 1}
+  - {name: sales, model: sales, agg: count, expr: 1}
+  - &latest
+    name: after_latest
+    type: conversion
+    entity: person
+    calculation: conversions
+    base_metric: visits
+    conversion_metric: sales
+  - {<<: *latest, name: within_60_days, window: 60 days}
+  - {<<: *latest, name: after_first, base_event: first}
+  - {<<: *latest, name: first_within_60_days, base_event: first, window: 60 days}
+"""
+
+
+@pytest.mark.statement("X5")
+@pytest.mark.parametrize(
+    ("metric", "by_month"),
+    [
+        ("after_latest", {JANUARY: None, FEBRUARY: 1, MARCH: 2}),
+        ("within_60_days", {JANUARY: None, FEBRUARY: 1, MARCH: 2}),
+        ("after_first", {JANUARY: 3, FEBRUARY: None, MARCH: None}),
+        ("first_within_60_days", {JANUARY: 1, FEBRUARY: 1, MARCH: 1}),
+    ],
+)
+def test_a_conversion_belongs_to_the_same_event_whatever_range_is_asked_for(
+    engine: Any, metric: str, by_month: dict[date, int | None]
+) -> None:
+    """60 days before the three sales are December 30th, February 20th and March 2nd."""
+    days = ["2024-01-31", "2024-02-27", "2024-03-03"]
+    sold = ["2024-02-28", "2024-04-20", "2024-05-01"]
+    row = "SELECT {} AS id, 7 AS person, CAST('{}' AS DATE) AS on_day"
+    tables = {
+        "visits": " UNION ALL ".join(row.format(i, day) for i, day in enumerate(days)),
+        "sales": " UNION ALL ".join(row.format(i, day) for i, day in enumerate(sold)),
+    }
+    shop = engine.project(VISITS, tables=tables)
+    assert dict(shop.query(metric, "metric_time__month").rows()) == by_month
+    for month, number in by_month.items():
+        asked = {"start": month, "end": month}
+        assert shop.query(metric, "metric_time__month", **asked).rows() == [(month, number)]
+        end = {JANUARY: "2024-01-31", FEBRUARY: "2024-02-29", MARCH: "2024-03-31"}[month]
+        assert shop.query(metric, start=month, end=end).rows() == [(number,)]
+
+
 @pytest.mark.statement("X6")
 def test_division_is_true_and_by_zero_null(shop: Project) -> None:
     assert shop.query(["halves", "per_zero"]).rows() == [(15.5, None)]

@@ -106,13 +106,14 @@ def converted(world: World, metric: ConversionMetric, scope: Scope) -> Answer:
 
 
 def _beyond(
-    world: World, metric: ConversionMetric, scope: Scope, bases: list[Counted]
+    world: World, metric: ConversionMetric, inside: Scope, bases: list[Counted]
 ) -> list[Counted]:
-    """Base events that are counted, and under an offset at a date that is none of the spine's."""
-    has_range = scope.bounds.start is not None or scope.bounds.end is not None
-    if not scope.shifts or has_range or any(c.is_timed for c in scope.shown):
-        return []
-    every = _events(world, metric.base_metric, Scope(shown=(*scope.shown, *scope.moved)))[1]
+    """Base events that are not shown: of another time than is asked for, or at no date of a spine.
+
+    A conversion belongs to the same base event, whatever time is asked for (X5).
+    """
+    shown = tuple(c for c in inside.shown if not (inside.shifts and c.is_timed))
+    every = _events(world, metric.base_metric, Scope(shown=(*shown, *inside.moved)))[1]
     return [c for c in every if not any(c.row is b.row for b in bases)]
 
 

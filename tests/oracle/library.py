@@ -30,6 +30,7 @@ class Library:
     world: World
     specs: list[Spec] = field(default_factory=list)
     kinds: dict[str, str] = field(default_factory=dict)
+    many: float = MANY
     _names: dict[tuple[tuple[str, ...], bool], dict[str, str | None]] = field(default_factory=dict)
 
     def homes(self, name: str) -> tuple[str, ...]:
@@ -52,7 +53,7 @@ class Library:
     def names(self, metrics: Sequence[str]) -> dict[str, str | None]:
         """What all of the metrics can be grouped by, with the grain of times."""
         homes = tuple(dict.fromkeys(home for m in metrics for home in self.homes(m)))
-        many = self.random.random() < MANY
+        many = self.random.random() < self.many
         if (homes, many) not in self._names:
             self._names[homes, many] = self._common(homes, many)
         return self._names[homes, many]

@@ -149,6 +149,32 @@ SHOWN: Final = (
         refusal="2040",
     ),
     Shown(
+        "X5",
+        Question(("orders_after_visits",), ("customer",), end="2024-02-15"),
+        ("customer", "orders_after_visits"),
+        right="""
+            WITH converted AS (
+                SELECT v.customer_id, visited_at, ROW_NUMBER() OVER (
+                    PARTITION BY order_id ORDER BY DATE_TRUNC('day', visited_at) DESC) AS place
+                FROM orders AS o JOIN visits AS v ON v.customer_id = o.customer_id
+                AND DATE_TRUNC('day', visited_at) <= ordered_on),
+            counted AS (
+                SELECT customer_id, COUNT(*) AS conversions FROM converted
+                WHERE place = 1 AND visited_at < '2024-02-16' GROUP BY 1)
+            SELECT customer_id, conversions
+            FROM (SELECT DISTINCT customer_id FROM visits WHERE visited_at < '2024-02-16')
+            LEFT JOIN counted USING (customer_id)""",
+        theirs="""
+            WITH counted AS (
+                SELECT customer_id, COUNT(*) AS conversions FROM orders AS o WHERE EXISTS (
+                    SELECT * FROM visits AS v WHERE v.customer_id = o.customer_id
+                    AND DATE_TRUNC('day', visited_at) <= ordered_on AND visited_at <= '2024-02-15')
+                GROUP BY 1)
+            SELECT customer_id, conversions
+            FROM (SELECT DISTINCT customer_id FROM visits WHERE visited_at <= '2024-02-15')
+            LEFT JOIN counted USING (customer_id)""",
+    ),
+    Shown(
         "X6",
         Question(("items_per_gift",), ("metric_time__day",)),
         ("metric_time__day", "items_per_gift"),

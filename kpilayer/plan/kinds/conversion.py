@@ -1,7 +1,8 @@
 """Conversions: base events of an entity that were followed by a conversion event in time (A.11).
 
 A conversion belongs to one base event, the latest before it (or the first), and is counted in that
-one's groups. Filters and group-bys are on base events; each side's own filters always apply (X2).
+one's groups. Filters and group-bys are on base events; each side's own filters always apply (X2). A
+range says which base events are shown, and not to which of all a conversion belongs (X5).
 """
 
 from __future__ import annotations
@@ -15,9 +16,11 @@ from kpilayer.conditions import all_of
 from kpilayer.formula.tree import Atom, Formula, Shaped
 from kpilayer.plan.kinds.events import (
     NUMBER,
+    SHOWN,
     TIME,
     VALUE,
     Events,
+    Spans,
     atom_of,
     common_grain,
     events,
@@ -38,8 +41,9 @@ from kpilayer.plan.nodes import (
     Read,
     keys_of,
 )
+from kpilayer.plan.ranges import Range
 from kpilayer.plan.scope import Builder, Scope, filled, named
-from kpilayer.plan.window import length
+from kpilayer.plan.window import length, moved
 
 
 def build(
@@ -64,7 +68,8 @@ def _one(builder: Builder, leaf: Shaped, column: str, scope: Scope) -> Group:
     entity = next(name for what, _, name in leaf.names if what == "entity")
     before = [name for what, role, name in leaf.names if (what, role) == ("constant", "base")]
     after = [name for what, role, name in leaf.names if (what, role) == ("constant", "conversion")]
-    first = events(builder, base, scope, unit, entity, before)
+    among = None if settings["base_event"] == "any" else _among(scope, base, settings, unit)
+    first = events(builder, base, scope, unit, entity, before, among)
     then = events(builder, done, Scope(()), unit, entity, after)
     found = scope.apart(f"{column}_conversions")
     if settings["base_event"] == "any":
@@ -85,6 +90,31 @@ def _one(builder: Builder, leaf: Shaped, column: str, scope: Scope) -> Group:
     keys = keys_of(met)
     made = (*(Column(k, exp.column(k, table=met.name)) for k in keys), Column(column, number))
     return Derived(builder.name(branch_name(column, keys)), Read(met), made, keys)
+
+
+def _among(scope: Scope, base: Atom, settings: Mapping[str, str], unit: str) -> Spans:
+    """When the base events lie that a conversion of one that is shown could belong to instead.
+
+    That is later ones than the latest shown, or earlier ones than the first, within the window; by
+    two months or years more, since these are not all alike and times are compared by ``unit``.
+    """
+    home = (base.model, base.time)
+    if scope.moved or home not in dict(scope.spans):
+        return ()
+    span, window = scope.span(home), settings.get("window")
+    around = grain.coarsest([unit, "month"])
+    low = high = None
+    if settings["base_event"] == "latest":
+        low = span.lower
+        if window is not None and span.upper is not None:
+            count, of = length(window)
+            high = grain.next_period(moved(span.upper, count, of), around)
+            high = grain.next_period(high, around)
+        return ((home, Range(low, high)),)
+    if window is not None and span.lower is not None:
+        count, of = length(window)
+        low = moved(grain.truncate(moved(span.lower, -count, of), around), -1, around)
+    return ((home, Range(low, span.upper, span.upper_is_inclusive)),)
 
 
 def _with_filling(tree: Formula) -> Formula:
@@ -122,14 +152,21 @@ def _matched(
     name: str,
 ) -> Aggregate:
     """Each conversion once, in the groups of its base event."""
-    value, placed = (first.scope.apart(name) for name in (VALUE, "place_of_base"))
+    apart = first.scope.apart
+    told = [Column(apart(VALUE), then.column(VALUE)), Column(apart("place_of_base"), place)]
+    ones = [apart("place_of_base")]
+    if first.tells_shown:
+        told.append(Column(apart(SHOWN), first.column(SHOWN)))
+        ones.append(apart(SHOWN))
     pairs = Derived(
         builder.name(f"{first.group.name}_converted"),
         Match(Read(then.group), Read(first.group), met_by),
-        (*first.keys, Column(value, then.column(VALUE)), Column(placed, place)),
+        (*first.keys, *told),
     )
-    one = exp.EQ(this=exp.column(placed, table=pairs.name), expression=exp.Literal.number(1))
-    return _counted(builder, pairs, Filter(Read(pairs), one), done, name, first.scope)
+    columns = (exp.column(name, table=pairs.name) for name in ones)
+    is_one = all_of([exp.EQ(this=c, expression=exp.Literal.number(1)) for c in columns])
+    assert is_one is not None, "there is the place"
+    return _counted(builder, pairs, Filter(Read(pairs), is_one), done, name, first.scope)
 
 
 def _place(first: Events, then: Events, latest: bool, several: bool) -> exp.Expr:
@@ -138,6 +175,8 @@ def _place(first: Events, then: Events, latest: bool, several: bool) -> exp.Expr
     In ``several`` groups, all pairs of one base event are at the same place.
     """
     order = [exp.Ordered(this=first.column(TIME), desc=latest, nulls_first=False)]
+    if first.tells_shown:
+        order.append(exp.Ordered(this=first.column(SHOWN), desc=True, nulls_first=False))
     ties = [first.column(NUMBER)] if several else [key.value for key in first.keys]
     order += [exp.Ordered(this=tie, desc=False, nulls_first=False) for tie in ties]
     return exp.Window(

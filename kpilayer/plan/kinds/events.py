@@ -7,13 +7,13 @@ tells it apart from others. In groups that overlap it is a row of each, with the
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sqlglot import exp
 
 from kpilayer import expr, grain
 from kpilayer.columns import TimedColumn, own_grain, resolve_property
-from kpilayer.conditions import timed
+from kpilayer.conditions import all_of, timed
 from kpilayer.formula.tree import Atom, Formula, Home, Shaped
 from kpilayer.join_graph import JoinGraph
 from kpilayer.plan.fan_out import primary_key
@@ -25,19 +25,26 @@ from kpilayer.plan.kinds.aggregated import (
     shown_over,
 )
 from kpilayer.plan.nodes import Column, Derived
+from kpilayer.plan.ranges import Range
 from kpilayer.plan.rows import filtered, joined, time_of
 from kpilayer.plan.scope import Builder, Scope
 from kpilayer.plan.window import length
 
 ENTITY, TIME, NUMBER, VALUE = "event_entity", "event_time", "event_number", "event_value"
+SHOWN = "event_shown"
+Spans = tuple[tuple[Home, Range], ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Events:
-    """Events as the rows of a group: the group-bys of a scope, and columns apart from these."""
+    """Events as the rows of a group: the group-bys of a scope, and columns apart from these.
+
+    ``tells_shown``: some are not in the range of the scope, and a column says which are.
+    """
 
     group: Derived
     scope: Scope
+    tells_shown: bool = False
 
     def column(self, name: str) -> exp.Expr:
         """What is known of an event."""
@@ -71,8 +78,12 @@ def events(
     unit: str,
     entity: str,
     same: Sequence[str] = (),
+    among: Spans | None = None,
 ) -> Events:
-    """The events of an atom, with the group-bys and in the range of a scope."""
+    """The events of an atom, with the group-bys and in the range of a scope.
+
+    ``among``: with those in this wider range, and 1 in `event_shown` for those of the scope's.
+    """
     home = (atom.model, atom.time)
     reader = builder.reader((atom.model, atom.time))
 
@@ -83,11 +94,15 @@ def events(
 
     keys = keys_over(builder, reader, home, scope)
     held = list(shown_over(builder, reader, home, scope))
+    shown = all_of(held) if among is not None else None
+    if among is not None:
+        held = list(shown_over(builder, reader, home, replace(scope, spans=among, shown=())))
     conditions, tests = conditions_over(atom, reader, scope)
     values = [
         Column(ENTITY, value("entity", entity)),
         *(Column(same_column(i), value("constant", name)) for i, name in enumerate(same)),
         Column(TIME, expr.trunc(unit, time_of(reader, home))),
+        *([] if shown is None else [Column(SHOWN, _one_where(shown))]),
         Column(VALUE, reader.value_of(atom)),
     ]
     identity: list[Column] = []
@@ -103,7 +118,13 @@ def events(
     *before, counted_value = read[len(identity) :]
     known = (*before, Column(NUMBER, number), counted_value)
     own = (Column(scope.apart(column.name), column.value) for column in known)
-    return Events(Derived(builder.name(f"{atom.model}_events"), rows, (*keys, *own)), scope)
+    group = Derived(builder.name(f"{atom.model}_events"), rows, (*keys, *own))
+    return Events(group, scope, shown is not None)
+
+
+def _one_where(condition: exp.Expr) -> exp.Expr:
+    is_so = exp.If(this=condition, true=exp.Literal.number(1))
+    return exp.Case(ifs=[is_so], default=exp.Literal.number(0))
 
 
 def in_several_groups(home: Home, scope: Scope) -> bool:
