@@ -115,6 +115,7 @@ _ARGUMENTS: Final[Mapping[str, _Kind]] = {
     "limit": _Kind(_or_none(_number), _WHOLE, "10"),
     "fill": _Kind(_or_none(_number), _WHOLE, "0"),
     "exact": _SWITCH,
+    "components": _SWITCH,
     "min_max": _SWITCH,
     "distinct": _SWITCH,
     "compare_rows": _Kind(_text, "`current` or `all`", "'all'"),

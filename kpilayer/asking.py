@@ -34,6 +34,7 @@ class Asked(TypedDict, total=False):
     totals: Sequence[Words] | None
     top: Mapping[str, Any] | int | None
     fill: int | None
+    components: bool
     order_by: Words
     limit: int | None
     min_max: bool
@@ -56,6 +57,7 @@ def question(
     totals: Sequence[Words] | None = None,
     top: Mapping[str, Any] | int | None = None,
     fill: int | None = None,
+    components: bool = False,
     order_by: Words = None,
     limit: int | None = None,
     min_max: bool = False,
@@ -100,6 +102,7 @@ def question(
         tuple(levels),
         _top(top),
         fill,
+        components,
         min_max,
         distinct,
     )

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from kpilayer import snippets
-from kpilayer.address import METRIC_TIME
+from kpilayer.address import METRIC_TIME, metric_column
 from kpilayer.columns import TimedColumn, resolve_name
 from kpilayer.errors import Issue, Location, QueryError, did_you_mean, listing
 from kpilayer.formula.build import formula
@@ -29,6 +29,7 @@ from kpilayer.model.metric import (
 )
 from kpilayer.model.semantic_model import Dimension, Entity, Model
 from kpilayer.references import metrics_read
+from kpilayer.rollup import roll_up
 from kpilayer.versions import base, name_of, spans, versions
 
 
@@ -327,11 +328,21 @@ def _metric_card(identity: Identity, metric: Metric) -> dict[str, Any]:
         "fingerprint": info.fingerprint,
         "location": place(info.location),
         "inputs": list(info.inputs),
+        **_rolled_up(identity, metric),
         "used by": list(identity.catalog.dependents.get(metric.name, ())),
         "group by": [d.name for d in dimensions(identity, [metric.name])],
         "lineage": lineage_rows(identity, metric.name),
     }
     return card
+
+
+def _rolled_up(identity: Identity, metric: Metric) -> dict[str, Any]:
+    """How values of groups become that of all of them, in the dialect of the definitions."""
+    catalog, name = identity.catalog, metric_column(metric.name)
+    found = roll_up(catalog, name, formula(identity.graph, metric.name))
+    text = None if found.value is None else found.value.sql(dialect=catalog.dialect)
+    over = None if text is None else "all group-bys" if found.over_time else "groups of one period"
+    return {"additivity": found.kind, "roll up": text, "roll up over": over}
 
 
 def _versions(identity: Identity, metric: Metric) -> list[dict[str, Any]]:

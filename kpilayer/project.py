@@ -266,6 +266,7 @@ class Project:
         - ``totals``: a list of levels, each a list of the group-bys that it keeps.
         - ``top``: `{"n": 3, "by": "-revenue", "of": "customer__name", "other": "other"}`.
         - ``fill``: 0 gives every period for the groups seen.
+        - ``components``: adds the columns that metrics are rolled up from, behind each.
         - ``order_by``, ``limit``: output columns, with `-` for descending; a number of rows.
         - ``timezone``: shows instants in another zone than the project's, in filters alike.
         - ``role``: attributes of who asks, for row access: values, or lists of them.

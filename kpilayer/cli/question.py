@@ -34,6 +34,7 @@ class Question:
     top_of: str | None = None
     other: str | None = None
     fill: int | None = None
+    components: bool = False
     min_max: bool = False
     all_rows: bool = False
     order_by: tuple[str, ...] = ()
@@ -69,6 +70,8 @@ class Question:
             rest["distinct"] = False
         if self.fill is not None:
             rest["fill"] = self.fill
+        if self.components:
+            rest["components"] = True
         if self.role:
             rest["role"] = self.attributes()
         return {
@@ -146,6 +149,7 @@ def query_flags(function: Callable[..., Any]) -> Callable[..., Any]:
         flag("--top-of", metavar="X", help="Group-by whose members are ranked."),
         flag("--other", metavar="NAME", help="Also one group of all other members."),
         flag("--fill", type=int, metavar="0", help="A row for every period, with 0 for nothing."),
+        flag("--components", is_flag=True, help="Add the columns that metrics are rolled up from."),
         flag("--min-max", is_flag=True, help="The first and last value of one group-by."),
         flag("--all-rows", is_flag=True, help="Without metrics: every row's values."),
         listed("--order-by", metavar="A,-B", help="Columns to sort by; `-` for descending."),

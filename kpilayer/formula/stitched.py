@@ -21,9 +21,9 @@ from kpilayer.versions import name_of
 Version = Callable[[str, tuple[str, ...]], Formula]
 #: How the numbers of two spans of time become one: what adds up or is the least or greatest of
 #: both does so for any span. Of anything else there is one number at a time.
-_ADDED: Final = "COALESCE(former + newer, former, newer)"
-_LEAST: Final = "CASE WHEN former IS NULL OR newer < former THEN newer ELSE former END"
-_GREATEST: Final = "CASE WHEN former IS NULL OR newer > former THEN newer ELSE former END"
+ADDED: Final = "COALESCE(former + newer, former, newer)"
+LEAST: Final = "CASE WHEN former IS NULL OR newer < former THEN newer ELSE former END"
+GREATEST: Final = "CASE WHEN former IS NULL OR newer > former THEN newer ELSE former END"
 _EITHER: Final = "COALESCE(newer, former)"
 
 
@@ -86,8 +86,8 @@ def _joined(former: Formula, newer: Formula) -> str:
         return known if known == _joined(newer, newer) else _EITHER
     aggs = {a.agg if isinstance(a, Atom) else "" for a in (former, newer)}
     if aggs <= {"sum", "count", "sum_boolean"}:
-        return _ADDED
-    return {"min": _LEAST, "max": _GREATEST}.get(aggs.pop(), _EITHER) if len(aggs) == 1 else _EITHER
+        return ADDED
+    return {"min": LEAST, "max": GREATEST}.get(aggs.pop(), _EITHER) if len(aggs) == 1 else _EITHER
 
 
 def is_of_one_version(tree: Compute) -> bool:

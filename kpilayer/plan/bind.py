@@ -30,6 +30,7 @@ from kpilayer.plan.stitched import mixed, notices, settled
 from kpilayer.plan.told import first_days
 from kpilayer.plan.values import bind_values
 from kpilayer.plan.wheres import conditions
+from kpilayer.rollup import roll_up
 from kpilayer.versions import base, name_of, versions
 
 
@@ -68,6 +69,9 @@ def bind(query: Query, graph: JoinGraph) -> tuple[BoundQuery | None, list[Issue]
     )
     if not any(i.severity == "error" for i in issues):
         bound = _with_all(query, graph, bound, tuple(every), issues)
+    if query.components:
+        bound = _with_components(graph, bound, issues)
+        every += [named for named in bound.metrics if named[0] in bound.components]
     held = havings(query.having, graph.catalog, _words(bound), bound.keys, issues)
     bound = replace(bound, having=held)
     if not any(i.severity == "error" for i in issues):
@@ -77,7 +81,8 @@ def bind(query: Query, graph: JoinGraph) -> tuple[BoundQuery | None, list[Issue]
         if query.totals or query.top or query.compare:
             issues += _over_everything(graph, every)
     if not any(i.severity == "error" for i in issues):
-        issues += (i for name, tree in every for i in overlap.issues(graph, name, tree, keys))
+        for name, tree in every:
+            issues += overlap.issues(graph, bound.components.get(name, name), tree, keys)
         known = [name for name, _ in every if name in graph.catalog.metrics]
         issues += first_days(graph, known, keys)
     bound = replace(bound, order=tuple(_order(query, keys, list(bound.columns), issues)))
@@ -148,6 +153,21 @@ def _with_all(
         ranked = top.bind_top(query.top, graph, keys, bound.metrics, every, moved, issues)
     totals = tuple(levels(query, keys, issues))
     return replace(bound, totals=totals, top=ranked, fill=query.fill is not None)
+
+
+def _with_components(graph: JoinGraph, bound: BoundQuery, issues: list[Issue]) -> BoundQuery:
+    """The question with the columns that its metrics are rolled up from, behind each metric."""
+    if bound.compared:
+        message = "`components` are those of the current values: `compare` has none"
+        issues.append(Issue("bad-compare", message, hint="leave one of the two out"))
+        return bound
+    metrics: list[tuple[str, Formula]] = []
+    owners: dict[str, str] = {}
+    for name, tree in bound.metrics:
+        components = roll_up(graph.catalog, name, tree).components
+        metrics += [(name, tree), *components]
+        owners |= {column: name for column, _ in components}
+    return replace(bound, metrics=tuple(metrics), components=owners)
 
 
 def _words(bound: BoundQuery) -> dict[str, str]:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 
 from kpilayer.formula.tree import Formula, Home
 from kpilayer.plan import compare, overlap
@@ -37,8 +37,15 @@ class BoundQuery:
     top: BoundTop | None = None
     fill: bool = False
     where: tuple[str, ...] = ()
+    components: Mapping[str, str] = field(default_factory=dict)
+    """Which of the metrics' columns are no metrics, but what another one is rolled up from."""
     values: Values | None = None
     """What it is answered from where no metric is asked for."""
+
+    @property
+    def asked(self) -> tuple[tuple[str, Formula], ...]:
+        """The metrics without what they are rolled up from."""
+        return tuple(named for named in self.metrics if named[0] not in self.components)
 
     @property
     def shown(self) -> tuple[str, ...]:
@@ -63,7 +70,7 @@ class BoundQuery:
     def read(self) -> tuple[str, ...]:
         """The metrics that the answer depends on."""
         ranked = (self.top.by,) if self.top is not None else ()
-        return tuple(dict.fromkeys(name for name, _ in (*self.metrics, *self.unshown, *ranked)))
+        return tuple(dict.fromkeys(name for name, _ in (*self.asked, *self.unshown, *ranked)))
 
     @property
     def parts(self) -> Iterator[tuple[Key, ...]]:

@@ -37,7 +37,8 @@ class Query:
     ``start`` and ``end`` are inclusive ISO dates or times, widened to whole periods of the smallest
     queried grain unless ``exact``. ``order_by`` names output columns, ``-`` in front descending.
     ``compare`` adds earlier values: `prior_period`, `prior_year` or a length of time. ``totals``
-    adds rows, each level being the group-bys that it keeps. Without metrics, a question is about
+    adds rows, each level being the group-bys that it keeps. ``components`` adds the columns from
+    which metrics are computed again for coarser groups. Without metrics, a question is about
     the values that its group-bys have.
     """
 
@@ -55,5 +56,6 @@ class Query:
     totals: tuple[tuple[str, ...], ...] = ()
     top: Top | None = None
     fill: int | None = None
+    components: bool = False
     min_max: bool = False
     distinct: bool = True

@@ -51,7 +51,7 @@ def unsound(graph: JoinGraph, bound: BoundQuery) -> Iterator[Issue]:
 
 def _not_the_whole(graph: JoinGraph, bound: BoundQuery) -> Iterator[Issue]:
     """Parts that leave out a group-by whose groups overlap, which no metric may that is closed."""
-    metrics = [*bound.metrics, *([bound.top.by] if bound.top is not None else [])]
+    metrics = [*bound.asked, *([bound.top.by] if bound.top is not None else [])]
     closed = {n: tree for n, tree in metrics if not graph.catalog.metric(n).overlapping}
     left_out = {"totals": [k for kept in bound.totals for k in bound.keys if k not in kept]}
     left_out |= {"top": [bound.top.of] if bound.top is not None else []}
