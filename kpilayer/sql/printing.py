@@ -11,6 +11,8 @@ from sqlglot.errors import UnsupportedError
 from kpilayer import expr
 from kpilayer.errors import Issue, QueryError
 from kpilayer.sql.dialects import capabilities
+from kpilayer.sql.dialects.capabilities import Capabilities
+from kpilayer.sql.reserved import RESERVED
 
 
 def to_sql(tree: exp.Select, dialect: str) -> str:
@@ -24,6 +26,8 @@ def to_sql(tree: exp.Select, dialect: str) -> str:
         _order_in_words(tree)
     if spoken.finished is not None:
         spoken.finished(tree)
+    if spoken.reserved:
+        _quote(tree, spoken)
     if spoken.settings:
         tree.set("settings", [_setting(*pair) for pair in spoken.settings.items()])
     try:
@@ -45,6 +49,17 @@ def _order_in_words(tree: exp.Select) -> None:
             key.set("desc", bool(key.args.get("desc")))
             if not key.args.get("nulls_first"):
                 key.set("with_fill", exp.var("NULLS LAST"))
+
+
+def _quote(tree: exp.Select, spoken: Capabilities) -> None:
+    """Quotes around what the dialect reserves; a name in them means what it would without them."""
+    for name in expr.nodes(tree):
+        if not isinstance(name, exp.Identifier):
+            continue
+        if name.name.lower() in spoken.reserved:
+            name.set("quoted", True)
+        if spoken.folds_up and name.args.get("quoted") and name.name in RESERVED | spoken.reserved:
+            name.set("this", name.name.upper())
 
 
 def _setting(name: str, value: str) -> exp.Expr:

@@ -6,6 +6,8 @@ The union of PostgreSQL's reserved, type and column-name keywords (`pg_get_keywo
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Final
 
 RESERVED: Final = frozenset(
@@ -201,4 +203,36 @@ RESERVED: Final = frozenset(
         "xmlserialize",
         "xmltable",
     ]
+)
+
+#: Words that dialects reserve beyond those, and beyond what sqlglot quotes of itself.
+BEYOND: Final[Mapping[str, frozenset[str]]] = MappingProxyType(
+    {
+        name: frozenset(words.split())
+        for name, words in {
+            "redshift": "encrypt",
+            "snowflake": """
+                account connect connection current database following gscluster increment issue
+                minus of organization regexp revoke rlike rows sample schema start trigger view
+                whenever
+            """,
+            "trino": """
+                cube current_path json_array json_exists json_object json_query json_table
+                json_value listagg rollup skip uescape unnest
+            """,
+            "tsql": """
+                backup begin break browse bulk cascade checkpoint close clustered compute contains
+                containstable continue convert current cursor database dbcc deallocate declare deny
+                disk distributed double dump errlvl exec execute exit external file fillfactor
+                freetext freetexttable function goto holdlock identity identity_insert identitycol
+                if key kill lineno load merge nocheck nonclustered of off offsets open
+                opendatasource openquery openrowset openxml option over percent plan print proc
+                procedure public raiserror read readtext reconfigure replication restore restrict
+                return revert revoke rollback rowcount rowguidcol rule save schema securityaudit
+                semantickeyphrasetable semanticsimilaritydetailstable semanticsimilaritytable
+                setuser shutdown statistics stoplist system_user textsize top tran trigger truncate
+                try_convert tsequal updatetext use varying view waitfor while writetext
+            """,
+        }.items()
+    }
 )

@@ -12,10 +12,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlglot import parse_one
+from sqlglot import exp, parse_one
 
 from kpilayer import Project, QueryError
 from kpilayer.sql.dialects import VERIFIED
+from kpilayer.sql.printing import to_sql
 from kpilayer.sql.select import in_words
 from tests.engines.conftest import NIGHTLY
 
@@ -91,6 +92,7 @@ def test_they_are_not_called_executed() -> None:
         ("trino", "CAST(a AS TIMESTAMP)", "CAST(a AS TIMESTAMP(6))"),
         ("trino", "KPI_PART('dow', a)", "DAY_OF_WEEK(a)"),
         ("trino", "a + INTERVAL 1 QUARTER", "a + INTERVAL '3' MONTH"),
+        ("trino", "a + INTERVAL 1500 MILLISECOND", "a + INTERVAL '1.500' SECOND"),
         ("tsql", "LENGTH('a ')", "(LEN('a ' + '.') - 1)"),
         ("tsql", "a LIKE '[x]%'", "a LIKE '[[]x]%'"),
         ("tsql", "a + INTERVAL 3 DAY", "DATEADD(DAY, 3, CAST(a AS DATETIME2))"),
@@ -114,3 +116,26 @@ def test_what_would_mean_something_else_is_refused(dialect: str, written: str) -
 def test_sql_server_is_asked_for_no_time_zone() -> None:
     with pytest.raises(QueryError, match="zones by other names"):
         in_words(parse_one("KPI_LOCAL('UTC', 'Europe/Berlin', a)", read="duckdb"), "tsql")
+
+
+@pytest.mark.parametrize(
+    "written", ["a + INTERVAL 1 MICROSECOND", "DATE_DIFF('microsecond', a, b)"]
+)
+def test_trino_counts_no_microseconds(written: str) -> None:
+    with pytest.raises(QueryError, match="is not counted on trino"):
+        in_words(parse_one(written, read="duckdb"), "trino")
+
+
+@pytest.mark.parametrize(
+    ("dialect", "expected"),
+    [
+        ("redshift", 'SELECT "encrypt", "order", plan FROM "time"'),
+        ("snowflake", 'SELECT encrypt, "ORDER", plan FROM "TIME"'),
+        ("trino", 'SELECT encrypt, "order", plan FROM "time"'),
+        ("tsql", "SELECT encrypt, [order], [plan] FROM [time]"),
+    ],
+)
+def test_reserved_words_are_quoted_as_each_dialect_means_them(dialect: str, expected: str) -> None:
+    tree = parse_one('SELECT encrypt, "order", plan FROM "time"', read="duckdb")
+    assert isinstance(tree, exp.Select)
+    assert " ".join(to_sql(tree, dialect).split()) == expected

@@ -70,6 +70,8 @@ class Capabilities:
     whole statement.
     ``orders_by_tables``: in an expression of ORDER BY, a name is a column of the tables that are
     read rather than of the answer.
+    ``reserved``: words that are no names without quotes, beyond those of every dialect.
+    ``folds_up``: a name without quotes is one in upper case.
     """
 
     name: str
@@ -97,3 +99,5 @@ class Capabilities:
     settings: Mapping[str, str] = field(default_factory=dict)
     finished: SpellOne | None = None
     orders_by_tables: bool = False
+    reserved: frozenset[str] = frozenset()
+    folds_up: bool = False

@@ -32,6 +32,7 @@ from kpilayer.sql.dialects.spellings import (
     in_calendar_years,
     refused,
 )
+from kpilayer.sql.reserved import BEYOND
 
 _NUMBER: Final = exp.Literal.number
 _DIGITS: Final = 6  # a million periods: 2,700 years of days
@@ -149,4 +150,5 @@ REDSHIFT: Final = Capabilities(
     finished=lambda tree: tree.transform(
         lambda n: same_or_both_null(n) if isinstance(n, exp.NullSafeEQ) else n, copy=False
     ),
+    reserved=BEYOND["redshift"],
 )

@@ -33,6 +33,7 @@ from kpilayer.sql.dialects.spellings import (
     percentile,
     refused,
 )
+from kpilayer.sql.reserved import BEYOND
 
 _NUMBER: Final = exp.Literal.number
 _PERIODS: Final = """
@@ -151,4 +152,6 @@ SNOWFLAKE: Final = Capabilities(
     percentile=percentile,
     asks_types=True,
     max_identifier=255,
+    reserved=BEYOND["snowflake"],
+    folds_up=True,
 )

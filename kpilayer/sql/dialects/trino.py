@@ -31,6 +31,7 @@ from kpilayer.sql.dialects.spellings import (
     in_calendar_years,
     refused,
 )
+from kpilayer.sql.reserved import BEYOND
 
 _NUMBER: Final = exp.Literal.number
 _TIMES: Final = (TYPE.TIMESTAMP, TYPE.TIMESTAMPNTZ, TYPE.DATETIME)
@@ -45,7 +46,15 @@ def _to_microseconds(kind: exp.Expr) -> exp.Expr:
     return kind
 
 
+#: Steps and differences are of milliseconds, and intervals hold no more.
+_without_microseconds: Final = refused(
+    "time in microseconds", "is not counted on trino", "use milliseconds"
+)
+
+
 def _plus(value: exp.Expr, count: int, of: str) -> exp.Expr:
+    if of.lower() == "microsecond":
+        return _without_microseconds(value)
     number = _NUMBER(count) if count >= 0 else exp.Neg(this=_NUMBER(-count))
     return call("DATE_ADD", exp.Literal.string(of.lower()), number, value)
 
@@ -138,9 +147,16 @@ def _joined(tree: exp.Expr) -> exp.Expr:
 
 
 def _interval(tree: exp.Expr) -> exp.Expr:
-    """Trino has no quarters and weeks in intervals."""
+    """Trino has no quarters, weeks and parts of seconds in intervals."""
     unit = tree.args.get("unit")
     name = unit.name.upper().removesuffix("S") if unit is not None else ""
+    if name == "MICROSECOND":
+        return _without_microseconds(tree)
+    if name == "MILLISECOND":
+        if not tree.this.name.isdigit():
+            return refused("INTERVAL", "has to be a number on trino", "write it out")(tree)
+        seconds = f"{int(tree.this.name) // 1000}.{int(tree.this.name) % 1000:03}"
+        return exp.Interval(this=exp.Literal.string(seconds), unit=exp.var("SECOND"))
     times, word = {"QUARTER": (3, "MONTH"), "WEEK": (7, "DAY")}.get(name, (1, ""))
     if times == 1 or not isinstance(tree.this, exp.Literal):
         return tree
@@ -151,6 +167,8 @@ def _interval(tree: exp.Expr) -> exp.Expr:
 def _difference(tree: exp.Expr) -> exp.Expr:
     """Trino counts units that are complete: beginnings of units are compared."""
     unit = str(tree.args.get("unit") or "day").lower()
+    if unit == "microsecond":
+        return _without_microseconds(tree)
     ends = (_started(unit, end) for end in (tree.expression, tree.this))
     return call("DATE_DIFF", exp.Literal.string(unit), *ends)
 
@@ -197,4 +215,5 @@ TRINO: Final = Capabilities(
     ),
     asks_types=True,
     correlates_joins=False,
+    reserved=BEYOND["trino"],
 )

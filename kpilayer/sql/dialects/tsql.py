@@ -31,6 +31,7 @@ from kpilayer.sql.dialects.spellings import (
     refused,
 )
 from kpilayer.sql.dialects.tsql_finish import finished
+from kpilayer.sql.reserved import BEYOND
 
 _NUMBER: Final = exp.Literal.number
 _WHOLE: Final = (TYPE.TINYINT, TYPE.SMALLINT, TYPE.INT, TYPE.BIGINT)
@@ -245,4 +246,5 @@ TSQL: Final = Capabilities(
     orders_by_tables=True,
     finished=finished,
     max_identifier=128,
+    reserved=BEYOND["tsql"],
 )
