@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: demo test lint types dbt metricflow nightly fuzz clean
+.PHONY: demo test lint types dbt metricflow vendor-parsers nightly fuzz clean
 
 # The example company, built and queried: YAML to SQL to numbers.
 demo: $(STAMP)
@@ -40,8 +40,18 @@ $(METRICFLOW_STAMP): tests/parity/requirements.txt
 	.venv-metricflow/bin/python -m pip install --quiet --disable-pip-version-check -r tests/parity/requirements.txt
 	touch $@
 
+# What reads SQL as SQL Server and Trino do, for tests/vendor.
+PARSERS_STAMP := .vendor/.installed
+vendor-parsers: $(PARSERS_STAMP)
+
+$(PARSERS_STAMP): $(addprefix tests/vendor/,fetch.sh package.json trino.mjs velox.py) $(STAMP)
+	tests/vendor/fetch.sh $(BIN)/python
+	touch $@
+
 # The same with many more random cases than a commit should wait for, and all tests of slow engines.
+# Parsers that cannot be fetched are skipped.
 nightly: $(STAMP)
+	-$(MAKE) vendor-parsers
 	KPILAYER_HYPOTHESIS=nightly KPILAYER_NIGHTLY=1 $(BIN)/python -m pytest $(ARGS)
 	$(BIN)/python -m tests.oracle.run --count 100000 --seed $$(date +%Y%m%d) --workers 2
 	$(BIN)/python -m tests.fuzz.run --seed $$(date +%Y%m%d)
@@ -60,4 +70,4 @@ $(STAMP): pyproject.toml
 	touch $(STAMP)
 
 clean:
-	rm -rf $(VENV) .venv-dbt .venv-metricflow target .kpilayer .mypy_cache .ruff_cache .pytest_cache .hypothesis dist
+	rm -rf $(VENV) .venv-dbt .venv-metricflow .vendor target .kpilayer .mypy_cache .ruff_cache .pytest_cache .hypothesis dist

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-from functools import cache
 from typing import Any
 
 import pytest
@@ -28,39 +27,41 @@ NOT_IN_VELOX = {
 }
 
 
-@cache
-def read() -> list[tuple[str, str, dict[str, Any]]]:
-    """Name, text and what is said of each statement."""
+def read(given: list[str]) -> list[dict[str, Any]]:
+    """What is said of each statement: `errors`, and `calls` of functions."""
     parser = reading.fetched("trino/trino.cjs")
     if shutil.which("node") is None:
         pytest.skip("no node")
-    given = [*statements("trino"), *words("trino")]
-    said = reading.answer(["node", parser], [sql for _, sql in given])
-    return [(name, sql, one) for (name, sql), one in zip(given, said, strict=True)]
+    said: list[dict[str, Any]] = reading.answer(["node", parser], given)
+    return said
 
 
-def test_every_statement_is_of_the_grammar() -> None:
-    wrong = [f"{name}: {said['errors']}\n{sql}" for name, sql, said in read() if said["errors"]]
-    assert wrong == []
-
-
-def test_every_function_is_known() -> None:
+def test_every_statement_is_of_the_grammar_and_calls_what_is_known() -> None:
     functions = json.loads(reading.fetched("velox/functions.json").read_text(encoding="utf-8"))
-    calls = [call for _, _, said in read() for call in said["calls"]]
+    reading.fetched("trino/trino.cjs")
+    given = [*statements("trino"), *words("trino")]
+    said = read([sql for _, sql in given])
+    wrong = [
+        f"{name}: {one['errors']}\n{sql}"
+        for (name, sql), one in zip(given, said, strict=True)
+        if one["errors"]
+    ]
+    assert wrong == []
+    calls = [call for one in said for call in one["calls"]]
     assert len(calls) > 1000
     assert reading.unknown(calls, functions) - NOT_IN_VELOX.keys() == set()
 
 
 def test_every_word_is_a_name() -> None:
     given = list(names("trino"))
-    said = reading.answer(["node", reading.fetched("trino/trino.cjs")], [sql for _, sql in given])
+    said = read([sql for _, sql in given])
     wrong = [word for (word, _), one in zip(given, said, strict=True) if one["errors"]]
     assert wrong == []
 
 
 def test_what_is_not_trino_is_refused() -> None:
     given = ["SELECT a AS plan FROM", "SELECT a FROM t QUALIFY b = 1", "SELECT a AS table FROM t"]
-    said = reading.answer(["node", reading.fetched("trino/trino.cjs")], given)
+    said = read(given)
     assert all(one["errors"] for one in said)
     functions = {"abs": [(1, 1)]}
     assert reading.unknown([("abs", 1), ("abs", 2), ("aps", 1)], functions) == {

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import sys
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -60,18 +59,6 @@ def ask(given: list[str], tables: list[str]) -> dict[str, Any]:
     return said
 
 
-@cache
-def read() -> tuple[dict[str, Any], list[tuple[str, str, dict[str, Any]]]]:
-    """The functions of SQL Server, and name, text and what is said of each statement."""
-    reading.fetched("tsql/.fetched")
-    given = [(name, _of_2019(sql)) for name, sql in statements("tsql")]
-    single = [(name, sql.replace("rows_read", "main.rows_read")) for name, sql in words("tsql")]
-    given += [(name, _of_2019(sql)) for name, sql in single]
-    said = ask([sql for _, sql in given], tables())
-    parts = zip(given, said["statements"], strict=True)
-    return said["functions"], [(name, sql, one) for (name, sql), one in parts]
-
-
 def _of_2019(sql: str) -> str:
     """A statement with the words that came later replaced by ones that read the same columns."""
     for word, other in NEWER_WORDS.items():
@@ -79,26 +66,20 @@ def _of_2019(sql: str) -> str:
     return sql
 
 
-def test_every_statement_is_of_the_grammar() -> None:
-    wrong = [f"{name}: {said['errors']}\n{sql}" for name, sql, said in read()[1] if said["errors"]]
-    assert wrong == []
-
-
-def test_every_function_is_known() -> None:
-    functions, statements = read()
-    known = {name: [tuple(pair)] for name, pair in functions.items()}
-    calls = [call for _, _, said in statements for call in said["calls"]]
-    assert len(calls) > 1000
-    assert reading.unknown(calls, known) - NEWER_FUNCTIONS - GRAMMAR == set()
-
-
-def test_every_column_and_table_is_found() -> None:
+def test_every_statement_is_of_the_grammar_and_calls_and_reads_what_is_there() -> None:
+    reading.fetched("tsql/.fetched")
+    given = [*statements("tsql"), *words("tsql")]
+    said = ask([_of_2019(sql) for _, sql in given], tables())
     wrong = [
-        f"{name}: {said['unresolved']}\n{sql}"
-        for name, sql, said in read()[1]
-        if said["unresolved"]
+        f"{name}: {one['errors'] or one['unresolved']}\n{sql}"
+        for (name, sql), one in zip(given, said["statements"], strict=True)
+        if one["errors"] or one["unresolved"]
     ]
     assert wrong == []
+    functions = {name: [tuple(pair)] for name, pair in said["functions"].items()}
+    calls = [call for one in said["statements"] for call in one["calls"]]
+    assert len(calls) > 1000
+    assert reading.unknown(calls, functions) - NEWER_FUNCTIONS - GRAMMAR == set()
 
 
 def test_every_word_is_a_name() -> None:
