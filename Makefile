@@ -49,9 +49,14 @@ $(PARSERS_STAMP): $(addprefix tests/vendor/,fetch.sh package.json trino.mjs velo
 	touch $@
 
 # The same with many more random cases than a commit should wait for, and all tests of slow engines.
+# MySQL too: on a server of its own unless one is named, or with a word on why there is none.
 # Parsers that cannot be fetched are skipped.
 nightly: $(STAMP)
 	-$(MAKE) vendor-parsers
+	if [ -z "$$KPILAYER_TEST_MYSQL" ]; then \
+	  trap 'tests/engines/mysql_server stop' EXIT; \
+	  export KPILAYER_TEST_MYSQL="$$(tests/engines/mysql_server start)"; \
+	fi; \
 	KPILAYER_HYPOTHESIS=nightly KPILAYER_NIGHTLY=1 $(BIN)/python -m pytest $(ARGS)
 	$(BIN)/python -m tests.oracle.run --count 100000 --seed $$(date +%Y%m%d) --workers 2
 	$(BIN)/python -m tests.fuzz.run --seed $$(date +%Y%m%d)

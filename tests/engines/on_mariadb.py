@@ -1,6 +1,7 @@
 """MariaDB, as a copy of the tables in a database of its own, dropped after the test.
 
-Columns are compared by the letter, as on DuckDB: the server's default collation folds case.
+Columns are compared by the letter, as on DuckDB: the server's default collation folds case. What is
+MySQL's own stands in `on_mysql.py`.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ import os
 import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import unquote, urlsplit
@@ -16,9 +18,6 @@ from urllib.parse import unquote, urlsplit
 import pyarrow as pa
 
 from tests.conftest import _missing
-
-DEFAULT: Final = "mysql://root@127.0.0.1:3306"
-COLLATION: Final = "utf8mb4_nopad_bin"
 
 _LAST_DAY: Final = "four days after 9999-12-31 is an error: the last date of MariaDB"
 #: What is known not to be the same, by the name of a test, with the reason.
@@ -38,57 +37,84 @@ DIFFERS: Mapping[str, str] = {
     "s || ok": "TRUE is 1",
     "CAST(t AS VARCHAR)": "a DATETIME(6) shows all six digits",
 }
+#: A question that takes hours, of tables that each server has.
+LONG: Final = "SELECT COUNT(*) AS n FROM " + ", ".join(
+    f"information_schema.collations AS {letter}" for letter in "abcdef"
+)
 _ROWS: Final = 2_000  # in one INSERT
 
 
-def parameters() -> dict[str, Any]:
-    """PyMySQL's parameters, from KPILAYER_TEST_MARIADB: `mysql://user:password@host:port`."""
-    url = urlsplit(os.environ.get("KPILAYER_TEST_MARIADB", DEFAULT))
-    return {
-        "host": url.hostname or "127.0.0.1",
-        "port": url.port or 3306,
-        "user": unquote(url.username or "root"),
-        "password": unquote(url.password or ""),
-    }
+@dataclass(frozen=True)
+class Server:
+    """Where a server is and what it has words of its own for."""
 
+    name: str
+    variable: str
+    """Of the environment, with its URL: `mysql://user:password@host:port`."""
+    default: str
+    collation: str
+    storage: str
+    """Of tables that a test makes and drops."""
+    zones: str
+    """How it is given its tables of time zones."""
 
-@contextmanager
-def opened(folder: Path | None = None) -> Iterator[Any]:
-    try:
-        import pymysql
-    except ImportError:
-        _missing("pymysql is not installed: pip install 'kpilayer[mysql]'")
-    try:
-        connection = pymysql.connect(**parameters(), connect_timeout=5, autocommit=True)
-    except pymysql.Error as error:
-        _missing(f"no MariaDB server; set KPILAYER_TEST_MARIADB to {DEFAULT} or another ({error})")
-    database = f"kpilayer_test_{uuid.uuid4().hex[:12]}"
-    with connection, connection.cursor() as cursor:
-        cursor.execute("SELECT CONVERT_TZ('2024-01-01', '+00:00', 'Europe/Berlin')")
-        if cursor.fetchone() == (None,):
-            _missing(
-                "MariaDB has no time zones: mariadb-tzinfo-to-sql /usr/share/zoneinfo | mariadb mysql"
-            )
-        cursor.execute(f"CREATE DATABASE {database} COLLATE {COLLATION}")
+    def parameters(self) -> dict[str, Any]:
+        """PyMySQL's parameters of the URL."""
+        url = urlsplit(os.environ.get(self.variable) or self.default)
+        return {
+            "host": url.hostname or "127.0.0.1",
+            "port": url.port or 3306,
+            "user": unquote(url.username or "root"),
+            "password": unquote(url.password or ""),
+        }
+
+    @contextmanager
+    def opened(self, folder: Path | None = None) -> Iterator[Any]:
         try:
-            cursor.execute(f"USE {database}")
-            yield connection
-        finally:
-            cursor.execute(f"DROP DATABASE {database}")
+            import pymysql
+        except ImportError:
+            _missing("pymysql is not installed: pip install 'kpilayer[mysql]'")
+        try:
+            connection = pymysql.connect(**self.parameters(), connect_timeout=5, autocommit=True)
+        except pymysql.Error as error:
+            way = f"set {self.variable} to {self.default} or another"
+            _missing(f"no {self.name} server; {way} ({error})")
+        database = f"kpilayer_test_{uuid.uuid4().hex[:12]}"
+        with connection, connection.cursor() as cursor:
+            cursor.execute("SELECT CONVERT_TZ('2024-01-01', '+00:00', 'Europe/Berlin')")
+            if cursor.fetchone() == (None,):
+                _missing(f"{self.name} has no time zones: {self.zones}")
+            cursor.execute(f"CREATE DATABASE {database} COLLATE {self.collation}")
+            try:
+                cursor.execute(f"USE {database}")
+                yield connection
+            finally:
+                cursor.execute(f"DROP DATABASE {database}")
+
+    def load(self, connection: Any, name: str, rows: pa.Table) -> None:
+        columns = ", ".join(f"{_name(f.name)} {_type(f.type)}" for f in rows.schema)
+        with connection.cursor() as cursor:
+            cursor.execute("SET time_zone = '+00:00'")
+            cursor.execute(f"DROP TABLE IF EXISTS {_name(name)}")
+            cursor.execute(f"CREATE TABLE {_name(name)} ({columns}) ENGINE = {self.storage}")
+            holes = ", ".join(["%s"] * len(rows.schema))
+            insert = f"INSERT INTO {_name(name)} VALUES ({holes})"
+            values = [_values(column) for column in rows.columns]
+            lines = list(zip(*values, strict=True))
+            for start in range(0, len(lines), _ROWS):
+                cursor.executemany(insert, lines[start : start + _ROWS])
 
 
-def load(connection: Any, name: str, rows: pa.Table) -> None:
-    columns = ", ".join(f"{_name(f.name)} {_type(f.type)}" for f in rows.schema)
-    with connection.cursor() as cursor:
-        cursor.execute("SET time_zone = '+00:00'")
-        cursor.execute(f"DROP TABLE IF EXISTS {_name(name)}")
-        cursor.execute(f"CREATE TABLE {_name(name)} ({columns}) ENGINE = Aria TRANSACTIONAL = 0")
-        holes = ", ".join(["%s"] * len(rows.schema))
-        insert = f"INSERT INTO {_name(name)} VALUES ({holes})"
-        values = [_values(column) for column in rows.columns]
-        lines = list(zip(*values, strict=True))
-        for start in range(0, len(lines), _ROWS):
-            cursor.executemany(insert, lines[start : start + _ROWS])
+MARIADB: Final = Server(
+    "MariaDB",
+    "KPILAYER_TEST_MARIADB",
+    default="mysql://root@127.0.0.1:3306",
+    collation="utf8mb4_nopad_bin",
+    storage="Aria TRANSACTIONAL = 0",
+    zones="mariadb-tzinfo-to-sql /usr/share/zoneinfo | mariadb mysql",
+)
+opened = MARIADB.opened
+load = MARIADB.load
 
 
 def _values(column: Any) -> list[Any]:

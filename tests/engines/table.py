@@ -16,7 +16,7 @@ from collections.abc import Iterator, Mapping
 from typing import Final
 
 from kpilayer import Project
-from tests.engines.conftest import COPIES
+from tests.engines.conftest import ALL_COPIES
 from tests.engines.test_demo_metrics import ROOT
 
 PAGE: Final = ROOT / "docs/reference/engines.md"
@@ -25,6 +25,7 @@ NAMES: Final = {
     "bigquery": "GoogleSQL",
     "clickhouse": "ClickHouse",
     "mariadb": "MariaDB",
+    "mysql": "MySQL",
     "spark": "Spark",
     "sqlite": "SQLite",
 }
@@ -40,7 +41,7 @@ to the last digit, floats to 1e-9 (on SQLite, whose decimals are doubles, to 15 
 with [unsupported-in-dialect](errors.md#unsupported-in-dialect). **not run**: SQL is
 [printed](dialects.md#what-is-executed), and no test executes it. Spark, and the
 reference executor of GoogleSQL, which stands for BigQuery, run in full each night and in part with every
-change; all others run with every change.
+change; MySQL runs each night; all others run with every change.
 """
 
 
@@ -54,12 +55,12 @@ def unsupported(engine: str) -> Mapping[str, str]:
 def page() -> str:
     """The whole page."""
     metrics = sorted(metric.name for metric in Project.load(ROOT).metrics)
-    engines = ["DuckDB", "PostgreSQL", *(NAMES[name] for name in COPIES)]
+    engines = ["DuckDB", "PostgreSQL", *(NAMES[name] for name in ALL_COPIES)]
     return "\n".join((INTRODUCTION, *_reasons(), *_rows(metrics, [*engines, *PRINTED]), ""))
 
 
 def _reasons() -> Iterator[str]:
-    told = {(NAMES[e], m): why for e in COPIES for m, why in unsupported(e).items()}
+    told = {(NAMES[e], m): why for e in ALL_COPIES for m, why in unsupported(e).items()}
     yield from (f"- {engine}, `{metric}`: {why}." for (engine, metric), why in told.items())
     if told:
         yield ""
@@ -69,7 +70,7 @@ def _rows(metrics: list[str], columns: list[str]) -> Iterator[str]:
     yield f"| metric | {' | '.join(columns)} |"
     yield f"|---{'|---' * len(columns)}|"
     for metric in metrics:
-        known = ["unsupported" if metric in unsupported(name) else "ok" for name in COPIES]
+        known = ["unsupported" if metric in unsupported(name) else "ok" for name in ALL_COPIES]
         cells = ["ok", "ok", *known, *["not run"] * len(PRINTED)]
         yield f"| `{metric}` | {' | '.join(cells)} |"
 

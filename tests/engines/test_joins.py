@@ -176,6 +176,7 @@ def test_a_partition_is_paired_with_the_nearest_model_before_it_that_has_one(eng
         "bigquery": "date_trunc(cast(user.ds as date), month)",
         "clickhouse": "tostartofmonth(todate32(user.ds))",
         "mariadb": "",
+        "mysql": "",
         "sqlite": "date(user.ds, 'start of month')",
     }
     expected = truncated.get(engine.name, "date_trunc('month', user.ds)")

@@ -25,14 +25,18 @@ from kpilayer.warehouse.connection import TransientError, query_failed
 from kpilayer.warehouse.profiles import Target
 from kpilayer.warehouse.run import run_with_progress
 from kpilayer.warehouse.session import Session
-from tests.engines import on_mariadb
+from tests.engines.conftest import COPIES
+from tests.engines.on_mariadb import LONG as LONG_ON_MARIADB
+from tests.engines.on_mariadb import MARIADB
+from tests.engines.on_mysql import MYSQL
 
-ENGINES = ("chdb", "duckdb", "mariadb", "postgres", "sqlite")
+SERVERS = {"mariadb": MARIADB, "mysql": MYSQL} if "mysql" in COPIES else {"mariadb": MARIADB}
+ENGINES = ("chdb", "duckdb", *SERVERS, "postgres", "sqlite")
 LONG = {
     "chdb": "SELECT count() AS n FROM numbers(1000000000000) WHERE number % 7 = 3",
     "duckdb": "SELECT count(*) AS n FROM range(10000000) a, range(1000000) b "
     "WHERE (a.range * b.range) % 7 = 3",
-    "mariadb": "SELECT COUNT(*) AS n FROM seq_1_to_100000000 AS a, seq_1_to_100000 AS b",
+    **dict.fromkeys(SERVERS, LONG_ON_MARIADB),
     "postgres": "SELECT count(*) AS n FROM generate_series(1, 10000000000) AS t(x)",
     "sqlite": "WITH RECURSIVE t(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM t) "
     "SELECT count(*) AS n FROM t",
@@ -51,10 +55,10 @@ def settings_of(
         case "duckdb":
             duckdb.connect(str(folder / "shop.duckdb")).close()
             yield {"path": "shop.duckdb"}
-        case "mariadb":
-            with on_mariadb.opened() as raw, raw.cursor() as cursor:
+        case "mariadb" | "mysql":
+            with SERVERS[kind].opened() as raw, raw.cursor() as cursor:
                 cursor.execute("SELECT DATABASE()")
-                yield {**on_mariadb.parameters(), "schema": cursor.fetchone()[0]}
+                yield {**SERVERS[kind].parameters(), "schema": cursor.fetchone()[0]}
         case "postgres":
             yield dict(request.getfixturevalue("postgres_schema").settings)
         case "sqlite":
@@ -246,11 +250,12 @@ def test_a_session_that_the_server_ended_is_opened_again(
     session.close()
 
 
+@pytest.mark.parametrize("kind", SERVERS)
 def test_a_session_that_mariadb_ended_is_opened_again(
-    request: pytest.FixtureRequest, tmp_path: Path
+    kind: str, request: pytest.FixtureRequest, tmp_path: Path
 ) -> None:
-    with settings_of("mariadb", request, tmp_path) as settings, on_mariadb.opened() as other:
-        place = target("mariadb", **settings)
+    with settings_of(kind, request, tmp_path) as settings, SERVERS[kind].opened() as other:
+        place = target(kind, **settings)
         session = Session(lambda: connect(place, project_dir=tmp_path), 2)
         [before] = session.run("SELECT CONNECTION_ID() AS id").to_pylist()
         with other.cursor() as cursor:
@@ -359,10 +364,13 @@ def test_the_server_shows_which_metric_runs(postgres_schema: Any, tmp_path: Path
             interrupted(process)
 
 
-def test_mariadb_shows_which_metric_runs(request: pytest.FixtureRequest, tmp_path: Path) -> None:
-    with settings_of("mariadb", request, tmp_path) as settings, on_mariadb.opened() as other:
-        connection = connect(target("mariadb", **settings), project_dir=tmp_path)
-        sql = f"-- kpilayer: things f1:0123456789abcdef\n{LONG['mariadb']}"
+@pytest.mark.parametrize("kind", SERVERS)
+def test_mariadb_shows_which_metric_runs(
+    kind: str, request: pytest.FixtureRequest, tmp_path: Path
+) -> None:
+    with settings_of(kind, request, tmp_path) as settings, SERVERS[kind].opened() as other:
+        connection = connect(target(kind, **settings), project_dir=tmp_path)
+        sql = f"-- kpilayer: things f1:0123456789abcdef\n{LONG[kind]}"
         failed: list[str] = []
 
         def run() -> None:
@@ -377,7 +385,7 @@ def test_mariadb_shows_which_metric_runs(request: pytest.FixtureRequest, tmp_pat
         with other.cursor() as cursor:
             for _ in range(100):
                 cursor.execute("SHOW FULL PROCESSLIST")
-                shown = [str(row[7]) for row in cursor.fetchall() if "seq_1_to" in str(row[7])]
+                shown = [str(row[7]) for row in cursor.fetchall() if LONG[kind] in str(row[7])]
                 if shown:
                     break
                 time.sleep(0.1)

@@ -325,6 +325,7 @@ def test_columns_that_are_gone_or_changed_since_the_lock_are_told(engine: Engine
         "clickhouse": ("Int64", "Int32"),
         "duckdb": ("BIGINT", "INTEGER"),
         "mariadb": ("bigint", "int"),
+        "mysql": ("bigint", "int"),
         "postgres": ("bigint", "integer"),
         "spark": ("bigint", "int"),
         "sqlite": ("BIGINT", "INTEGER"),

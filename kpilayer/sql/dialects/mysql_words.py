@@ -245,8 +245,13 @@ def _order(tree: exp.Expr) -> exp.Expr:
     return tree
 
 
-def _following(tree: exp.Expr) -> exp.Expr:
-    """LEAD and LAG with a value where there is no row, which MariaDB has not."""
+def _windowed(tree: exp.Expr) -> exp.Expr:
+    """LEAD and LAG with a value where there is no row, which MariaDB has not.
+
+    Numbers of rows are unsigned on MySQL, where 1 - 2 of such numbers is an error.
+    """
+    if isinstance(tree.this, (exp.RowNumber, exp.Rank)):
+        return exp.cast(tree, TYPE.BIGINT, copy=False)
     default = tree.this.args.get("default") if isinstance(tree.this, (exp.Lag, exp.Lead)) else None
     if default is None:
         return tree
@@ -282,7 +287,7 @@ WORDS: Final[Mapping[type[exp.Expr], SpellOne]] = MappingProxyType(
         exp.Substring: _substring,
         exp.TimestampTrunc: _truncated,
         exp.Trim: _trimmed,
-        exp.Window: _following,
+        exp.Window: _windowed,
         exp.TryCast: refused("TRY_CAST", "gives 0 there where there is no number", "use CAST"),
     }
 )
