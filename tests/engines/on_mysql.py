@@ -19,6 +19,6 @@ MYSQL: Final = Server(
 opened = MYSQL.opened
 load = MYSQL.load
 
-#: What is known not to be the same, by the name of a test, with the reason.
+#: MySQL lacks what MariaDB lacks, and nothing else.
 GAPS: Mapping[str, str] = on_mariadb.GAPS
 DIFFERS: Mapping[str, str] = on_mariadb.DIFFERS
