@@ -125,7 +125,9 @@ def _parts(catalog: Catalog, name: str, tree: Formula) -> _Part | None:
         case Compute(until=None):
             return _of_arithmetic(catalog, name, tree)
         case Shaped(rule="filled"):
-            found = _parts(catalog, name, tree.inputs[0][1])
+            inner = tree.inputs[0][1]
+            known = f"{name}__found" if _aggregate(inner) else name
+            found = _parts(catalog, known, inner)
             return found and replace(found, value=_filled(tree, found.value))
         case Shaped(rule="conversion"):
             return _of_rate(catalog, name, tree)
@@ -198,7 +200,7 @@ def _of_column(function: str, name: str) -> exp.Expr:
 def _kind_of_parts(tree: Formula) -> Kind:
     inner = _bare(tree)
     if isinstance(inner, Atom):
-        return "average"
+        return "average" if inner.agg == "average" else "derived"
     return "ratio" if isinstance(inner, Shaped) or inner.text == _RATIO else "derived"
 
 
