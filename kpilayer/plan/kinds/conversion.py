@@ -8,6 +8,7 @@ range says which base events are shown, and not to which of all a conversion bel
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 
 from sqlglot import exp
 
@@ -70,7 +71,8 @@ def _one(builder: Builder, leaf: Shaped, column: str, scope: Scope) -> Group:
     after = [name for what, role, name in leaf.names if (what, role) == ("constant", "conversion")]
     among = None if settings["base_event"] == "any" else _among(scope, base, settings, unit)
     first = events(builder, base, scope, unit, entity, before, among)
-    then = events(builder, done, Scope(()), unit, entity, after)
+    until = Scope((), _following(scope, base, done, settings, unit))
+    then = events(builder, done, until, unit, entity, after)
     found = scope.apart(f"{column}_conversions")
     if settings["base_event"] == "any":
         counted = _any(builder, first, then, settings, len(before), base, found)
@@ -105,16 +107,36 @@ def _among(scope: Scope, base: Atom, settings: Mapping[str, str], unit: str) -> 
     around = grain.coarsest([unit, "month"])
     low = high = None
     if settings["base_event"] == "latest":
-        low = span.lower
+        low = grain.truncate(span.lower, unit) if span.lower is not None else None
         if window is not None and span.upper is not None:
-            count, of = length(window)
-            high = grain.next_period(moved(span.upper, count, of), around)
-            high = grain.next_period(high, around)
+            high = _long_after(span.upper, window, around)
         return ((home, Range(low, high)),)
     if window is not None and span.lower is not None:
         count, of = length(window)
         low = moved(grain.truncate(moved(span.lower, -count, of), around), -1, around)
-    return ((home, Range(low, span.upper, span.upper_is_inclusive)),)
+    high = grain.next_period(span.upper, unit) if span.upper is not None else None
+    return ((home, Range(low, high)),)
+
+
+def _following(
+    scope: Scope, base: Atom, done: Atom, settings: Mapping[str, str], unit: str
+) -> Spans:
+    """When conversions of base events that are shown lie: a saving, as wide as above."""
+    home, window = (base.model, base.time), settings.get("window")
+    if scope.moved or home not in dict(scope.spans):
+        return ()
+    span, around = scope.span(home), grain.coarsest([unit, "month"])
+    low = high = None
+    if span.lower is not None:
+        low = moved(grain.truncate(span.lower, around), -1, around)
+    if window is not None and span.upper is not None:
+        high = _long_after(span.upper, window, around)
+    return (((done.model, done.time), Range(low, high)),)
+
+
+def _long_after(at: datetime, window: str, around: str) -> datetime:
+    high = grain.next_period(moved(at, *length(window)), around)
+    return grain.next_period(high, around)
 
 
 def _with_filling(tree: Formula) -> Formula:
@@ -175,10 +197,10 @@ def _place(first: Events, then: Events, latest: bool, several: bool) -> exp.Expr
     In ``several`` groups, all pairs of one base event are at the same place.
     """
     order = [exp.Ordered(this=first.column(TIME), desc=latest, nulls_first=False)]
-    if first.tells_shown:
-        order.append(exp.Ordered(this=first.column(SHOWN), desc=True, nulls_first=False))
     ties = [first.column(NUMBER)] if several else [key.value for key in first.keys]
     order += [exp.Ordered(this=tie, desc=False, nulls_first=False) for tie in ties]
+    if first.tells_shown:
+        order.append(exp.Ordered(this=first.column(SHOWN), desc=True, nulls_first=False))
     return exp.Window(
         this=exp.Rank() if several else exp.RowNumber(),
         partition_by=[then.column(NUMBER)],
