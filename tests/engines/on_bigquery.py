@@ -13,24 +13,11 @@ from tests.conftest import _missing
 from tests.engines import on_spark
 from tests.engines.googlesql import GoogleSQL
 
-_HAVANA: Final = (
-    "the executor's library of time zones knows no end of summer time in Havana in 2026"
-)
 _LAST: Final = "Adding 4 DAY to datetime 9999-12-31 causes overflow: the last date of GoogleSQL"
 _WIDE: Final = "int64 overflow: a sum of more than 64 bits is an error"
 _EXPORTS: Final = "the executor makes no tables"
 _COMBINED: Final = "test_models_combined_equal_each_alone"
 GAPS: Mapping[str, str] = {
-    **{
-        f"{test}[{column}-America/Havana]": _HAVANA
-        for column in ("in_utc", "instant")
-        for test in (
-            "test_buckets_are_those_of_the_reporting_zone",
-            "test_literals_are_local_times",
-            "test_start_and_end_are_local_days",
-        )
-    },
-    "test_a_time_stored_in_a_zone_with_summer_time_is_moved": _HAVANA,
     **dict.fromkeys(
         (
             "test_every_aggregation_alone",
