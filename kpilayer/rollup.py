@@ -88,9 +88,12 @@ def _aggregate(tree: Formula) -> tuple[str, bool] | None:
         return None
     function, over_time = inner
     if tree.rule == "filled":
-        is_zero = float(dict(tree.settings)["value"]) == 0
-        return (function, over_time) if is_zero and function == "SUM" else None
-    return function, over_time and tree.rule == "spined"
+        return (function, over_time) if _is_zero(tree) and function == "SUM" else None
+    return function, False  # a spine leaves out rows without a date, the others move in time
+
+
+def _is_zero(filling: Shaped) -> bool:
+    return float(dict(filling.settings)["value"]) == 0
 
 
 def _stitched(tree: Compute) -> tuple[str, bool] | None:
@@ -126,6 +129,8 @@ def _parts(catalog: Catalog, name: str, tree: Formula) -> _Part | None:
             return _of_arithmetic(catalog, name, tree)
         case Shaped(rule="filled"):
             inner = tree.inputs[0][1]
+            if isinstance(inner, Shaped) and inner.rule == "spined" and not _is_zero(tree):
+                return None  # what fills empty dates would be a group
             known = f"{name}__found" if _aggregate(inner) else name
             found = _parts(catalog, known, inner)
             return found and replace(found, value=_filled(tree, found.value))
@@ -181,7 +186,7 @@ def _around(shape: Shaped, found: _Part | None) -> _Part | None:
         return None
     ((role, _),) = shape.inputs
     columns = tuple((n, replace(shape, inputs=((role, inner),))) for n, inner in found.components)
-    return _Part(found.value, found.over_time and shape.rule == "spined", columns)
+    return _Part(found.value, False, columns)
 
 
 def _filled(shape: Shaped, value: exp.Expr) -> exp.Expr:

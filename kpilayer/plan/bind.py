@@ -161,6 +161,10 @@ def _with_components(graph: JoinGraph, bound: BoundQuery, issues: list[Issue]) -
         message = "`components` are those of the current values: `compare` has none"
         issues.append(Issue("bad-compare", message, hint="leave one of the two out"))
         return bound
+    if bound.fill:
+        message = "`components` are of rows of the data, and `fill` adds others"
+        issues.append(Issue("unsound-question", message, hint="leave one of the two out"))
+        return bound
     metrics: list[tuple[str, Formula]] = []
     owners: dict[str, str] = {}
     for name, tree in bound.metrics:

@@ -53,10 +53,14 @@ class Window:
 
     @property
     def is_constant(self) -> bool:
-        """Whether a row counts for the same time whenever it comes: months are not all alike."""
+        """Whether a row counts for the same number of periods whenever it comes.
+
+        Months are not all alike, and days are no number of months.
+        """
         if self.length is None or self.per_rows:
             return False
-        return grain.split(self.length[1])[0] in expr.FIXED_UNITS
+        unit = self.length[1]
+        return grain.split(unit)[0] in expr.FIXED_UNITS and grain.nests(self.base, unit)
 
     def holds(self, time: exp.Expr, at: exp.Expr) -> list[exp.Expr]:
         """The conditions under which a row of ``time`` counts at the period ``at``."""

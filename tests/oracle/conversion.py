@@ -63,25 +63,26 @@ def converted(world: World, metric: ConversionMetric, scope: Scope) -> Answer:
     constants = metric.constant_properties
     before = [c.base_property for c in constants]
     later = [c.conversion_property for c in constants]
-    candidates: dict[tuple[Value, ...], list[tuple[datetime, Counted]]] = {}
+    candidates: dict[tuple[Value, ...], list[tuple[datetime, datetime, Counted]]] = {}
     beyond = _beyond(world, metric, inside, bases)
     for counted in (*bases, *beyond):
         moment = base.own_time(counted.row)
         key = who(base, counted.row, before)
         if moment is not None and None not in key:
-            candidates.setdefault(key, []).append((truncate(moment, grain), counted))
+            candidates.setdefault(key, []).append((truncate(moment, grain), moment, counted))
     groups = base.grouped(bases)
     found: dict[Group, list[Row]] = {group: [] for group in groups}
     hit: dict[int, Counted] = {}
     for row, moment in _moments(done, dones, grain):
         key = who(done, row, later)
-        near = [(t, c) for t, c in candidates.get(key, []) if _in_window(metric, t, moment)]
+        near = [n for n in candidates.get(key, []) if _in_window(metric, n[0], moment)]
         if metric.base_event == "any":
-            hit.update({id(c): c for _, c in near if c not in beyond})
+            hit.update({id(c): c for _, _, c in near if c not in beyond})
         elif near:
             pick = min if metric.base_event == "first" else max
-            edge = pick(t for t, _ in near)
-            chosen = {None if c in beyond else base.group(c) for t, c in near if t == edge}
+            edge = pick(own for _, own, _ in near)
+            at_once = (c for _, own, c in near if own == edge)
+            chosen = {None if c in beyond else base.group(c) for c in at_once}
             if len(chosen) > 1:
                 raise Undetermined("two base events at once, in different groups")
             group = chosen.pop()

@@ -16,6 +16,7 @@ from kpilayer import expr, grain
 from kpilayer.conditions import all_of
 from kpilayer.formula.tree import Atom, Formula, Shaped
 from kpilayer.plan.kinds.events import (
+    MOMENT,
     NUMBER,
     SHOWN,
     TIME,
@@ -197,10 +198,10 @@ def _place(first: Events, then: Events, latest: bool, several: bool) -> exp.Expr
     In ``several`` groups, all pairs of one base event are at the same place.
     """
     order = [exp.Ordered(this=first.column(TIME), desc=latest, nulls_first=False)]
+    if first.tells_moment:
+        order.append(exp.Ordered(this=first.column(MOMENT), desc=latest, nulls_first=False))
     ties = [first.column(NUMBER)] if several else [key.value for key in first.keys]
     order += [exp.Ordered(this=tie, desc=False, nulls_first=False) for tie in ties]
-    if first.tells_shown:
-        order.append(exp.Ordered(this=first.column(SHOWN), desc=True, nulls_first=False))
     return exp.Window(
         this=exp.Rank() if several else exp.RowNumber(),
         partition_by=[then.column(NUMBER)],

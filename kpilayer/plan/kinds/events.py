@@ -31,7 +31,7 @@ from kpilayer.plan.scope import Builder, Scope
 from kpilayer.plan.window import length
 
 ENTITY, TIME, NUMBER, VALUE = "event_entity", "event_time", "event_number", "event_value"
-SHOWN = "event_shown"
+SHOWN, MOMENT = "event_shown", "event_moment"
 Spans = tuple[tuple[Home, Range], ...]
 
 
@@ -40,11 +40,13 @@ class Events:
     """Events as the rows of a group: the group-bys of a scope, and columns apart from these.
 
     ``tells_shown``: some are not in the range of the scope, and a column says which are.
+    ``tells_moment``: a column has the time that is compared at a coarser grain.
     """
 
     group: Derived
     scope: Scope
     tells_shown: bool = False
+    tells_moment: bool = False
 
     def column(self, name: str) -> exp.Expr:
         """What is known of an event."""
@@ -82,7 +84,8 @@ def events(
 ) -> Events:
     """The events of an atom, with the group-bys and in the range of a scope.
 
-    ``among``: with those in this wider range, and 1 in `event_shown` for those of the scope's.
+    ``among``: with those in this wider range, and 1 in `event_shown` for those of the scope's; and
+    with their own times, which tell those apart that are at once by ``unit``.
     """
     home = (atom.model, atom.time)
     reader = builder.reader((atom.model, atom.time))
@@ -95,6 +98,8 @@ def events(
     keys = keys_over(builder, reader, home, scope)
     held = list(shown_over(builder, reader, home, scope))
     shown = all_of(held) if among is not None else None
+    own = own_grain(builder.graph, *home)
+    is_coarser = among is not None and own is not None and grain.is_finer(own, unit)
     if among is not None:
         held = list(shown_over(builder, reader, home, replace(scope, spans=among, shown=())))
     conditions, tests = conditions_over(atom, reader, scope)
@@ -102,6 +107,7 @@ def events(
         Column(ENTITY, value("entity", entity)),
         *(Column(same_column(i), value("constant", name)) for i, name in enumerate(same)),
         Column(TIME, expr.trunc(unit, time_of(reader, home))),
+        *([Column(MOMENT, time_of(reader, home))] if is_coarser else []),
         *([] if shown is None else [Column(SHOWN, _one_where(shown))]),
         Column(VALUE, reader.value_of(atom)),
     ]
@@ -117,9 +123,9 @@ def events(
         number = exp.Window(this=exp.DenseRank(), order=exp.Order(expressions=order))
     *before, counted_value = read[len(identity) :]
     known = (*before, Column(NUMBER, number), counted_value)
-    own = (Column(scope.apart(column.name), column.value) for column in known)
-    group = Derived(builder.name(f"{atom.model}_events"), rows, (*keys, *own))
-    return Events(group, scope, shown is not None)
+    told = (Column(scope.apart(column.name), column.value) for column in known)
+    group = Derived(builder.name(f"{atom.model}_events"), rows, (*keys, *told))
+    return Events(group, scope, shown is not None, is_coarser)
 
 
 def _one_where(condition: exp.Expr) -> exp.Expr:

@@ -339,7 +339,7 @@ class _Reader:
         group, columns = self._group(node.group)
         name = node.known_as
         if name is None and group.name in beside:
-            name = node.alias
+            name = node.alias if node.alias not in beside else self._name(node.alias)
         read = Read(group, name)
         return read, {node.alias: (read.alias, columns)}
 

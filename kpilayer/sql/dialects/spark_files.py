@@ -34,6 +34,8 @@ def read(files: Files) -> exp.Expr:
     is_hive = bool(given["hive_partitioning"]) if "hive_partitioning" in given else None
     base, rest = _parted(files.path)
     root = f"file://{files.folder}" if files.folder else ""
+    if any(re.match(r"[_.](?!\.?$)(?!.*=)|\[[^]]*[_.]", part) for part in files.path.split("/")):
+        raise _refused(files.path, "names that start with `_` or `.` are skipped there")
     path = posixpath.join(_literally(root), _braced(files.path))
     told: dict[str, Option] = {}
     if "**" in rest:
