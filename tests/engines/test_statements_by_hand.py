@@ -373,6 +373,27 @@ def test_a_conversion_belongs_to_the_same_event_whatever_range_is_asked_for(
         assert shop.query(metric, start=month, end=end).rows() == [(number,)]
 
 
+@pytest.mark.statement("X5")
+def test_of_visits_on_the_day_of_a_sale_the_latest_has_it(engine: Any) -> None:
+    """Visits at 9 and at 15 o'clock; the sale has a date and no hour."""
+    at = "SELECT {} AS id, 7 AS person, CAST('2024-02-28 {}:00:00' AS TIMESTAMP) AS on_day"
+    tables = {
+        "visits": " UNION ALL ".join(at.format(hour, f"{hour:02}") for hour in (9, 15)),
+        "sales": "SELECT 1 AS id, 7 AS person, CAST('2024-02-28' AS DATE) AS on_day",
+    }
+    text = VISITS.replace(
+        "granularity: day, dimension: time", "granularity: second, dimension: time", 1
+    )
+    shop = engine.project(text, tables=tables)
+    for metric, hour in (("after_latest", 15), ("after_first", 9)):
+        found = dict(shop.query(metric, "metric_time__hour").rows())
+        assert {at.hour: number for at, number in found.items()} == {hour: 1, 24 - hour: None}
+        for start, end in ((8, 12), (12, 18)):
+            asked = {"start": f"2024-02-28 {start:02}:00:00", "end": f"2024-02-28 {end}:00:00"}
+            [(number,)] = shop.query(metric, exact=True, **asked).rows()
+            assert number == (1 if start < hour < end else None)
+
+
 @pytest.mark.statement("X6")
 def test_division_is_true_and_by_zero_null(shop: Project) -> None:
     assert shop.query(["halves", "per_zero"]).rows() == [(15.5, None)]

@@ -129,3 +129,31 @@ def test_a_window_holds_the_rows_counted_one_by_one(engine: Any, window: str, sp
             numbers = {(*r[:-1], r[-1] if r[-1] is None else float(r[-1])) for r in rows}
             assert len(numbers) == len(rows), (base, keys)
             assert numbers == expected(base, window, len(keys) == 2, first, last), (base, keys)
+
+
+def test_a_window_shorter_than_the_periods_of_the_data_is_each_of_them(engine: Any) -> None:
+    """Of months, two days are the month itself; forty are the month and the one before."""
+    text = """
+models:
+  - name: sales
+    semantic_model: true
+    primary_entity: sale
+    agg_time_dimension: in_month
+    columns: [{name: in_month, granularity: month, dimension: time}]
+metrics:
+  - {name: buyers, model: sales, agg: count_distinct, expr: buyer}
+  - {name: amount, model: sales, agg: sum, expr: amount}
+  - {name: buyers_now, type: cumulative, input_metric: buyers, window: 2 days}
+  - {name: amount_now, type: cumulative, input_metric: amount, window: 2 days}
+  - {name: buyers_lately, type: cumulative, input_metric: buyers, window: 40 days}
+  - {name: amount_lately, type: cumulative, input_metric: amount, window: 40 days}
+"""
+    rows = [(D(2025, 1, 1), 1, "x"), (D(2025, 2, 1), 2, "y"), (D(2025, 3, 1), 4, "y")]
+    sales = table("in_month, amount, buyer", ["DATE", "BIGINT", "TEXT"], rows)
+    shop = engine.project(text, tables={"sales": sales})
+    names = ["buyers_now", "amount_now", "buyers_lately", "amount_lately"]
+    assert shop.query(names, "metric_time__month").rows() == [
+        (D(2025, 1, 1), 1, 1, 1, 1),
+        (D(2025, 2, 1), 1, 2, 2, 3),
+        (D(2025, 3, 1), 1, 4, 1, 6),
+    ]

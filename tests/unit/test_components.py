@@ -80,6 +80,19 @@ def test_what_cannot_be_rolled_up_has_no_components(shop: Project) -> None:
     assert shop.query(["buyers", "per_buyer"], components=True).columns == ("buyers", "per_buyer")
 
 
+def test_rows_that_are_filled_have_no_components(shop: Project) -> None:
+    with pytest.raises(QueryError) as error:
+        shop.query("each", "metric_time__day", fill=0, components=True)
+    assert [i.code for i in error.value.issues] == ["unsound-question"]
+
+
+def test_a_metric_on_a_spine_is_rolled_up_within_a_period(define: Define) -> None:
+    """A spine leaves out rows without a date, which the whole has."""
+    text = MODELS.replace("expr: amount}", "expr: amount, join_to_timespine: true}", 1)
+    card = define(text, tables={"sales": ROWS}).describe("revenue")
+    assert (card["roll up"], card["roll up over"]) == ('SUM("revenue")', "groups of one period")
+
+
 def test_earlier_values_have_no_components(shop: Project) -> None:
     with pytest.raises(QueryError) as error:
         shop.query("each", "metric_time__month", compare="prior_period", components=True)

@@ -40,6 +40,7 @@ from kpilayer.plan.passes.implied import implies
 from kpilayer.relation import Relation
 from kpilayer.sql.printing import to_sql
 from kpilayer.sql.select import generate
+from tests.conftest import Define
 
 ORDERS = Scan(Relation("table", ("orders",)), "o")
 CUSTOMERS = Scan(Relation("table", ("customers",)), "c")
@@ -359,3 +360,31 @@ def test_a_count_of_values_under_a_condition_is_null_without_a_row_and_0_without
     shown = rows_of(counted(None, "s.v < 3"))
     assert {str(month): c for month, _, c, *_ in shown if str(month) in names} == names
     assert [c for month, _, c, *_ in shown if str(month) not in names] == [None, None, None, None]
+
+
+def test_two_filters_by_metrics_of_one_model_read_one_scan_of_it(define: Define) -> None:
+    """Fused, the second join takes a name that the first one has not."""
+    text = """
+models:
+  - name: people
+    semantic_model: true
+    columns: [{name: id, entity: {name: person, type: primary}}]
+  - name: visits
+    semantic_model: true
+    primary_entity: visit
+    columns: [{name: person, entity: foreign}]
+metrics:
+  - {name: people_count, model: people, agg: count}
+  - {name: visit_count, model: visits, agg: count}
+  - {name: all_visits, model: visits, agg: count}
+  - name: often
+    input_metric: visit_count
+    filter: "{{ Metric('all_visits', ['person']) }} > 1"
+"""
+    tables = {
+        "people": "SELECT * FROM (VALUES (1), (2), (3)) AS t(id)",
+        "visits": "SELECT * FROM (VALUES (1), (1), (2)) AS t(person)",
+    }
+    asked = "{{ Metric('visit_count', ['person']) }} IS NOT NULL"
+    shop = define(text, tables=tables)
+    assert shop.query(["people_count", "often"], where=asked).rows() == [(2, 2)]
