@@ -22,8 +22,6 @@ def read_files(relation: Relation, dialect: Capabilities, folder: str) -> exp.Ex
         hint = "load the file into a table and use `relation:`, or query on DuckDB"
         raise QueryError(Issue("unsupported-in-dialect", message, hint=hint))
     if kind not in kinds:
-        message = f"`{path}`: files are read by their ending: {listing(list(kinds))}"
-        if dialect.name != "duckdb":
-            message = f"`{path}`: {dialect.name} reads files of these kinds: {listing(list(kinds))}"
+        message = f"`{path}`: {dialect.name} reads files of these kinds: {listing(list(kinds))}"
         raise QueryError(Issue("unsupported-in-dialect", message))
     return dialect.files(Files("" if "://" in path else folder, path, kind, relation.options))

@@ -171,6 +171,7 @@ def test_a_path_without_files_is_named(folder: Path, define: Define, session: An
         ("data/sales.csv", "", "spark reads files of these kinds: `parquet`"),
         ("data/**/*.parquet", "", "`\\*\\*` needs to know whether folders"),
         ("data/_new/*.parquet", "", "names that start with `_` or `.` are skipped"),
+        ("data/.old=1/*.parquet", "", "names that start with `_` or `.` are skipped"),
         ("data/[_a]*.parquet", "", "names that start with `_` or `.` are skipped"),
         ("data/**/x/*.parquet", "hive_partitioning: true", "before the name of the file"),
         ("data/*/**/*.parquet", "hive_partitioning: true", "before the name of the file"),

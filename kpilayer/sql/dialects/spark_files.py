@@ -20,6 +20,8 @@ from kpilayer.sql.dialects.spellings import call
 
 KINDS: Final = ("parquet",)
 _OPTIONS: Final = ("hive_partitioning", "union_by_name")
+#: Names that Spark leaves out, and patterns that ask for some (`InMemoryFileIndex`).
+_SKIPPED: Final = re.compile(r"_(?!.*=)|\.(?!\.?$)|\[[^]]*[_.]")
 
 
 def read(files: Files) -> exp.Expr:
@@ -34,12 +36,12 @@ def read(files: Files) -> exp.Expr:
     is_hive = bool(given["hive_partitioning"]) if "hive_partitioning" in given else None
     base, rest = _parted(files.path)
     root = f"file://{files.folder}" if files.folder else ""
-    if any(re.match(r"[_.](?!\.?$)(?!.*=)|\[[^]]*[_.]", part) for part in files.path.split("/")):
+    if any(_SKIPPED.match(part) for part in files.path.split("/")):
         raise _refused(files.path, "names that start with `_` or `.` are skipped there")
     path = posixpath.join(_literally(root), _braced(files.path))
     told: dict[str, Option] = {}
     if "**" in rest:
-        path = _literally(posixpath.join(root, base))
+        path = _literally(posixpath.join(root, base)) or "."
         told = {"pathGlobFilter": _braced(rest[-1])}
         if rest[0] != "**" or len(rest) != 2:
             raise _refused(files.path, "`**` stands before the name of the file there")
@@ -49,7 +51,7 @@ def read(files: Files) -> exp.Expr:
         if not is_hive:
             told["recursiveFileLookup"] = True
     elif is_hive is not False and len(rest) > 1:
-        told = {"basePath": posixpath.join(root, base)}
+        told = {"basePath": posixpath.join(root, base) or "."}
     if given.get("union_by_name"):
         told["mergeSchema"] = True
     table = exp.Dot(this=exp.to_identifier(files.kind), expression=_quoted(path))
