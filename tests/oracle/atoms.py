@@ -237,6 +237,11 @@ class Rows:
             self._starts = frozenset(start for start, _, _ in self.moves)
         return self._starts
 
+    def dated_by(self, scope: Scope, timed: Iterable[Condition]) -> str:
+        """The grain of a spine's dates: days, or what is finer in a group-by or condition on time."""
+        units = (self.unit(i) for c in timed for i in c.items() if isinstance(i, Item))
+        return finest(base_of(self.own or "day", scope), *(unit for unit in units if unit))
+
     @property
     def moves(self) -> list[tuple[datetime, datetime, datetime]]:
         """Each period shown, with the first instant of where it comes from and the first after.
@@ -248,8 +253,7 @@ class Rows:
             asked = self.scope.finest_time
             base = base_of(self.own or "day", self.scope)
             timed = [c for c in self.scope.shown if self.is_only_time(c)]
-            units = (self.unit(i) for c in timed for i in c.items() if isinstance(i, Item))
-            days = dates_of(self, finest(base, *(unit for unit in units if unit)))
+            days = dates_of(self, self.dated_by(self.scope, timed))
             days = [d for d in days if all(self.holds(c, {}, d) for c in timed)]
             began = self.scope.shifts[0].to_grain
             if began is not None and (asked == "week" or is_finer(began, asked)):
@@ -265,11 +269,11 @@ class Rows:
         assert interval is not None and self.own is not None
         if self.scope.shifts:
             raise Unanswerable("an offset of rows that hold over an interval")
-        base = base_of(self.own, self.scope)
         conditions = (*self.atom.conditions, *self.scope.shown)
         if any(many.is_many(self, c) for c in conditions):
             raise Unanswerable("the many side of rows that hold over an interval")
         timed = [c for c in conditions if self.is_only_time(c)]
+        base = self.dated_by(self.scope, timed)
         dates = [d for d in dates_of(self, base) if all(self.holds(c, {}, d) for c in timed)]
         if self.atom.as_of != "every_day":
             last = self.atom.as_of == "period_end"

@@ -12,7 +12,7 @@ from tests.oracle.aggregate import aggregate
 from tests.oracle.atoms import Answer, Counted, Group, Rows
 from tests.oracle.joins import Row, Unanswerable
 from tests.oracle.names import Condition, Item
-from tests.oracle.scope import Scope, base_of
+from tests.oracle.scope import Scope
 from tests.oracle.spine import dates_of, with_spine
 from tests.oracle.time import add, as_moment, is_finer, length, shown, truncate
 
@@ -42,7 +42,7 @@ def cumulative(source: Rows, metric: CumulativeMetric, inner: tuple[Condition, .
         return _all_time(source, metric, rows)
     if any(k.part for k in scope.times):
         raise Unanswerable("a cumulative metric by a date part")
-    base = base_of(source.own, scope)
+    base = source.dated_by(scope, [c for c in scope.shown if source.is_only_time(c)])
     stage: dict[tuple[datetime, datetime, Group], list[Row]] = {}
     with_data: set[tuple[datetime, datetime, Group]] = set()
     others = [k for k in scope.keys if not k.is_time]

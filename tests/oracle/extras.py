@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from tests.oracle.atoms import Answer, Atom, Group, Rows
 from tests.oracle.joins import Unanswerable
 from tests.oracle.names import Condition, Item, keeps
-from tests.oracle.scope import Scope, Shift, base_of
+from tests.oracle.scope import Scope, Shift
 from tests.oracle.spine import dates_of
 from tests.oracle.time import finest, is_finer
 
@@ -109,8 +109,7 @@ def periods(
             if not at:
                 continue
             timed = [c for c in where if rows.is_only_time(c)]
-            units = (rows.unit(i) for c in timed for i in c.items() if isinstance(i, Item))
-            base = finest(base_of(str(rows.own), rows.scope), *(u for u in units if u))
+            base = rows.dated_by(rows.scope, timed)
             for day in dates_of(rows, base):
                 if all(rows.holds(c, {}, day) for c in timed):
                     found[tuple((i, rows.read({}, day, rows.scope.keys[i])) for i in at)] = None

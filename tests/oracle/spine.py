@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from tests.oracle import snippets
 from tests.oracle.joins import Unanswerable
 from tests.oracle.names import Condition, Item, moved
-from tests.oracle.scope import Scope, base_of
+from tests.oracle.scope import Scope
 from tests.oracle.time import as_moment, finest, periods, truncate
 
 if TYPE_CHECKING:
@@ -66,8 +66,7 @@ def with_spine(rows: Rows, values: dict[Group, Value], scope: Scope) -> dict[Gro
     """
     assert rows.own is not None
     timed = [c for c in scope.shown if rows.is_only_time(c)]
-    units = (rows.unit(i) for c in timed for i in c.items() if isinstance(i, Item))
-    base = finest(base_of(rows.own, scope), *(unit for unit in units if unit))
+    base = rows.dated_by(scope, timed)
     dates = [d for d in dates_of(rows, base) if all(rows.holds(c, {}, d) for c in timed)]
     at = [i for i, k in enumerate(scope.keys) if k.is_time]
     rest = [i for i, k in enumerate(scope.keys) if not k.is_time]
