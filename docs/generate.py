@@ -37,6 +37,7 @@ from kpilayer.model import (
     source,
     time_spine,
     usage,
+    view,
 )
 from kpilayer.model.field_docs import field_docs
 
@@ -195,6 +196,11 @@ _TITLES: Final = {
     "QueryParams": "Question of a saved query",
     "Export": "Exports",
     "ExportConfig": "Config of an export",
+    "View": "Views",
+    "ViewDimension": "Dimensions of a view",
+    "Renamed": "Renamed columns",
+    "Publishing": "Publishing",
+    "RoleTable": "Table of roles",
     "Exposure": "Exposures",
     "Group": "Groups",
     "Owner": "Owners",
@@ -228,7 +234,7 @@ _HIDDEN: Final = {"TimeSpine": {"columns", "granularity"}, "SqlMetric": {"type"}
 
 def _kind_of(name: str) -> type[BaseModel]:
     """The type of a name, in whichever file of ``model`` it stands."""
-    homes = (config, names, metric_parts, metric, semantic_model, time_spine, usage, source)
+    homes = (config, names, metric_parts, metric, semantic_model, time_spine, usage, source, view)
     return next(vars(home)[name] for home in homes if name in vars(home))
 
 

@@ -10,12 +10,15 @@ from kpilayer.errors import (
     Issue,
     KpilayerError,
     Location,
+    PolicyError,
     QueryError,
     WarehouseError,
 )
 
 if TYPE_CHECKING:
     from kpilayer.project import Project
+    from kpilayer.publish.plan import Plan
+    from kpilayer.publish.states import Published
     from kpilayer.sql.compiled import Compiled
     from kpilayer.verify.outcome import Outcome
     from kpilayer.warehouse.result import Result
@@ -29,7 +32,10 @@ __all__ = [
     "KpilayerError",
     "Location",
     "Outcome",
+    "Plan",
+    "PolicyError",
     "Project",
+    "Published",
     "QueryError",
     "Result",
     "Stream",
@@ -42,7 +48,9 @@ __version__ = "0.1.0"
 _HOMES = {
     "Compiled": "kpilayer.sql.compiled",
     "Outcome": "kpilayer.verify.outcome",
+    "Plan": "kpilayer.publish.plan",
     "Project": "kpilayer.project",
+    "Published": "kpilayer.publish.states",
     "Result": "kpilayer.warehouse.result",
     "Stream": "kpilayer.warehouse.stream",
 }

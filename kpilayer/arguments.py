@@ -102,6 +102,7 @@ _ARGUMENTS: Final[Mapping[str, _Kind]] = {
     "select": _words("'tag:board'"),
     "exclude": _words("'tag:draft'"),
     "exports": _words("'monthly_revenue'"),
+    "overwrite": _words("'revenue_monthly'"),
     "totals": _Kind(
         _or_none(_levels),
         "a list of levels, each a list of the group-bys that it keeps",

@@ -321,6 +321,51 @@ CODES: Final[dict[str, Code]] = {
         "An export replaces what is called so; the source of a metric must not be lost to it.",
         "Name an export of the saved query, and give it a name of its own.",
     ),
+    "edited-by-hand": Code(
+        "A published view was changed by hand.",
+        "Its readers see other numbers than the definition gives; and the change would be lost.",
+        "Take the change into the definition, or overwrite it: `publish --overwrite NAME`.",
+    ),
+    "not-ours": Code(
+        "Something that kpilayer did not publish has the name of a view.",
+        "Replacing it would destroy what somebody else made.",
+        "Rename the view, or take it over: `publish --overwrite NAME`.",
+    ),
+    "has-dependents": Code(
+        "A view must be dropped or made anew, and other relations stand on it.",
+        "They would be lost, or left behind broken.",
+        "Drop them first, or let them go with it: `publish --cascade`.",
+    ),
+    "publish-busy": Code(
+        "Somebody else publishes into the same schema.",
+        "Two publications at once would leave a mixture.",
+        "Try again when the other one is done.",
+    ),
+    "stale-plan": Code(
+        "A saved plan is not what publishing would do now.",
+        "Definitions or the database have changed since somebody approved it.",
+        "Make the plan anew, and look at it again.",
+    ),
+    "reserved-value": Code(
+        "A group of the data is called `(all)` or `(null)`.",
+        "In a view of all levels these stand for every group, and for no value.",
+        "Leave out `rollup`, or name the group otherwise in the dimension.",
+    ),
+    "no-grants": Code(
+        "Rights are declared for a database that has none.",
+        "Whoever can open the file can read all of it.",
+        "Keep such files where only their readers are, or publish to a server.",
+    ),
+    "bad-view": Code(
+        "A view cannot be made as it is declared.",
+        "It would be refused by the database, or show less than it seems to.",
+        "Follow the hint.",
+    ),
+    "session-time-zone": Code(
+        "A view would show other numbers to readers in other time zones.",
+        "A time with a zone is cut into days by the session that reads it.",
+        "Say in the SQL model which zone is meant: `created_at AT TIME ZONE 'UTC'`.",
+    ),
     "unknown-saved-query": Code(
         "There is no saved query of this name.",
         "Saved queries are defined under `saved_queries:`.",

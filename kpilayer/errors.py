@@ -7,7 +7,8 @@ everything. Exceptions leave only through ``Project`` and the command line:
     ├── DefinitionError      the project's files are wrong                  (exit 2)
     ├── QueryError           the question asked of the project is wrong     (exit 2)
     ├── ConfigError          kpilayer.yml, profiles.yml, a flag             (exit 2)
-    └── WarehouseError       connection, driver or SQL failure              (exit 3)
+    ├── WarehouseError       connection, driver or SQL failure              (exit 3)
+    └── PolicyError          it would undo what others did or stand on      (exit 4)
 """
 
 from __future__ import annotations
@@ -118,6 +119,10 @@ class ConfigError(KpilayerError):
 
 class WarehouseError(KpilayerError):
     """The warehouse could not be reached, or refused the SQL."""
+
+
+class PolicyError(KpilayerError):
+    """What was asked would undo what somebody else did, or what others stand on."""
 
 
 def sorted_issues(issues: Iterable[Issue]) -> list[Issue]:

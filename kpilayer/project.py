@@ -39,6 +39,10 @@ from kpilayer.locking import LockReport
 from kpilayer.model.config import ProjectConfig
 from kpilayer.model.definitions import Kind
 from kpilayer.model.lock import Lock
+from kpilayer.publish.apply import OnStep
+from kpilayer.publish.plan import Allowed, Plan
+from kpilayer.publish.states import Published
+from kpilayer.publishing import Publisher, place
 from kpilayer.running import Warehouse
 from kpilayer.selection.choose import Selection, choose
 from kpilayer.selection.dependencies import Dependencies
@@ -444,6 +448,68 @@ class Project:
     def debug(self) -> list[Check]:
         """What a connection needs, step by step, until the first that fails."""
         return list(debugging.steps(self.name, self._graph.catalog, self._warehouse))
+
+    # -------------------------------------------------------------------------------------- publish
+
+    def plan(
+        self,
+        *,
+        schema: str | None = None,
+        overwrite: Words = None,
+        cascade: bool = False,
+        on_step: OnStep | None = None,
+    ) -> Plan:
+        """What ``publish`` would do: an action for each view, with its statements.
+
+        ``schema`` is where views go: by default what kpilayer.yml says for the target, else
+        `<schema of the target>_kpi`. ``overwrite`` names views that may be overwritten although
+        they were changed by hand, or made by somebody else. With ``cascade``, what stands on a view
+        that is made anew or dropped goes with it. ``on_step`` hears name, number and count.
+
+        Raises:
+            DefinitionError: the project's definitions have errors.
+            QueryError: what is wrong with views.
+            WarehouseError: the warehouse cannot be reached, or refuses a query.
+        """
+        return self._publisher(schema, overwrite, cascade, on_step).plan()
+
+    def publish(
+        self,
+        plan: Mapping[str, object] | None = None,
+        *,
+        schema: str | None = None,
+        overwrite: Words = None,
+        cascade: bool = False,
+        on_step: OnStep | None = None,
+    ) -> Plan:
+        """Puts the views of the project into the target's database; takes what ``plan`` does.
+
+        All of them or, on PostgreSQL, DuckDB and SQLite, none. ``plan`` is a saved one
+        (``Plan.as_json``), which is done exactly or refused.
+
+        Raises:
+            PolicyError: it would undo what others did or stand on; somebody else publishes now; or
+                the saved plan is not what would be done any more.
+            DefinitionError, QueryError, WarehouseError: as ``plan``.
+        """
+        return self._publisher(schema, overwrite, cascade, on_step).publish(plan)
+
+    def views(self, *, schema: str | None = None) -> tuple[Published, ...]:
+        """Every view that is defined or published, with its state: edited by hand, stale, ...
+
+        Raises:
+            DefinitionError, QueryError, WarehouseError: as ``plan``.
+        """
+        return self._publisher(schema, None, False, None).states()
+
+    def _publisher(
+        self, schema: str | None, overwrite: Words, cascade: bool, on_step: OnStep | None
+    ) -> Publisher:
+        identity, warehouse = self._identity, self._warehouse
+        names = arguments.read({"overwrite": overwrite})["overwrite"]
+        where = place(identity, warehouse, schema)
+        allowed = Allowed(frozenset(names), cascade)
+        return Publisher(identity, warehouse, where, allowed, on_step or (lambda *_: None))
 
     # ------------------------------------------------------------------------------------ warehouse
 

@@ -98,7 +98,7 @@ class Warehouse:
         """
         with ExitStack() as opened:
             connection = opened.enter_context(self.connected())
-            declared = self._declared(compiled, connection)
+            declared = self.declared(compiled, connection)
             sql, shown = self._sqls(compiled, declared)
             typing = self._typing(compiled, connection, declared)
             rows = opened.enter_context(closing(batches(connection, sql, size, typing)))
@@ -113,13 +113,13 @@ class Warehouse:
 
     def sql(self, compiled: Compiled, connection: Connection) -> str:
         """What is run: paths start at the project, and types are known where words need them."""
-        return compiled.running_in(self.root.as_posix(), self._declared(compiled, connection))
+        return compiled.running_in(self.root.as_posix(), self.declared(compiled, connection))
 
     def _table(
         self, compiled: Compiled, connection: Connection, on_progress: OnProgress | None = None
     ) -> tuple[pa.Table, str]:
         """The answer, and the SQL to show for it."""
-        declared = self._declared(compiled, connection)
+        declared = self.declared(compiled, connection)
         sql, shown = self._sqls(compiled, declared)
         table = run_with_progress(connection, sql, on_progress)
         typing = self._typing(compiled, connection, declared)
@@ -140,14 +140,27 @@ class Warehouse:
         kinds = Types(declared).answer(compiled.planned)
         return lambda table: typed(table, kinds)
 
-    def _declared(self, compiled: Compiled, connection: Connection) -> Declared | None:
+    def declared(self, compiled: Compiled, connection: Connection) -> Declared | None:
         """The types of columns as kpilayer.lock has them, else as the warehouse describes them.
 
         None where no word of the engine depends on them.
         """
         if not capabilities(connection.dialect).asks_types:
             return None
-        known: dict[str, Mapping[str, str]] = {}
+        described = self.described(compiled, connection, {})
+
+        def declared(relation: Relation, column: str) -> str | None:
+            return compiled.declared(relation, column) or described(relation, column)
+
+        return declared
+
+    def described(
+        self, compiled: Compiled, connection: Connection, known: dict[str, Mapping[str, str]]
+    ) -> Declared:
+        """The types of columns as the warehouse describes them, each relation once.
+
+        ``known`` keeps what relations were found to be.
+        """
 
         def described(relation: Relation) -> Mapping[str, str]:
             if relation.kind != "table":
@@ -160,15 +173,12 @@ class Warehouse:
             found = connection.describe_relation(parts)
             return _types(found.columns if found else ())
 
-        def declared(relation: Relation, column: str) -> str | None:
-            locked = compiled.declared(relation, column)
-            if locked is not None:
-                return locked
+        def known_or_described(relation: Relation, column: str) -> str | None:
             if relation.key not in known:
                 known[relation.key] = described(relation)
             return known[relation.key].get(column.lower())
 
-        return declared
+        return known_or_described
 
 
 def _told(compiled: Compiled) -> tuple[Issue, ...]:

@@ -15,6 +15,7 @@ from kpilayer.check.names import default_grains_fit, filters_resolve, time_paths
 from kpilayer.check.types import columns_exist, relations_are_locked, types_fit
 from kpilayer.check.usage import exposures_resolve, saved_queries_resolve
 from kpilayer.check.versions import numbers_can_stand, versions_are_in_order
+from kpilayer.check.views import views_resolve
 from kpilayer.errors import Issue
 
 Rule = Callable[[Context], Iterator[Issue]]
@@ -29,6 +30,7 @@ RULES: Final[tuple[Rule, ...]] = (
     names_of_kinds_resolve,
     balances_have_dates,
     saved_queries_resolve,
+    views_resolve,
     exposures_resolve,
     contracts_resolve,
     row_access_resolves,

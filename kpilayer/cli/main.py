@@ -31,7 +31,14 @@ try:
     from kpilayer import __version__
     from kpilayer.cli.options import HELP_SETTINGS, CommonFlag, Session, common_flags
     from kpilayer.cli.output import talk
-    from kpilayer.errors import ConfigError, Issue, KpilayerError, WarehouseError, did_you_mean
+    from kpilayer.errors import (
+        ConfigError,
+        Issue,
+        KpilayerError,
+        PolicyError,
+        WarehouseError,
+        did_you_mean,
+    )
 except KeyboardInterrupt:  # before there is a `main` that could take it
     sys.exit(130)
 
@@ -76,6 +83,13 @@ COMMANDS: Final[dict[str, Entry]] = {
         "Compute", "export:export_query", "Make the tables and views of a saved query."
     ),
     "debug": Entry("Compute", "compute:debug", "Test configuration, driver and connection."),
+    "plan": Entry("Publish", "publish:plan", "Show what `publish` would do in the database."),
+    "publish": Entry(
+        "Publish", "publish:publish", "Put the views of the project into the database."
+    ),
+    "views": Entry(
+        "Publish", "publish:views", "List views with their state: published, edited, ..."
+    ),
     "lock": Entry("Review", "lock:lock", "Write down column types for checks to use."),
 }
 
@@ -216,7 +230,11 @@ def main(args: Sequence[str] | None = None) -> NoReturn:
 def _report(error: KpilayerError, session: Session) -> int:
     from kpilayer.cli.output import show_issues, write_failure
 
-    code = WAREHOUSE_FAILED if isinstance(error, WarehouseError) else COULD_NOT
+    code = COULD_NOT
+    if isinstance(error, WarehouseError):
+        code = WAREHOUSE_FAILED
+    elif isinstance(error, PolicyError):
+        code = REFUSED
     show_issues(error.issues)
     if session.format == "json":
         try:

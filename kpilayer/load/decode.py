@@ -27,6 +27,7 @@ from kpilayer.model.semantic_model import ROLE, ConformedDimension, Model
 from kpilayer.model.source import Source, SourceTable
 from kpilayer.model.time_spine import TimeSpine
 from kpilayer.model.usage import Exposure, Group, SavedQuery
+from kpilayer.model.view import View
 
 _T = TypeVar("_T", bound=BaseModel)
 _TAG: Final = re.compile(r"\{[{%].*?(?:[}%]\}|$)")
@@ -36,6 +37,7 @@ _KIND_OF: Final[dict[str | int, Kind]] = {
     "models": "model",
     "metrics": "metric",
     "saved_queries": "saved_query",
+    "views": "view",
     "exposures": "exposure",
     "groups": "group",
     "sources": "source",
@@ -52,6 +54,7 @@ class Decoded:
     metrics: list[Metric] = field(default_factory=list)
     time_spines: list[TimeSpine] = field(default_factory=list)
     saved_queries: list[SavedQuery] = field(default_factory=list)
+    views: list[View] = field(default_factory=list)
     exposures: list[Exposure] = field(default_factory=list)
     groups: list[Group] = field(default_factory=list)
     sources: list[Source] = field(default_factory=list)
@@ -379,6 +382,7 @@ _LISTS: Final[dict[str, Callable[[_Entry, Templates, Decoded], None]]] = {
     "models": _decode_model,
     "metrics": _decode_metric,
     "saved_queries": _decode_saved_query,
+    "views": _plain("view", "views", View),
     "exposures": _plain("exposure", "exposures", Exposure),
     "groups": _plain("group", "groups", Group),
     "sources": _decode_source,

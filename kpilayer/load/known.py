@@ -28,7 +28,7 @@ IGNORED: Final[dict[str, frozenset[str]]] = {
 
 #: Keys of the language that this version does not know what to do with.
 NOT_YET: Final[dict[str, frozenset[str]]] = {
-    "file": frozenset({"kpis", "okrs", "scorecards", "views"}),
+    "file": frozenset({"kpis", "okrs", "scorecards"}),
     "project": frozenset({"kpi_defaults"}),
 }
 

@@ -63,6 +63,7 @@ def load_definitions(
         queries,
         tuple(found.time_spines),
         tuple(found.saved_queries),
+        tuple(found.views),
         tuple(found.exposures),
         tuple(found.groups),
         tuple(found.conformed_dimensions),

@@ -9,6 +9,7 @@ from pydantic_core import PydanticCustomError
 
 from kpilayer.grain import FISCAL, Month, Weekday
 from kpilayer.model.names import Definition, Name, Zone
+from kpilayer.model.view import Publishing
 
 
 class ProjectConfig(Definition):
@@ -42,6 +43,8 @@ class ProjectConfig(Definition):
     """The folder of a dbt project whose files these are too; by default, of one at this place."""
     dbt_manifest: str | None = None
     """dbt's manifest.json, which says where `ref` and `source` lead; relative to the project."""
+    publish: Publishing = Publishing()
+    """How views are published."""
     vars: dict[str, Any] = Field(default_factory=dict)
     """Values for `var()` in templates."""
 

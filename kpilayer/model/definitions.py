@@ -15,6 +15,7 @@ from kpilayer.model.metric import Metric
 from kpilayer.model.semantic_model import ConformedDimension, Model
 from kpilayer.model.time_spine import TimeSpine
 from kpilayer.model.usage import Exposure, Group, SavedQuery
+from kpilayer.model.view import View
 
 Kind = Literal[
     "model",
@@ -22,6 +23,7 @@ Kind = Literal[
     "query",
     "time_spine",
     "saved_query",
+    "view",
     "exposure",
     "group",
     "source",
@@ -75,6 +77,7 @@ class Definitions:
     queries: Mapping[str, SqlModel] = field(default_factory=dict)
     time_spines: tuple[TimeSpine, ...] = ()
     saved_queries: tuple[SavedQuery, ...] = ()
+    views: tuple[View, ...] = ()
     exposures: tuple[Exposure, ...] = ()
     groups: tuple[Group, ...] = ()
     conformed_dimensions: tuple[ConformedDimension, ...] = ()

@@ -121,5 +121,7 @@ class Group(Definition):
     """What it is responsible for."""
     owner: Owner = Owner()
     """Whom to ask."""
+    roles: _Words = ()
+    """Roles of the database that its people have, for `grants` of views."""
     config: Config = Config()
     """Grouping and metadata."""

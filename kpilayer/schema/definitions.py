@@ -15,6 +15,7 @@ from kpilayer.model.semantic_model import ConformedDimension, Model
 from kpilayer.model.source import Source
 from kpilayer.model.time_spine import SpineColumns, TimeSpine
 from kpilayer.model.usage import Exposure, Group, SavedQuery
+from kpilayer.model.view import View
 from kpilayer.schema.legacy import Legacy
 from kpilayer.schema.types import Schema, Shapes, any_case, either, given, not_both, nullable
 
@@ -28,6 +29,7 @@ def definitions() -> Schema:
         "models": _model(shapes),
         "metrics": _top_metric(shapes),
         "saved_queries": _saved_query(shapes),
+        "views": shapes.ref(View),
         "exposures": shapes.ref(Exposure),
         "groups": shapes.ref(Group),
         "sources": shapes.ref(Source),
@@ -54,6 +56,7 @@ _LISTS: Final = {
     "models": "Semantic models: tables described for analysis.",
     "metrics": "Metrics: named business numbers.",
     "saved_queries": "Questions with a name.",
+    "views": "Metrics as views of the database.",
     "exposures": "Dashboards, notebooks and applications that show metrics.",
     "groups": "Teams that own definitions.",
     "sources": "Tables that something else loads.",

@@ -14,7 +14,8 @@ from kpilayer.snippets import DIALECTS
 
 def project() -> Schema:
     """The schema of kpilayer.yml. Beside a dbt project, that one's name is its name."""
-    schema = Shapes(templated=False).mapping(ProjectConfig)
+    shapes = Shapes(templated=False)
+    schema = shapes.mapping(ProjectConfig)
     fields = schema["properties"]
     fields["dialect"] = {
         "description": fields["dialect"]["description"],
@@ -22,7 +23,7 @@ def project() -> Schema:
         "enum": list(DIALECTS),
     }
     kept = {key: value for key, value in schema.items() if key != "required"}
-    return {**kept, "title": "kpilayer.yml"}
+    return {**kept, "title": "kpilayer.yml", "$defs": dict(sorted(shapes.defs.items()))}
 
 
 def lock() -> Schema:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from itertools import dropwhile, takewhile
 from types import MappingProxyType
 from typing import Final
+
+from sqlglot import exp
 
 from kpilayer.access import NO_ROLE, Role
 from kpilayer.catalog import Catalog
@@ -19,7 +21,7 @@ from kpilayer.plan.bind import bind
 from kpilayer.plan.bound import BoundQuery
 from kpilayer.plan.build import build
 from kpilayer.plan.keys import Key
-from kpilayer.plan.nodes import Plan
+from kpilayer.plan.nodes import Plan, Sort
 from kpilayer.plan.passes import rewrite
 from kpilayer.plan.query import Query
 from kpilayer.plan.text import to_text
@@ -60,6 +62,29 @@ class Compiled:
         heading = takewhile(lambda line: line.startswith("--"), self.sql.splitlines(keepends=True))
         tree = generate(self.planned, self.dialect, self.schema, folder, Types(known))
         return "".join(heading) + to_sql(tree, self.dialect)
+
+    def as_view(
+        self,
+        columns: Sequence[tuple[str, str]],
+        folder: str,
+        declared: Declared | None = None,
+        finish: Callable[[exp.Select, Plan], None] | None = None,
+    ) -> str:
+        """The SQL of a view: these columns of the answer under other names, in no order.
+
+        ``columns`` holds the name in the answer and the name in the view. Paths of files and types
+        of columns are as in ``running_in``. ``finish`` changes the tree before it is printed.
+        """
+        root = self.planned.root
+        values = {column.name: column for column in root.input.columns}
+        shown = tuple(replace(values[asked], name=name) for asked, name in columns)
+        bare = Sort(replace(root.input, columns=shown), (), None)
+        types = Types(declared or self.declared)
+        planned = replace(self.planned, root=bare)
+        tree = generate(planned, self.dialect, self.schema, folder, types)
+        if finish is not None:
+            finish(tree, planned)
+        return to_sql(tree, self.dialect)
 
     @property
     def plan(self) -> str:

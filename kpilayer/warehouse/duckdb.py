@@ -110,6 +110,7 @@ class DuckDB:
         self._timeout = timeout
         self._lock = threading.Lock()
         self._running: list[Any] = []
+        self._open: Any = None  # the cursor of a transaction
 
     def run(self, sql: str) -> pa.Table:
         """The whole result of one query; see the module for the types."""
@@ -170,6 +171,41 @@ class DuckDB:
         with self._session(sql) as session:
             session.execute(sql)
 
+    @contextlib.contextmanager
+    def transaction(self) -> Iterator[None]:
+        """A transaction on a cursor of its own, or the one that is open on a user's connection."""
+        import duckdb
+
+        with self._cursor() if self._owned else contextlib.nullcontext(self._raw) as cursor:
+            try:
+                cursor.execute("BEGIN TRANSACTION")
+                is_ours = True
+            except duckdb.TransactionException:
+                is_ours = False  # the caller began one, and ends it
+            self._open = cursor if self._owned else None
+            try:
+                yield
+            except BaseException:
+                with contextlib.suppress(duckdb.Error):  # the first error counts
+                    if is_ours:
+                        cursor.execute("ROLLBACK")
+                raise
+            else:
+                if is_ours:
+                    self._commit(cursor)
+            finally:
+                self._open = None
+
+    def _commit(self, cursor: Any) -> None:
+        import duckdb
+
+        try:
+            cursor.execute("COMMIT")
+        except duckdb.Error as error:
+            with contextlib.suppress(duckdb.Error):
+                cursor.execute("ROLLBACK")
+            raise refusal(error, "", self._raw) from None
+
     def progress(self) -> float | None:
         """DuckDB's estimate for the query started last; None before it has one."""
         for session in reversed(self._running):
@@ -211,6 +247,9 @@ class DuckDB:
 
     @contextlib.contextmanager
     def _cursor(self) -> Iterator[Any]:
+        if self._open is not None:
+            yield self._open
+            return
         cursor = self._raw.cursor()
         try:
             for statement in self._setup:

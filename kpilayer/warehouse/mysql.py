@@ -59,8 +59,9 @@ _SETTINGS: Final = {
 }
 #: What is computed is compared by the letter; a column by its own collation.
 _COLLATIONS: Final = {"mariadb": "utf8mb4_nopad_bin", "mysql": "utf8mb4_0900_bin"}
-#: Warnings that change no value: a division by zero is NULL everywhere; the others are advice.
-_HARMLESS: Final = frozenset({1287, 1365, 1681, 3719, 3778})
+#: Warnings that change no value: a division by zero is NULL everywhere; some are about other views
+#: and tables that information_schema looks into; the others are advice.
+_HARMLESS: Final = frozenset({1287, 1356, 1365, 1681, 1684, 3719, 3778})
 
 _COLUMNS: Final = """
 SELECT column_name AS name, column_type AS type, is_nullable AS nullable

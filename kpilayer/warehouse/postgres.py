@@ -210,6 +210,17 @@ class Postgres:
             except psycopg.Error as error:
                 raise self._refusal(error, sql, 0) from None
 
+    @contextlib.contextmanager
+    def transaction(self) -> Iterator[None]:
+        """A transaction, or a savepoint of the one that is open."""
+        import psycopg
+
+        try:
+            with self._raw.transaction():
+                yield
+        except psycopg.Error as error:  # of BEGIN or COMMIT: statements tell theirs themselves
+            raise self._refusal(error, "", 0) from None
+
     def progress(self) -> float | None:
         """None: PostgreSQL does not tell."""
         return None

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import threading
 from collections.abc import Callable, Generator, Iterator
+from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from kpilayer.errors import KpilayerError
@@ -29,6 +30,7 @@ class Session:
         self._retries = retries
         self._connection = opened()
         self._given_up = threading.Event()
+        self._in_transaction = False
 
     @property
     def dialect(self) -> str:
@@ -66,6 +68,20 @@ class Session:
         """Run statements for their effect, once."""
         self._connection.execute(sql)
 
+    @property
+    def transaction(self) -> Callable[[], AbstractContextManager[None]] | None:
+        """What begins a transaction, where the engine has them."""
+        return self._transaction if hasattr(self._connection, "transaction") else None
+
+    @contextlib.contextmanager
+    def _transaction(self) -> Iterator[None]:
+        self._in_transaction = True  # what was done is lost with the connection: no second try
+        try:
+            with cast("Any", self._connection).transaction():
+                yield
+        finally:
+            self._in_transaction = False
+
     def progress(self) -> float | None:
         """How much of the running query is done."""
         return self._connection.progress()
@@ -81,6 +97,8 @@ class Session:
 
     def _read(self, action: Callable[[], _T]) -> _T:
         self._given_up.clear()
+        if self._in_transaction:
+            return action()
         return tried_again(action, self._retries, self._reopened_after)
 
     def _reopened_after(self, seconds: float) -> bool:

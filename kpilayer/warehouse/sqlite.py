@@ -33,6 +33,13 @@ if TYPE_CHECKING:
 
 _MEMORY: Final = ":memory:"
 _DESCRIBED: Final = "kpilayer_described"
+#: How a transaction begins, ends and is undone; inside of another one, and by itself.
+_NESTED: Final = (
+    "SAVEPOINT kpilayer_outer",
+    "RELEASE kpilayer_outer",
+    ("ROLLBACK TO kpilayer_outer", "RELEASE kpilayer_outer"),
+)
+_WHOLE: Final = ("BEGIN IMMEDIATE", "COMMIT", ("ROLLBACK",))
 _OLDEST: Final = (3, 39, 0)  # what nests tables and compares with IS NOT DISTINCT FROM
 
 
@@ -140,6 +147,23 @@ class Sqlite:
                 cursor.execute("RELEASE kpilayer")
                 raise
             cursor.execute("RELEASE kpilayer")
+
+    @contextlib.contextmanager
+    def transaction(self) -> Iterator[None]:
+        """A transaction that nobody else writes beside, or a savepoint of the one that is open."""
+        is_open = self._raw.in_transaction
+        begin, end, undo = _NESTED if is_open else _WHOLE
+        with self._session("") as cursor:
+            cursor.execute(begin)
+        try:
+            yield
+        except BaseException:
+            with contextlib.suppress(sqlite3.Error), contextlib.closing(self._raw.cursor()) as one:
+                for statement in undo:
+                    one.execute(statement)
+            raise
+        with self._session("") as cursor:
+            cursor.execute(end)
 
     def progress(self) -> float | None:
         """None: SQLite does not tell."""

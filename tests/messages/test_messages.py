@@ -6,7 +6,9 @@ Every case starts from the project in ``shop/``. Blocks of a file, between two h
                                     in that encoding, `removed ..` takes it away
     ```uninstalled psycopg          a Python package that is not there
     ```query                        keyword arguments of `Project.prepare`, as YAML
-    ```console                      `$ kpilayer ..`: a command, its talk on stderr is compared
+    ```console                      `$ kpilayer ..`: a command, its talk on stderr is compared;
+                                    `$ duckdb ..`: SQL in the project's own database
+    ```writing shop.sqlite          a SQLite file into which somebody else is writing
     ```live                         SQL that makes tables; the project is checked on them
     ```text                         the issues, all of them, in reading order
 
@@ -19,8 +21,10 @@ import os
 import re
 import shlex
 import shutil
+import sqlite3
 import sys
 from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -75,7 +79,7 @@ def outcome(case: Case, root: Path, code: str) -> str:
     for path, (kind, text) in case.files.items():
         if kind == "removed":
             (root / path).unlink()
-        if kind in ("removed", "uninstalled"):
+        if kind in ("removed", "uninstalled", "writing"):
             continue
         (root / path).parent.mkdir(parents=True, exist_ok=True)
         encoding = "latin-1" if kind == "latin-1" else "utf-8"
@@ -88,7 +92,8 @@ def outcome(case: Case, root: Path, code: str) -> str:
 def _said(case: Case, root: Path, code: str) -> str:
     match case.action:
         case "console":
-            return "".join(_run(line, root) for line in case.asked.splitlines())
+            with _written_into(case, root):
+                return "".join(_run(line, root) for line in case.asked.splitlines())
         case "query":
             try:
                 issues = Project.load(root).prepare(**yaml.safe_load(case.asked)).notices
@@ -110,7 +115,24 @@ def _says_there_is_no_lock(issue: Issue, code: str) -> bool:
     return issue.code == "unlocked-relation" and issue.location is None and code != issue.code
 
 
+@contextmanager
+def _written_into(case: Case, root: Path) -> Iterator[None]:
+    """The files of a case into which somebody writes, until all commands have run."""
+    with ExitStack() as opened:
+        for path, (kind, _) in case.files.items():
+            if kind == "writing":
+                connection = sqlite3.connect(root / path, isolation_level=None)
+                opened.callback(connection.close)
+                connection.execute("BEGIN IMMEDIATE")
+        yield
+
+
 def _run(line: str, root: Path) -> str:
+    if line.startswith("$ duckdb "):
+        (root / ".kpilayer").mkdir(exist_ok=True)
+        with duckdb.connect(root / ".kpilayer" / "shop.duckdb") as connection:
+            connection.execute(line.removeprefix("$ duckdb "))
+        return ""
     assert line.startswith("$ kpilayer "), f"a command begins with `$ kpilayer`: {line}"
     before = Path.cwd()
     os.chdir(root)

@@ -1,0 +1,236 @@
+"""What is published, for whoever has SQL alone: metrics, columns, and how new the data are.
+
+Comments reach some tools and not others (psqlODBC reads none of views), so a catalogue of plain
+views says the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Final
+
+from kpilayer.columns import time_column
+from kpilayer.errors import QueryError
+from kpilayer.formula.build import formula
+from kpilayer.formula.tree import atoms
+from kpilayer.identity import Identity, fingerprint
+from kpilayer.join_graph import JoinGraph, Reached
+from kpilayer.model.metric import SimpleMetric
+from kpilayer.plan.query import Query
+from kpilayer.publish.relations import Column, Relation
+from kpilayer.publish.world import COLUMNS, METRICS, OBJECTS, SOURCES
+from kpilayer.sql.compiled import Compiled, compile_query
+
+CATALOG: Final = "kpi_catalog"
+OF_COLUMNS: Final = "kpi_columns"
+FRESHNESS: Final = "kpi_freshness"
+NAMES: Final = (CATALOG, OF_COLUMNS, FRESHNESS)
+
+METRIC_COLUMNS: Final[Mapping[str, str]] = {
+    "metric": "The metric's name.",
+    "label": "Its name for people.",
+    "type": "Its kind: simple, ratio, derived, ..",
+    "description": "What the number means.",
+    "owner": "The group that answers for it.",
+    "status": "Where it stands between draft and retired.",
+    "version": "The version of its definition.",
+    "definition_hash": "The fingerprint of its definition: equal where the meaning is.",
+    "unit": "What one stands for.",
+    "format": "How to show it.",
+    "additivity": "How values of groups become one: additive, ratio, distinct, ..",
+    "rollup_expression": "What rolls it up from columns of `view_name`; NULL: do not aggregate.",
+    "grain": "The length of the periods of `view_name`.",
+    "dimensions": "The group-bys of its views, separated by commas.",
+    "view_name": "A view that shows it.",
+    "defined_in": "The file and line of its definition.",
+}
+COLUMN_COLUMNS: Final[Mapping[str, str]] = {
+    "view_name": "The view.",
+    "column_name": "The column.",
+    "position": "Its place in the view, from 1.",
+    "type": "Its type, as the database spells it.",
+    "role": "What it is: time, dimension, metric, component, level or text.",
+    "metric": "The metric that it shows or is part of.",
+    "group_by": "The group-by that it holds, as questions name it.",
+    "additivity": "How values of groups become one.",
+    "rollup_expression": "What rolls it up within the view; NULL for a metric: do not aggregate.",
+    "unit": "What one stands for.",
+    "description": "What the column says.",
+    "definition_hash": "The fingerprint of what it shows.",
+}
+_BESIDE: Final[Mapping[str, str]] = {
+    "data_as_of": "The newest time in the data that it is computed from.",
+    "published_at": "When its view was last changed, in UTC.",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """The rows about metrics, columns, and the times that metrics are computed from."""
+
+    metrics: tuple[tuple[object, ...], ...]
+    columns: tuple[tuple[object, ...], ...]
+    sources: tuple[tuple[str, str], ...]
+
+
+def rows(
+    identity: Identity, relations: Sequence[Relation], sources: Mapping[str, set[str]]
+) -> Rows:
+    """What the catalogue says of relations; ``sources`` are the times of each metric."""
+    columns = [
+        (one.name, c.name, n, c.type, c.role, *_told(c))
+        for one in relations
+        for n, c in enumerate(one.columns, start=1)
+    ]
+    metrics = list(_metrics(identity, relations))
+    of = sorted((metric, source) for metric, found in sources.items() for source in found)
+    return Rows(tuple(metrics), tuple(columns), tuple(of))
+
+
+def _told(column: Column) -> tuple[str | None, ...]:
+    of = (column.metric or None, column.group_by or None, column.additivity or None)
+    said = (column.unit or None, column.description, column.fingerprint or None)
+    return (*of, column.roll_up, *said)
+
+
+def _metrics(identity: Identity, relations: Sequence[Relation]) -> Iterator[tuple[object, ...]]:
+    catalog = identity.catalog
+    shown: dict[str, list[tuple[Relation, Column]]] = {}
+    for relation in relations:
+        for column in relation.columns:
+            if column.role == "metric" and relation.kind in ("fixed", "level"):
+                shown.setdefault(column.metric, []).append((relation, column))
+    for name, places in sorted(shown.items()):
+        relation, column = min(places, key=_preferred)
+        metric = catalog.metric(name)
+        keys = (c.group_by for r, _ in places for c in r.columns if c.role == "dimension")
+        at = catalog.definitions.at("metric", metric.name, "name")
+        yield (
+            name,
+            metric.label or name,
+            metric.type,
+            metric.description,
+            metric.config.group,
+            metric.status,
+            metric.version,
+            column.fingerprint,
+            metric.unit,
+            metric.format,
+            column.additivity,
+            column.roll_up,
+            relation.grain,
+            ", ".join(dict.fromkeys(keys)) or None,
+            relation.name,
+            f"{at.path}:{at.line}" if at else None,
+        )
+
+
+def _preferred(place: tuple[Relation, Column]) -> tuple[object, ...]:
+    relation, column = place
+    return (column.roll_up is None, -len(relation.level), relation.name)
+
+
+# -------------------------------------------------------------------------------------------- views
+
+
+def views(
+    named: Mapping[str, str], newest: Sequence[tuple[str, str]], time: str
+) -> tuple[Relation, ...]:
+    """The catalogue's own views. ``named`` has the SQL names of tables and views of the schema.
+
+    ``newest`` has the SQL of the newest time of each source, as a column `newest`.
+    """
+    about = [(name, "varchar", words) for name, words in METRIC_COLUMNS.items()]
+    beside = [(name, time, words) for name, words in _BESIDE.items()]
+    metrics = ",\n  ".join(f"m.{name}" for name in METRIC_COLUMNS)
+    catalog = (
+        f"SELECT\n  {metrics},\n  f.data_as_of,\n  p.published_at\n"
+        f"FROM {named[METRICS]} AS m\n"
+        f"LEFT JOIN {named[OBJECTS]} AS p ON p.name = m.view_name\n"
+        "LEFT JOIN (\n  SELECT s.metric, MIN(n.newest) AS data_as_of\n"
+        f"  FROM {named[SOURCES]} AS s\n  JOIN {named[FRESHNESS]} AS n ON n.source = s.source\n"
+        "  GROUP BY s.metric\n) AS f ON f.metric = m.metric"
+    )
+    of_columns = ",\n  ".join(f"c.{name}" for name in COLUMN_COLUMNS)
+    columns = f"SELECT\n  {of_columns}\nFROM {named[COLUMNS]} AS c"
+    fresh = _fresh(newest, time)
+    return (
+        _view(
+            FRESHNESS,
+            fresh,
+            [("source", "varchar", "A model and its time."), ("newest", time, "Its newest value.")],
+            (),
+        ),
+        _view(CATALOG, catalog, [*about, *beside], (FRESHNESS,)),
+        _view(OF_COLUMNS, columns, [(n, "varchar", w) for n, w in COLUMN_COLUMNS.items()], ()),
+    )
+
+
+_ABOUT: Final = {
+    FRESHNESS: "How new the data are that metrics are computed from.",
+    CATALOG: "Every published metric: what it means, who owns it, and how it is rolled up.",
+    OF_COLUMNS: "Every column of every published view: what it holds, and how it is rolled up.",
+}
+
+
+def _view(
+    name: str, sql: str, columns: Iterable[tuple[str, str, str]], stands_on: tuple[str, ...]
+) -> Relation:
+    made = tuple(Column(n, t, "text", description=words) for n, t, words in columns)
+    printed = fingerprint([name, [c.name for c in made], sql])
+    comment = f"{_ABOUT[name]} | kpilayer={printed}"
+    return Relation(name, "catalog", sql, made, comment, printed, stands_on=stands_on)
+
+
+def _fresh(newest: Sequence[tuple[str, str]], time: str) -> str:
+    if not newest:
+        nothing = f"CAST(NULL AS CHAR(1)) AS source, CAST(NULL AS {time}) AS newest"
+        return f"SELECT {nothing} FROM (SELECT 1 AS one) AS n WHERE 1 = 0"
+    shown = _cast("newest", time)
+    arms = [
+        f"SELECT {source} AS source, {shown} AS newest FROM (\n{sql}\n) AS n{number}"
+        for number, (source, sql) in enumerate(newest)
+    ]
+    return "\nUNION ALL\n".join(arms)
+
+
+def _cast(column: str, time: str) -> str:
+    return column if time == "TEXT" else f"CAST({column} AS {time})"
+
+
+# ----------------------------------------------------------------------------------- how new it is
+
+
+def time_sources(identity: Identity, metrics: Iterable[str]) -> dict[str, set[str]]:
+    """The times that each metric is dated by, as `model.dimension`."""
+    graph = identity.graph
+    found: dict[str, set[str]] = {}
+    for name in metrics:
+        for atom in atoms(formula(graph, name)):
+            reached = time_column(graph, atom.model, atom.time) if atom.time else None
+            if isinstance(reached, Reached):
+                found.setdefault(name, set()).add(f"{reached.model}.{reached.element.name}")
+    return found
+
+
+def newest_of(identity: Identity, source: str, dialect: str, schema: str) -> Compiled | None:
+    """The question for the newest value of a time; None where rows of it are not for everybody.
+
+    The answer has one row and the column `newest_value`.
+    """
+    model, _, dimension = source.partition(".")
+    catalog = identity.catalog
+    definition = catalog.models[model]
+    element = definition.dimension(dimension)
+    if definition.row_access is not None or element is None:
+        return None
+    newest = SimpleMetric(name=NEWEST, model=model, agg="max", expr=element.sql)
+    asked = Identity(JoinGraph(replace(catalog, metrics={NEWEST: newest})))
+    try:
+        return compile_query(Query((NEWEST,)), asked, dialect, schema)
+    except QueryError:
+        return None  # a time that is computed in words that the engine has not
+
+
+NEWEST: Final = "newest_value"

@@ -1,0 +1,101 @@
+"""Views show the same numbers in every session: times with a zone are read in UTC.
+
+kpilayer's own sessions run in UTC. A tool that reads a view brings a session of its own, whose zone
+would cut instants into other days; so what is an instant is turned into UTC in the view's text.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from sqlglot import exp
+
+from kpilayer.errors import Issue, QueryError
+from kpilayer.plan.nodes import Plan, Scan, Subquery, walk
+from kpilayer.sql.compiled import Compiled
+from kpilayer.sql.types import Declared
+
+
+def is_instant(type_: str | None, dialect: str) -> bool:
+    """Whether values of a type are shown in the zone of the session.
+
+    >>> is_instant("timestamp with time zone", "postgres"), is_instant("timestamp", "postgres")
+    (True, False)
+    >>> is_instant("timestamp", "mysql"), is_instant("datetime", "mysql")
+    (True, False)
+    """
+    word = (type_ or "").lower()
+    if dialect == "mysql":
+        return word.startswith("timestamp")
+    return "with time zone" in word or word.startswith(("timestamptz", "timetz"))
+
+
+def in_utc(declared: Declared, dialect: str) -> Callable[[exp.Select, Plan], None]:
+    """What turns columns with a zone into UTC, in the tree of a view, wherever they stand."""
+    return lambda tree, plan: _in_utc(tree, plan, declared, dialect)
+
+
+def _in_utc(tree: exp.Select, plan: Plan, declared: Declared, dialect: str) -> None:
+    relations = {node.alias: node.relation for node in _nodes(plan) if isinstance(node, Scan)}
+    names = {subquery.name for subquery in plan.subqueries}
+    written = {id(n) for cte in tree.ctes if cte.alias in names for n in cte.walk()}
+    found = [
+        column
+        for column in tree.find_all(exp.Column)
+        if id(column) not in written
+        and (relation := relations.get(column.table)) is not None
+        and is_instant(declared(relation, column.name), dialect)
+        and not isinstance(column.parent, exp.AtTimeZone)
+    ]
+    for column in found:
+        column.replace(_utc(column.copy(), dialect))
+
+
+def _nodes(plan: Plan) -> Iterator[object]:
+    yield from walk(plan.root)
+    for shown in plan.visible or ():
+        yield from walk(shown.source)
+
+
+def _utc(column: exp.Expr, dialect: str) -> exp.Expr:
+    if dialect != "mysql":
+        return exp.AtTimeZone(this=column, zone=exp.Literal.string("UTC"))
+    # A view may not name the session's zone; seconds since 1970 are of no zone.
+    seconds = exp.Anonymous(this="UNIX_TIMESTAMP", expressions=[column])
+    start = exp.cast(exp.Literal.string("1970-01-01"), "DATETIME")
+    return exp.DateAdd(this=start, expression=seconds, unit=exp.var("SECOND"))
+
+
+def check(compiled: Compiled, declared: Declared) -> None:
+    """Nothing, where no SQL model of a question cuts instants in the zone of the session.
+
+    Raises:
+        QueryError: `session-time-zone`, for each column of each model.
+    """
+    issues = [
+        issue
+        for subquery in compiled.planned.subqueries
+        for issue in _of_query(subquery, declared, compiled.dialect)
+    ]
+    if issues:
+        raise QueryError(list(dict.fromkeys(issues)))
+
+
+def _of_query(subquery: Subquery, declared: Declared, dialect: str) -> Iterator[Issue]:
+    for column in subquery.tree.find_all(exp.Column):
+        if isinstance(column.parent, exp.AtTimeZone) or _is_passed_on(column):
+            continue
+        for _, relation in subquery.reads:
+            if is_instant(declared(relation, column.name), dialect):
+                message = f"the SQL model `{subquery.query}` computes with `{column.name}` of "
+                message += f"`{relation.key}`, in the time zone of whoever reads the view"
+                hint = f"write `{column.name} AT TIME ZONE 'UTC'`, or the zone that is meant"
+                yield Issue("session-time-zone", message, hint=hint)
+
+
+def _is_passed_on(column: exp.Column) -> bool:
+    """Whether a column is selected as it is, perhaps under another name."""
+    parent = column.parent
+    if isinstance(parent, exp.Alias):
+        parent = parent.parent
+    return isinstance(parent, exp.Select)

@@ -1,0 +1,119 @@
+"""All that is to stand in the schema: relations, each of which reads earlier ones alone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from sqlglot import exp
+
+from kpilayer.catalog import Catalog
+from kpilayer.errors import Issue
+from kpilayer.identity import Identity
+from kpilayer.publish import catalogue, stacked
+from kpilayer.publish.build import Builder
+from kpilayer.publish.engines import Engine
+from kpilayer.publish.relations import Relation
+from kpilayer.publish.shapes import shapes
+from kpilayer.publish.world import OWN_TABLES, literal
+
+OnStep = Callable[[str, int, int], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Desired:
+    """Relations, what the catalogue says of them, and what is worth knowing."""
+
+    relations: tuple[Relation, ...]
+    rows: catalogue.Rows
+    notices: tuple[Issue, ...]
+
+
+def desired(
+    identity: Identity,
+    builder: Builder,
+    engine: Engine,
+    schema: str,
+    read_from: str,
+    on_step: OnStep,
+) -> Desired:
+    """What the definitions ask for. Models without a relation are read from ``read_from``.
+
+    Raises:
+        QueryError: what is wrong with views.
+        WarehouseError: the warehouse refuses a query.
+    """
+    found = shapes(identity, engine.dialect, read_from)
+    notices = list(found.left_out)
+    relations: list[Relation] = []
+    for number, shape in enumerate(found.shapes):
+        on_step(shape.name, number, len(found.shapes))
+        relations.append(builder.relation(shape))
+        notices += [i for i in shape.compiled.notices if i.severity == "warning"]
+    named = _tables(engine, schema)
+    declared = {view.name: view for view in identity.catalog.definitions.views}
+    for view in declared.values():
+        if view.rollup:
+            levels = [r for r in relations if r.view == view.name and r.kind == "level"]
+            relations.append(stacked.rollup(view.name, levels, named, engine.dialect))
+    plain = [r for r in relations if r.kind != "rollup" and not _narrowed(declared, r)]
+    values = stacked.values(plain, named, engine.dialect)
+    relations += [values] if values is not None else []
+    grants = identity.catalog.definitions.config.publish.grants
+    every = (*relations, *_of_catalogue(identity, builder, engine, schema, read_from, relations))
+    granted = tuple(_granted(one, identity.catalog, grants) for one in every)
+    if not engine.has_grants and any(one.grants for one in granted):
+        message = f"`grants` say nothing on {engine.dialect}, which has no rights on views"
+        notices.append(Issue("no-grants", message, severity="notice"))
+    metrics = {c.metric for one in relations for c in one.columns if c.role == "metric"}
+    sources = catalogue.time_sources(identity, sorted(metrics))
+    rows = catalogue.rows(identity, granted, sources)
+    return Desired(granted, rows, tuple(dict.fromkeys(notices)))
+
+
+def _narrowed(declared: Mapping[str, object], relation: Relation) -> bool:
+    """Whether a view shows a part of the rows: its numbers are not those of the metric."""
+    view = declared.get(relation.view)
+    return bool(getattr(view, "where", ()))
+
+
+def _tables(engine: Engine, schema: str) -> stacked.Named:
+    def named(relation: str) -> exp.Table:
+        parts = engine.place(schema, relation)
+        return exp.Table(
+            this=exp.to_identifier(parts[-1]),
+            db=exp.to_identifier(parts[0]) if len(parts) > 1 else None,
+        )
+
+    return named
+
+
+def _of_catalogue(
+    identity: Identity,
+    builder: Builder,
+    engine: Engine,
+    schema: str,
+    read_from: str,
+    relations: Sequence[Relation],
+) -> Iterable[Relation]:
+    metrics = {c.metric for one in relations for c in one.columns if c.role == "metric"}
+    sources = catalogue.time_sources(identity, sorted(metrics))
+    newest = []
+    for source in sorted({one for found in sources.values() for one in found}):
+        compiled = catalogue.newest_of(identity, source, engine.dialect, read_from)
+        if compiled is not None:
+            sql = builder.written(compiled, [(catalogue.NEWEST, "newest")])
+            newest.append((literal(source, engine.dialect), sql))
+    names = {name: engine.named(schema, name) for name in (*OWN_TABLES, *catalogue.NAMES)}
+    return catalogue.views(names, newest, engine.time)
+
+
+def _granted(relation: Relation, catalog: Catalog, everywhere: Sequence[str]) -> Relation:
+    """The relation with the roles of the database that may read it; groups stand for theirs."""
+    groups = {group.name.lower(): group.roles for group in catalog.definitions.groups}
+
+    def roles(words: Iterable[str]) -> Iterator[str]:
+        for word in words:
+            yield from groups.get(word.lower(), ()) or (word,)
+
+    return replace(relation, grants=tuple(dict.fromkeys(roles((*everywhere, *relation.grants)))))

@@ -1,0 +1,315 @@
+"""What is to be done so that a schema holds what the definitions say: an action for each relation.
+
+Nothing that somebody else made or changed is overwritten, and nothing that others stand on is
+dropped: such an action is `blocked`, with the reason.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, replace
+from typing import Any, Final, Literal
+
+from kpilayer.errors import Issue
+from kpilayer.publish.desired import Desired
+from kpilayer.publish.relations import Relation
+from kpilayer.publish.statements import Writer
+from kpilayer.publish.world import Record, Standing, World, digest
+
+Verb = Literal["create", "replace", "recreate", "drop", "unchanged"]
+#: In which order verbs are told.
+VERBS: Final[tuple[Verb, ...]] = ("create", "replace", "recreate", "drop", "unchanged")
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """What is done with one relation, why, and by which statements.
+
+    ``drops`` come first, for all relations, those that stand on others before these.
+    ``blocked`` says why it cannot be done: `edited` by hand, `foreign` (nobody published it), or
+    the names of relations that stand on it.
+    """
+
+    name: str
+    verb: Verb
+    why: str = ""
+    drops: tuple[str, ...] = ()
+    statements: tuple[str, ...] = ()
+    kind: str = ""
+    view: str = ""
+    blocked: str = ""
+    dependents: tuple[str, ...] = ()
+    before: str = ""
+    """The digest of what stands there."""
+
+    @property
+    def is_pending(self) -> bool:
+        """Whether anything is to be done, or somebody has to decide."""
+        return self.verb != "unchanged" or bool(self.blocked)
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """The actions on a schema of a target, and what else is worth knowing."""
+
+    target: str
+    dialect: str
+    schema: str
+    actions: tuple[Action, ...]
+    catalogue: str
+    """The digest of the catalogue's rows, which are written where it changes."""
+    is_catalogue_new: bool
+    notices: tuple[Issue, ...] = ()
+
+    @property
+    def is_pending(self) -> bool:
+        """Whether publishing would do anything, or is blocked."""
+        return self.is_catalogue_new or any(action.is_pending for action in self.actions)
+
+    @property
+    def blocked(self) -> tuple[Action, ...]:
+        """The actions that cannot be done."""
+        return tuple(action for action in self.actions if action.blocked)
+
+    def counts(self) -> dict[str, int]:
+        """How many relations each verb is about, and how many are blocked."""
+        found = {verb: sum(a.verb == verb for a in self.actions) for verb in VERBS}
+        return found | {"blocked": len(self.blocked)}
+
+    def as_json(self) -> dict[str, Any]:
+        """The plan as plain values, to be saved and applied later."""
+        actions = [asdict(action) for action in self.actions]
+        told = {"target": self.target, "dialect": self.dialect, "schema": self.schema}
+        return {**told, "digest": self.digest, "catalogue": self.catalogue, "actions": actions}
+
+    @property
+    def digest(self) -> str:
+        """What the plan does, and on what: equal where applying it means the same."""
+        parts = [(a.name, a.verb, a.drops, a.statements, a.before, a.blocked) for a in self.actions]
+        return digest([self.target, self.dialect, self.schema, self.catalogue, parts])
+
+
+@dataclass(frozen=True, slots=True)
+class Allowed:
+    """What a caller allows: to overwrite views, and to drop what others stand on."""
+
+    overwrite: frozenset[str] = frozenset()
+    cascade: bool = False
+
+
+def plan(wanted: Desired, world: World, writer: Writer, target: str, allowed: Allowed) -> Plan:
+    """Compares what is wanted with what is there."""
+    actions = list(_actions(wanted, world, writer, allowed))
+    new = digest(asdict(wanted.rows))
+    notices = list(wanted.notices)
+    return Plan(
+        target,
+        writer.engine.dialect,
+        writer.schema,
+        tuple(actions),
+        new,
+        new != world.catalogue,
+        tuple(notices),
+    )
+
+
+def _actions(wanted: Desired, world: World, writer: Writer, allowed: Allowed) -> Iterator[Action]:
+    known = {one.name: one for one in wanted.relations}
+    found = {name: _action(one, world, writer, allowed) for name, one in known.items()}
+    for name, record in sorted(world.records.items()):
+        if name not in known:
+            found[name] = _dropped(record, world, writer, allowed)
+    pending = [name for name, action in found.items() if _unsettles(action, known, world)]
+    while pending:
+        below = pending.pop()
+        for name in _own_dependents(below, world, writer, found):
+            action = found[name]
+            if name in known and not (action.drops or action.blocked):
+                standing, known_as = world.relations[name], world.records.get(name)
+                why = f"stands on `{below}`"
+                told = replace(action, before=standing.digest)
+                found[name] = _anew(told, known[name], standing, writer, why, known_as)
+                pending.append(name)
+    for action in found.values():
+        yield _with_dependents(action, world, writer, found, allowed)
+
+
+def _unsettles(action: Action, known: Mapping[str, Relation], world: World) -> bool:
+    """Whether what stands on a relation has to be made anew, since it goes or changes columns."""
+    standing = world.relations.get(action.name)
+    if standing is None or action.blocked or action.verb == "unchanged":
+        return False
+    return action.verb in ("drop", "recreate") or not appends(known[action.name], standing)
+
+
+def _own_dependents(
+    below: str, world: World, writer: Writer, found: Mapping[str, Action]
+) -> list[str]:
+    standing = world.relations.get(below)
+    told = set(standing.dependents) if standing is not None else set()
+    return [name for name in found if ".".join(writer.engine.place(writer.schema, name)) in told]
+
+
+def _action(relation: Relation, world: World, writer: Writer, allowed: Allowed) -> Action:
+    standing, record = world.relations.get(relation.name), world.records.get(relation.name)
+    told = Action(relation.name, "unchanged", kind=relation.kind, view=relation.view)
+    new = published(relation, writer)
+    if standing is None:
+        why = "" if record is None else "missing: somebody dropped it"
+        return replace(told, verb="create", why=why, statements=created(relation, writer))
+    told = replace(told, before=standing.digest)
+    if record is None:
+        if relation.name not in allowed.overwrite:
+            message = f"a {standing.kind} of this name is there that kpilayer did not publish"
+            return replace(told, verb="replace", blocked="foreign", why=message)
+        return _anew(told, relation, standing, writer, "taken over", record)
+    if edited(standing, record, world):
+        if relation.name not in allowed.overwrite:
+            return replace(told, verb="replace", blocked="edited", why=_EDITED)
+        return _changed(told, relation, standing, writer, "overwrites an edit by hand", record)
+    if new == record.statements and (
+        not writer.engine.keeps_types or _has_types(relation, standing)
+    ):
+        return told
+    why = "definition" if relation.fingerprint != record.fingerprint else "columns, words or rights"
+    return _changed(told, relation, standing, writer, why, record)
+
+
+_EDITED: Final = "changed by hand since it was published"
+
+
+def edited(standing: Standing, record: Record, world: World) -> bool:
+    """Whether a relation is not what was made of it; another version of the engine may spell so."""
+    if not record.standing:  # whoever published was interrupted
+        return False
+    return standing.digest != record.standing and record.server == world.server
+
+
+def published(relation: Relation, writer: Writer) -> str:
+    """The digest of all that is said of a relation."""
+    said = [writer.made(relation, replaces=False), writer.told(relation), relation.comment]
+    return digest([*said, [c.description for c in relation.columns], writer.granted(relation)])
+
+
+def _has_types(relation: Relation, standing: Standing) -> bool:
+    """Whether a view has the types that its query has now, as far as those are known exactly."""
+    if relation.kind not in ("fixed", "level"):
+        return True
+    there = dict(standing.columns)
+    return all(not there.get(c.name) or there[c.name] == c.type for c in relation.columns)
+
+
+def _changed(
+    told: Action, relation: Relation, standing: Standing, writer: Writer, why: str, record: Record
+) -> Action:
+    """The view replaced where the engine can, else made anew."""
+    engine = writer.engine
+    if standing.kind != "view" or (
+        engine.replaces == "appended" and not appends(relation, standing)
+    ):
+        return _anew(told, relation, standing, writer, _of_columns(relation, standing, why), record)
+    statements = created(relation, writer, replaces=engine.replaces != "none")
+    drops = (writer.dropped(relation.name),) if engine.replaces == "none" else ()
+    taken = [role for role in record.grants if role not in relation.grants]
+    statements = (*statements, *writer.revoked(relation.name, taken))
+    return replace(told, verb="replace", why=why, drops=drops, statements=statements)
+
+
+def appends(relation: Relation, standing: Standing) -> bool:
+    """Whether a view keeps the columns that stand there, with new ones behind them."""
+    before = standing.columns
+    now = [(c.name, c.type) for c in relation.columns]
+    if relation.kind not in ("fixed", "level"):
+        return [n for n, _ in before] == [n for n, _ in now[: len(before)]]
+    return list(before) == now[: len(before)]
+
+
+def _of_columns(relation: Relation, standing: Standing, why: str) -> str:
+    before, now = dict(standing.columns), {c.name: c.type for c in relation.columns}
+    told = [f"`{n}` is gone" for n in before if n not in now]
+    exact = relation.kind in ("fixed", "level")
+    told += [
+        f"`{n}` is {now[n]} and was {kind}"
+        for n, kind in before.items()
+        if exact and n in now and now[n] != kind
+    ]
+    return "; ".join([why, *told])
+
+
+def _anew(
+    told: Action,
+    relation: Relation,
+    standing: Standing,
+    writer: Writer,
+    why: str,
+    record: Record | None,
+) -> Action:
+    """A view dropped and created with the rights that it had, but those that are taken back."""
+    drop = f"DROP TABLE {writer.engine.named(writer.schema, relation.name)}"
+    if standing.kind == "view":
+        drop = writer.dropped(relation.name)
+    given = set(relation.grants)
+    gone = [r for r in (record.grants if record else ()) if r not in given]
+    lost = {
+        text.replace("REVOKE", "GRANT").replace(" FROM ", " TO ")
+        for text in writer.revoked(relation.name, gone)
+    }
+    kept = tuple(g for g in standing.grants if g not in lost)
+    statements = created(relation, writer)
+    again = tuple(grant for grant in kept if grant not in statements)
+    return replace(told, verb="recreate", why=why, drops=(drop,), statements=(*statements, *again))
+
+
+def created(relation: Relation, writer: Writer, *, replaces: bool = False) -> tuple[str, ...]:
+    """The statements that make a view with its comments and rights."""
+    words = writer.told(relation)
+    made = writer.made(relation, replaces=replaces)
+    return (made, *([words] if words else []), *writer.granted(relation))
+
+
+def _dropped(record: Record, world: World, writer: Writer, allowed: Allowed) -> Action:
+    told = Action(
+        record.name, "drop", "no definition has it any more", kind=record.kind, view=record.view
+    )
+    standing = world.relations.get(record.name)
+    if standing is None:
+        return told  # it is gone already: only its record is
+    told = replace(told, before=standing.digest)
+    if edited(standing, record, world) and record.name not in allowed.overwrite:
+        return replace(told, blocked="edited", why=_EDITED)
+    return replace(told, drops=(writer.dropped(record.name),))
+
+
+def _with_dependents(
+    action: Action, world: World, writer: Writer, found: Mapping[str, Action], allowed: Allowed
+) -> Action:
+    """The action blocked by what others have made over a relation that is dropped."""
+    standing = world.relations.get(action.name)
+    if standing is None or action.blocked or action.verb not in ("drop", "recreate"):
+        return action
+    gone = [name for name, other in found.items() if other.drops]
+    own = {".".join(writer.engine.place(writer.schema, name)) for name in gone}
+    others = tuple(name for name in standing.dependents if name not in own)
+    if not others:
+        return action
+    if allowed.cascade and writer.engine.dialect == "postgres":
+        drops = tuple(f"{drop} CASCADE" for drop in action.drops)
+        return replace(action, dependents=others, drops=drops)
+    if allowed.cascade:
+        return replace(action, dependents=others)
+    return replace(action, dependents=others, blocked="dependents")
+
+
+def dropping_order(plan: Plan, world: World, writer: Writer) -> list[Action]:
+    """The actions that drop, those on which nothing that is dropped stands first."""
+    waiting = {action.name: action for action in plan.actions if action.drops}
+    found: list[Action] = []
+    while waiting:
+        free = [
+            name
+            for name in waiting
+            if not set(_own_dependents(name, world, writer, waiting)) - {name}
+        ]
+        for name in free or list(waiting):  # what stands on itself is nobody's first
+            found.append(waiting.pop(name))
+    return found
