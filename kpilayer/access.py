@@ -27,15 +27,23 @@ MAX_VALUES: Final = 10_000  # of a list
 
 @dataclass(frozen=True, slots=True)
 class Role:
-    """Who asks: attributes by name, each a value or several. ``sees_all`` asks for no access."""
+    """Who asks: attributes by name, each a value or several. ``sees_all`` asks for no access.
+
+    ``is_reader``: whoever reads a view, of whom the database knows more when it is read.
+    """
 
     attributes: Mapping[str, Value | tuple[Value, ...]] = field(default_factory=dict)
     sees_all: bool = False
+    is_reader: bool = False
 
 
 NO_ROLE: Final = Role()
 #: For what is run on behalf of the project and not of a caller: tests of its definitions and data.
 EVERYTHING: Final = Role(sees_all=True)
+#: For views: attributes stay functions, `KPI_ROLE('region')`, for whoever publishes to spell.
+READER: Final = Role(is_reader=True)
+ATTRIBUTE: Final = "KPI_ROLE"
+HAS_ATTRIBUTE: Final = "KPI_HAS_ROLE"
 
 
 def role_of(given: Mapping[str, object] | None) -> Role:
@@ -92,6 +100,8 @@ def attributes(tree: exp.Expr) -> tuple[str, ...]:
 
 def missing(tree: exp.Expr, role: Role) -> tuple[str, ...]:
     """The attributes that a filter needs and a role does not have, or has no value of."""
+    if role.is_reader:
+        return ()
     return tuple(name for name in attributes(tree) if role.attributes.get(name, ()) == ())
 
 
@@ -101,6 +111,8 @@ def bound(tree: exp.Expr, model: Model, role: Role) -> exp.Expr:
     Raises:
         QueryError: `bad-role`, where a list stands for one value.
     """
+    if role.is_reader:
+        return _of_reader(tree)
     if missing(tree, role):
         return exp.false()
     holder = exp.Paren(this=tree.copy())
@@ -121,6 +133,22 @@ def bound(tree: exp.Expr, model: Model, role: Role) -> exp.Expr:
             column.replace(literals[0])
     result: exp.Expr = holder.this
     return result
+
+
+def _of_reader(tree: exp.Expr) -> exp.Expr:
+    """A copy of a filter that asks for attributes when it is read: without one, there is no row."""
+    holder = exp.Paren(this=tree.copy())
+    for column in [c for c in expr.columns(holder) if _attribute(c)]:
+        column.replace(_asked(ATTRIBUTE, _attribute(column) or ""))
+    parts = [_asked(HAS_ATTRIBUTE, name) for name in attributes(tree)]
+    condition: exp.Expr = holder
+    for part in reversed(parts):
+        condition = exp.And(this=part, expression=condition)
+    return condition
+
+
+def _asked(function: str, attribute: str) -> exp.Expr:
+    return exp.Anonymous(this=function, expressions=[exp.Literal.string(attribute)])
 
 
 def without_role(tree: exp.Expr) -> exp.Expr:

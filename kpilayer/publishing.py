@@ -12,10 +12,11 @@ from kpilayer.identity import Identity
 from kpilayer.publish import apply as applying
 from kpilayer.publish import clocks
 from kpilayer.publish.apply import OnStep
-from kpilayer.publish.build import Builder, Typed, Written
+from kpilayer.publish.build import Builder, Finish, Typed, Written
 from kpilayer.publish.desired import Desired, desired
 from kpilayer.publish.engines import Engine, engine_of
 from kpilayer.publish.plan import Allowed, Plan, plan
+from kpilayer.publish.readers import Readers
 from kpilayer.publish.statements import Writer
 from kpilayer.publish.states import Published, states
 from kpilayer.publish.world import World
@@ -121,6 +122,12 @@ class Publisher:
         is_invoker = publish.security == "invoker" and self.where.engine.dialect == "postgres"
         return Writer(self.where.engine, self.where.schema, is_invoker)
 
+    @property
+    def _readers(self) -> Readers:
+        definitions = self.identity.catalog.definitions
+        groups = {group.name.lower(): group.roles for group in definitions.groups}
+        return Readers(self.where.engine, definitions.config.publish.roles, groups)
+
     def _planned(self, connection: Connection) -> tuple[Plan, Desired, World]:
         engine, schema = self.where.engine, self.where.schema
         world = applying.look(connection, engine, schema)
@@ -132,6 +139,7 @@ class Publisher:
             _typed(self.warehouse, connection),
             before,
             datetime.now(UTC).date().isoformat(),
+            self._readers,
         )
         read_from = self.where.read_from
         wanted = desired(self.identity, builder, engine, schema, read_from, self.on_step)
@@ -172,13 +180,17 @@ def _by_name(actions: object) -> dict[str, object]:
 def _written(warehouse: Warehouse, connection: Connection) -> Written:
     known: dict[str, Mapping[str, str]] = {}
 
-    def written(compiled: Compiled, columns: Sequence[tuple[str, str]]) -> str:
+    def written(
+        compiled: Compiled,
+        columns: Sequence[tuple[str, str]],
+        finish: Finish,
+    ) -> str:
         declared = warehouse.declared(compiled, connection)
         there = warehouse.described(compiled, connection, known)
         clocks.check(compiled, there)
 
-        finish = clocks.in_utc(there, compiled.dialect)
-        return compiled.as_view(columns, warehouse.root.as_posix(), declared, finish)
+        finished = clocks.in_utc(there, compiled.dialect, finish)
+        return compiled.as_view(columns, warehouse.root.as_posix(), declared, finished)
 
     return written
 

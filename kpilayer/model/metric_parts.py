@@ -163,6 +163,15 @@ class Contracts(Definition):
         return self
 
 
+class Mask(Definition):
+    """Who sees the values of a metric in views."""
+
+    unless: Annotated[tuple[str, ...], BeforeValidator(_one_as_list)]
+    """Groups, or roles of the database, that see them; `public`: everybody."""
+    round_to: Annotated[int, Field(ge=1)] | None = None
+    """Others see values rounded to a multiple of this; nothing by default."""
+
+
 class TestedQuery(Definition):
     """What a metric test asks of the metric that holds it."""
 
@@ -230,6 +239,8 @@ class MetricBase(Definition):
     """The grain of `metric_time` when a query names none."""
     overlapping: bool = False
     """Whether totals, `top` and shares may be asked for where its groups overlap."""
+    mask: Mask | None = None
+    """Who sees its values in views; those of metrics that are computed from it likewise."""
     contracts: Contracts | None = None
     """What must hold for its numbers."""
     metric_tests: tuple[MetricTest, ...] = ()

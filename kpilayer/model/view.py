@@ -107,6 +107,8 @@ class RoleTable(Definition):
     """Its column with the name that the database knows the user by."""
     attributes: dict[Name, str] = Field(default_factory=dict)
     """Its column for each attribute that `row_access` names as `role.NAME`."""
+    group: str | None = None
+    """Its column with a group that the user is in, for masks; else PostgreSQL's roles tell."""
 
 
 class Publishing(Definition):

@@ -5,11 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from sqlglot import exp
+
 from kpilayer.address import metric_column
 from kpilayer.formula.build import formula
 from kpilayer.identity import Identity
 from kpilayer.model.metric import Metric
+from kpilayer.model.metric_parts import Mask
 from kpilayer.model.view import Renamed, View
+from kpilayer.publish.readers import Readers, masks_of
 from kpilayer.publish.relations import Column, Relation, in_order, metric_comment
 from kpilayer.publish.shapes import Column as Asked
 from kpilayer.publish.shapes import Shape
@@ -17,8 +21,10 @@ from kpilayer.rollup import RollUp, roll_up
 from kpilayer.sql.compiled import Compiled
 from kpilayer.sql.select import in_words
 
-#: The SQL of a view for a question and its columns: name in the answer, name in the view.
-Written = Callable[[Compiled, Sequence[tuple[str, str]]], str]
+#: The SQL of a view for a question and its columns: name in the answer, name in the view. The last
+#: argument changes the tree before it is printed.
+Finish = Callable[[exp.Select], None]
+Written = Callable[[Compiled, Sequence[tuple[str, str]], Finish], str]
 #: The types of the columns of a question's view, by its SQL and columns.
 Typed = Callable[[Compiled, str, Sequence[tuple[str, str]]], Mapping[str, str]]
 
@@ -33,15 +39,23 @@ class Builder:
     typed: Typed
     before: Mapping[str, tuple[str, ...]]
     today: str
+    readers: Readers
 
     def relation(self, shape: Shape) -> Relation:
-        """The relation of one level."""
+        """The relation of one level.
+
+        Raises:
+            QueryError: `bad-view`, `session-time-zone`.
+        """
+        visible = shape.compiled.planned.visible or ()
+        self.readers.check_rows(visible)
         columns = [*shape.columns, *_renamed(shape, self.today)]
         by_name = {column.name: column for column in columns}
         names = in_order(list(by_name), self.before.get(shape.name, ()))
         ordered = [by_name[name] for name in names]
         shown = [(c.asked, c.name) for c in ordered]
-        sql = self.written(shape.compiled, shown)
+        masks = self._masks(ordered)
+        sql = self.written(shape.compiled, shown, lambda tree: self._finish(tree, masks))
         types = self.typed(shape.compiled, sql, shown)
         made = tuple(self._column(shape, column, types[column.name]) for column in ordered)
         return Relation(
@@ -55,8 +69,30 @@ class Builder:
             shape.grain,
             shape.level,
             shape.view.grants,
+            is_guarded=bool(visible),
             fingerprints=dict(shape.compiled.fingerprints),
         )
+
+    def _masks(self, columns: Sequence[Asked]) -> dict[str, tuple[Asked, tuple[Mask, ...]]]:
+        """The masks of each column that has any; a part of a metric has all that lie on it."""
+        found = {}
+        for column in columns:
+            masks = masks_of(self.identity, column.metric) if column.metric else ()
+            if masks:
+                self.readers.check_masks(masks)
+                found[column.name] = (column, masks)
+        return found
+
+    def _finish(
+        self, tree: exp.Select, masks: Mapping[str, tuple[Asked, tuple[Mask, ...]]]
+    ) -> None:
+        self.readers.spell(tree)
+        for shown in list(tree.expressions):
+            if shown.alias_or_name in masks:
+                column, lying = masks[shown.alias_or_name]
+                value = shown.unalias().copy()
+                hidden = self.readers.masked(value, lying, is_component=column.role == "component")
+                shown.replace(exp.alias_(hidden, column.name, copy=False))
 
     def _column(self, shape: Shape, asked: Asked, type_: str) -> Column:
         column = Column(asked.name, type_, asked.role, asked.metric, asked.group_by)
@@ -82,6 +118,7 @@ class Builder:
             additivity=known.kind,
             roll_up=self._words(found) if found is not None else None,
             unit=metric.unit or "",
+            visible_to=", ".join(w for m in masks_of(self.identity, metric.name) for w in m.unless),
         )
         return replace(told, description=metric_comment(self.identity.catalog, told))
 

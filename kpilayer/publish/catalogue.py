@@ -43,6 +43,7 @@ METRIC_COLUMNS: Final[Mapping[str, str]] = {
     "grain": "The length of the periods of `view_name`.",
     "dimensions": "The group-bys of its views, separated by commas.",
     "view_name": "A view that shows it.",
+    "visible_to": "The groups that see its values; NULL: whoever may read the view.",
     "defined_in": "The file and line of its definition.",
 }
 COLUMN_COLUMNS: Final[Mapping[str, str]] = {
@@ -122,6 +123,7 @@ def _metrics(identity: Identity, relations: Sequence[Relation]) -> Iterator[tupl
             relation.grain,
             ", ".join(dict.fromkeys(keys)) or None,
             relation.name,
+            column.visible_to or None,
             f"{at.path}:{at.line}" if at else None,
         )
 

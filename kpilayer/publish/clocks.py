@@ -30,9 +30,16 @@ def is_instant(type_: str | None, dialect: str) -> bool:
     return "with time zone" in word or word.startswith(("timestamptz", "timetz"))
 
 
-def in_utc(declared: Declared, dialect: str) -> Callable[[exp.Select, Plan], None]:
-    """What turns columns with a zone into UTC, in the tree of a view, wherever they stand."""
-    return lambda tree, plan: _in_utc(tree, plan, declared, dialect)
+def in_utc(
+    declared: Declared, dialect: str, finish: Callable[[exp.Select], None]
+) -> Callable[[exp.Select, Plan], None]:
+    """What turns columns with a zone into UTC in the tree of a view, and then finishes it."""
+
+    def finished(tree: exp.Select, plan: Plan) -> None:
+        _in_utc(tree, plan, declared, dialect)
+        finish(tree)
+
+    return finished
 
 
 def _in_utc(tree: exp.Select, plan: Plan, declared: Declared, dialect: str) -> None:

@@ -8,13 +8,13 @@ from dataclasses import dataclass, replace
 from sqlglot import exp
 
 from kpilayer.catalog import Catalog
-from kpilayer.errors import Issue
+from kpilayer.errors import Issue, QueryError
 from kpilayer.identity import Identity
 from kpilayer.publish import catalogue, stacked
 from kpilayer.publish.build import Builder
 from kpilayer.publish.engines import Engine
 from kpilayer.publish.relations import Relation
-from kpilayer.publish.shapes import shapes
+from kpilayer.publish.shapes import Shape, shapes
 from kpilayer.publish.world import OWN_TABLES, literal
 
 OnStep = Callable[[str, int, int], None]
@@ -46,10 +46,18 @@ def desired(
     found = shapes(identity, engine.dialect, read_from)
     notices = list(found.left_out)
     relations: list[Relation] = []
+    issues: list[Issue] = []
     for number, shape in enumerate(found.shapes):
         on_step(shape.name, number, len(found.shapes))
-        relations.append(builder.relation(shape))
+        try:
+            relations.append(builder.relation(shape))
+        except QueryError as error:
+            told = [_of_shape(shape, issue) for issue in error.issues]
+            (issues if shape.is_declared else notices).extend(told)
+            continue
         notices += [i for i in shape.compiled.notices if i.severity == "warning"]
+    if issues:
+        raise QueryError(list(dict.fromkeys(issues)))
     named = _tables(engine, schema)
     declared = {view.name: view for view in identity.catalog.definitions.views}
     for view in declared.values():
@@ -71,10 +79,22 @@ def desired(
     return Desired(granted, rows, tuple(dict.fromkeys(notices)))
 
 
+def _of_shape(shape: Shape, issue: Issue) -> Issue:
+    """An issue of a declared view, or why a metric has no view of its own."""
+    if shape.is_declared:
+        return replace(issue, message=f"view `{shape.view.name}`: {issue.message}")
+    message = f"`{shape.view.name}` has no view: {issue.message}"
+    return replace(issue, message=message, severity="warning")
+
+
 def _narrowed(declared: Mapping[str, object], relation: Relation) -> bool:
     """Whether a view shows a part of the rows: its numbers are not those of the metric."""
     view = declared.get(relation.view)
     return bool(getattr(view, "where", ()))
+
+
+def _as_it_is(tree: exp.Select) -> None:
+    """Leaves a tree alone."""
 
 
 def _tables(engine: Engine, schema: str) -> stacked.Named:
@@ -102,7 +122,7 @@ def _of_catalogue(
     for source in sorted({one for found in sources.values() for one in found}):
         compiled = catalogue.newest_of(identity, source, engine.dialect, read_from)
         if compiled is not None:
-            sql = builder.written(compiled, [(catalogue.NEWEST, "newest")])
+            sql = builder.written(compiled, [(catalogue.NEWEST, "newest")], _as_it_is)
             newest.append((literal(source, engine.dialect), sql))
     names = {name: engine.named(schema, name) for name in (*OWN_TABLES, *catalogue.NAMES)}
     return catalogue.views(names, newest, engine.time)

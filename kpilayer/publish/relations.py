@@ -29,6 +29,8 @@ class Column:
     fingerprint: str = ""
     description: str = ""
     unit: str = ""
+    visible_to: str = ""
+    """The groups that see its values, where they are masked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +52,8 @@ class Relation:
     level: tuple[str, ...] = ()
     grants: tuple[str, ...] = ()
     stands_on: tuple[str, ...] = ()
-    is_table: bool = False
+    is_guarded: bool = False
+    """Whether who reads decides which rows there are."""
     fingerprints: dict[str, str] = field(default_factory=dict)
 
 

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final, Literal
 
+from kpilayer.access import READER
 from kpilayer.address import METRIC_TIME, metric_column
 from kpilayer.catalog import Catalog
 from kpilayer.errors import Issue, QueryError
@@ -251,7 +252,7 @@ def _shape(
         where,
         components=view.expose_components,
     )
-    compiled = compile_query(query, identity, dialect, schema)
+    compiled = compile_query(query, identity, dialect, schema, role=READER)
     columns = _columns(view, level, compiled, metrics, has_time=time is not None)
     found = {} if compiled.overlapping else _roll_ups(view, metrics, identity, time, columns)
     grain = view.grain if time else ALL_TIME

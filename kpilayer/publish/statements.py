@@ -26,7 +26,10 @@ class Writer:
     def made(self, relation: Relation, *, replaces: bool) -> str:
         """What makes a view, in the place of an earlier one of the same columns."""
         start = "CREATE OR REPLACE VIEW" if replaces else "CREATE VIEW"
-        option = " WITH (security_invoker = true)" if self.is_invoker else ""
+        options = ["security_invoker = true"] if self.is_invoker else []
+        if relation.is_guarded and self.engine.dialect == "postgres":
+            options.append("security_barrier = true")  # no function of a reader sees hidden rows
+        option = f" WITH ({', '.join(options)})" if options else ""
         heading = f"-- {relation.comment}\n" if not self.engine.has_comments else ""
         return f"{start} {self._named(relation.name)}{option} AS\n{heading}{relation.sql}"
 

@@ -38,6 +38,10 @@ class Engine:
     has_schemas: bool
     has_comments: bool
     has_grants: bool
+    has_roles: bool
+    """Whether `pg_has_role` tells which roles a reader has."""
+    user: str
+    """Who reads a view, as SQL; empty where the engine knows no users."""
     text: str
     """The type of the state's texts, which can be a key."""
     long_text: str
