@@ -183,6 +183,7 @@ _TITLES: Final = {
     "Certificate": "Certificates",
     "Contracts": "Contracts",
     "Reconciliation": "Reconciliation",
+    "Mask": "Masks",
     "MetricTest": "Metric tests",
     "TestedQuery": "Question of a metric test",
     "Config": "Config",

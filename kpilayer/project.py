@@ -471,7 +471,8 @@ class Project:
             QueryError: what is wrong with views.
             WarehouseError: the warehouse cannot be reached, or refuses a query.
         """
-        return self._publisher(schema, overwrite, cascade, on_step).plan()
+        allowed = Allowed(_names(overwrite), cascade)
+        return self._publisher(schema, allowed, on_step).plan()
 
     def publish(
         self,
@@ -480,19 +481,22 @@ class Project:
         schema: str | None = None,
         overwrite: Words = None,
         cascade: bool = False,
+        full_refresh: bool = False,
         on_step: OnStep | None = None,
     ) -> Plan:
         """Puts the views of the project into the target's database; takes what ``plan`` does.
 
         All of them or, on PostgreSQL, DuckDB and SQLite, none. ``plan`` is a saved one
-        (``Plan.as_json``), which is done exactly or refused.
+        (``Plan.as_json``), which is done exactly or refused. With ``full_refresh``, all rows
+        that are kept in tables are computed again.
 
         Raises:
             PolicyError: it would undo what others did or stand on; somebody else publishes now; or
                 the saved plan is not what would be done any more.
             DefinitionError, QueryError, WarehouseError: as ``plan``.
         """
-        return self._publisher(schema, overwrite, cascade, on_step).publish(plan)
+        allowed = Allowed(_names(overwrite), cascade, full_refresh)
+        return self._publisher(schema, allowed, on_step).publish(plan)
 
     def views(self, *, schema: str | None = None) -> tuple[Published, ...]:
         """Every view that is defined or published, with its state: edited by hand, stale, ...
@@ -500,19 +504,19 @@ class Project:
         Raises:
             DefinitionError, QueryError, WarehouseError: as ``plan``.
         """
-        return self._publisher(schema, None, False, None).states()
+        return self._publisher(schema, Allowed(), None).states()
 
-    def _publisher(
-        self, schema: str | None, overwrite: Words, cascade: bool, on_step: OnStep | None
-    ) -> Publisher:
-        identity, warehouse = self._identity, self._warehouse
-        names = arguments.read({"overwrite": overwrite})["overwrite"]
-        where = place(identity, warehouse, schema)
-        allowed = Allowed(frozenset(names), cascade)
-        return Publisher(identity, warehouse, where, allowed, on_step or (lambda *_: None))
+    def _publisher(self, schema: str | None, allowed: Allowed, on_step: OnStep | None) -> Publisher:
+        where = place(self._identity, self._warehouse, schema)
+        heard = on_step or (lambda *_: None)
+        return Publisher(self._identity, self._warehouse, where, allowed, heard)
 
     # ------------------------------------------------------------------------------------ warehouse
 
     @property
     def _warehouse(self) -> Warehouse:
         return Warehouse(self.target, self.root, self.profile_folder or self.root, self.connection)
+
+
+def _names(overwrite: Words) -> frozenset[str]:
+    return frozenset(arguments.read({"overwrite": overwrite})["overwrite"])

@@ -13,13 +13,13 @@ from kpilayer.publish import apply as applying
 from kpilayer.publish import clocks
 from kpilayer.publish.apply import OnStep
 from kpilayer.publish.build import Builder, Finish, Typed, Written
-from kpilayer.publish.desired import Desired, desired
+from kpilayer.publish.desired import Desired, desired, tables
 from kpilayer.publish.engines import Engine, engine_of
 from kpilayer.publish.plan import Allowed, Plan, plan
 from kpilayer.publish.readers import Readers
 from kpilayer.publish.statements import Writer
 from kpilayer.publish.states import Published, states
-from kpilayer.publish.world import World
+from kpilayer.publish.world import World, name
 from kpilayer.running import Warehouse
 from kpilayer.sql.compiled import Compiled
 from kpilayer.sql.dialects import capabilities
@@ -100,7 +100,7 @@ class Publisher:
                 if saved is not None:
                     refuse_stale(found, saved)
                 applying.refuse_blocked(found)
-                if found.is_pending:
+                if found.has_work:
                     applying.apply(connection, found, wanted, world, self._writer, self.on_step)
             finally:
                 engine.unlock(connection, schema)
@@ -128,6 +128,19 @@ class Publisher:
         groups = {group.name.lower(): group.roles for group in definitions.groups}
         return Readers(self.where.engine, definitions.config.publish.roles, groups)
 
+    def _newest(
+        self, connection: Connection, world: World, table: str, column: str
+    ) -> object | None:
+        """The newest value of a column of a table that was published; None where there is none."""
+        there = world.relations.get(table)
+        if there is None or table not in world.records or column not in dict(there.columns):
+            return None
+        place = self.where.engine.named(self.where.schema, table)
+        named = name(column, dialect=self.where.engine.dialect)
+        (row,) = connection.run(f"SELECT MAX({named}) AS newest FROM {place}").to_pylist()
+        newest: object = row["newest"]
+        return newest
+
     def _planned(self, connection: Connection) -> tuple[Plan, Desired, World]:
         engine, schema = self.where.engine, self.where.schema
         world = applying.look(connection, engine, schema)
@@ -140,6 +153,8 @@ class Publisher:
             before,
             datetime.now(UTC).date().isoformat(),
             self._readers,
+            tables(engine, schema),
+            lambda table, column: self._newest(connection, world, table, column),
         )
         read_from = self.where.read_from
         wanted = desired(self.identity, builder, engine, schema, read_from, self.on_step)

@@ -17,11 +17,12 @@ from kpilayer.errors import ConfigError, Issue
 if TYPE_CHECKING:
     from kpilayer.publish.plan import Action, Plan
 
-_SIGNS: Final = {"create": "+", "replace": "~", "recreate": "±", "drop": "-"}
+_SIGNS: Final = {"create": "+", "replace": "~", "recreate": "±", "refresh": "*", "drop": "-"}
 _DONE: Final = {
     "create": "created",
     "replace": "replaced",
     "recreate": "made anew",
+    "refresh": "refreshed",
     "drop": "dropped",
 }
 _SCHEMA: Final = "kpilayer/plan@1"
@@ -110,6 +111,9 @@ def plan(
 @_place_flags(may_overwrite=True)
 @click.option("--check", "only_check", is_flag=True,
               help="Change nothing; exit 1 where a view is not as it should be.")  # fmt: skip
+@click.option(
+    "--full-refresh", is_flag=True, help="Compute all rows again that are kept in tables."
+)
 @output_flags("table", "json")
 @pass_session
 def publish(
@@ -119,6 +123,7 @@ def publish(
     overwrite: tuple[str, ...],
     cascade: bool,
     only_check: bool,
+    full_refresh: bool,
 ) -> int:
     """Put the views of the project into the database.
 
@@ -137,6 +142,7 @@ def publish(
             schema=schema,
             overwrite=overwrite,
             cascade=cascade,
+            full_refresh=full_refresh,
             on_step=_told(progress, "Publishing"),
         )
     show_issues(done.notices)
@@ -228,7 +234,7 @@ def _no_plan(path: Path, why: str) -> Issue:
 
 def _write_plan(session: Session, found: Plan, *, with_sql: bool, is_done: bool = False) -> None:
     counts = found.counts()
-    pending = [action for action in found.actions if action.is_pending]
+    pending = [one for one in found.actions if one.is_pending or one.verb == "refresh"]
     if session.format == "json":
         results = [_as_result(action) for action in found.actions]
         summary: dict[str, Any] = {

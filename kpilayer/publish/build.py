@@ -7,18 +7,20 @@ from dataclasses import dataclass, replace
 
 from sqlglot import exp
 
+from kpilayer.access import READER
 from kpilayer.address import metric_column
 from kpilayer.formula.build import formula
 from kpilayer.identity import Identity
 from kpilayer.model.metric import Metric
 from kpilayer.model.metric_parts import Mask
 from kpilayer.model.view import Renamed, View
+from kpilayer.publish import stored
 from kpilayer.publish.readers import Readers, masks_of
-from kpilayer.publish.relations import Column, Relation, in_order, metric_comment
+from kpilayer.publish.relations import Column, Filling, Relation, in_order, metric_comment
 from kpilayer.publish.shapes import Column as Asked
 from kpilayer.publish.shapes import Shape
 from kpilayer.rollup import RollUp, roll_up
-from kpilayer.sql.compiled import Compiled
+from kpilayer.sql.compiled import Compiled, compile_query
 from kpilayer.sql.select import in_words
 
 #: The SQL of a view for a question and its columns: name in the answer, name in the view. The last
@@ -40,9 +42,12 @@ class Builder:
     before: Mapping[str, tuple[str, ...]]
     today: str
     readers: Readers
+    named: Callable[[str], exp.Table]
+    newest: Callable[[str, str], object]
+    """The newest value of a column of a table that is there; None where there is none."""
 
-    def relation(self, shape: Shape) -> Relation:
-        """The relation of one level.
+    def relations(self, shape: Shape) -> tuple[Relation, ...]:
+        """The relation of one level, behind the table that keeps its rows, where one does.
 
         Raises:
             QueryError: `bad-view`, `session-time-zone`.
@@ -58,7 +63,7 @@ class Builder:
         sql = self.written(shape.compiled, shown, lambda tree: self._finish(tree, masks))
         types = self.typed(shape.compiled, sql, shown)
         made = tuple(self._column(shape, column, types[column.name]) for column in ordered)
-        return Relation(
+        relation = Relation(
             shape.name,
             shape.kind,
             sql,
@@ -72,6 +77,37 @@ class Builder:
             is_guarded=bool(visible),
             fingerprints=dict(shape.compiled.fingerprints),
         )
+        if shape.view.materialized == "view":
+            return (relation,)
+        stored.check(shape, self.identity)
+        bare = self.written(shape.compiled, shown, self.readers.spell)
+        table = stored.beside(relation, self._filling(shape, shown, relation, bare), bare)
+        over = stored.over(
+            table, relation, self.named, self.dialect, lambda t: self._finish(t, masks)
+        )
+        return (table, over)
+
+    def _filling(
+        self, shape: Shape, shown: Sequence[tuple[str, str]], relation: Relation, whole: str
+    ) -> Filling:
+        """How the table gets its rows: all, or those of the last periods and of later ones."""
+        if shape.view.materialized == "table":
+            return Filling(whole)
+        time = next(column for column in relation.columns if column.role == "time")
+        newest = self.newest(f"{relation.name}{stored.SUFFIX}", time.name)
+        unit = self.identity.catalog.calendar.unit(shape.grain) or shape.grain
+        since = stored.since(shape.view, newest, unit)
+        if since is None:
+            return Filling(whole)
+        query = replace(shape.query, start=since)
+        compiled = compile_query(
+            query, self.identity, self.dialect, shape.compiled.schema, role=READER
+        )
+        literal: exp.Expr = exp.Literal.string(since)
+        if self.dialect != "sqlite":
+            literal = exp.cast(literal, time.type)
+        sql = self.written(compiled, shown, self.readers.spell)
+        return Filling(sql, time.name, literal.sql(dialect=self.dialect))
 
     def _masks(self, columns: Sequence[Asked]) -> dict[str, tuple[Asked, tuple[Mask, ...]]]:
         """The masks of each column that has any; a part of a metric has all that lie on it."""

@@ -19,6 +19,7 @@ from kpilayer.join_graph import JoinGraph, Reached
 from kpilayer.model.metric import SimpleMetric
 from kpilayer.plan.query import Query
 from kpilayer.publish.relations import Column, Relation
+from kpilayer.publish.stored import SUFFIX
 from kpilayer.publish.world import COLUMNS, METRICS, OBJECTS, SOURCES
 from kpilayer.sql.compiled import Compiled, compile_query
 
@@ -43,6 +44,7 @@ METRIC_COLUMNS: Final[Mapping[str, str]] = {
     "grain": "The length of the periods of `view_name`.",
     "dimensions": "The group-bys of its views, separated by commas.",
     "view_name": "A view that shows it.",
+    "stored_in": "The table that keeps the rows of `view_name`; NULL: computed when it is read.",
     "visible_to": "The groups that see its values; NULL: whoever may read the view.",
     "defined_in": "The file and line of its definition.",
 }
@@ -61,6 +63,7 @@ COLUMN_COLUMNS: Final[Mapping[str, str]] = {
     "definition_hash": "The fingerprint of what it shows.",
 }
 _BESIDE: Final[Mapping[str, str]] = {
+    "refreshed_at": "When the rows that are kept were last computed, in UTC.",
     "data_as_of": "The newest time in the data that it is computed from.",
     "published_at": "When its view was last changed, in UTC.",
 }
@@ -123,6 +126,7 @@ def _metrics(identity: Identity, relations: Sequence[Relation]) -> Iterator[tupl
             relation.grain,
             ", ".join(dict.fromkeys(keys)) or None,
             relation.name,
+            next((n for n in relation.stands_on if n.endswith(SUFFIX)), None),
             column.visible_to or None,
             f"{at.path}:{at.line}" if at else None,
         )
@@ -147,9 +151,11 @@ def views(
     beside = [(name, time, words) for name, words in _BESIDE.items()]
     metrics = ",\n  ".join(f"m.{name}" for name in METRIC_COLUMNS)
     catalog = (
-        f"SELECT\n  {metrics},\n  f.data_as_of,\n  p.published_at\n"
+        f"SELECT\n  {metrics},\n  s.published_at AS refreshed_at,\n"
+        "  f.data_as_of,\n  p.published_at\n"
         f"FROM {named[METRICS]} AS m\n"
         f"LEFT JOIN {named[OBJECTS]} AS p ON p.name = m.view_name\n"
+        f"LEFT JOIN {named[OBJECTS]} AS s ON s.name = m.stored_in\n"
         "LEFT JOIN (\n  SELECT s.metric, MIN(n.newest) AS data_as_of\n"
         f"  FROM {named[SOURCES]} AS s\n  JOIN {named[FRESHNESS]} AS n ON n.source = s.source\n"
         "  GROUP BY s.metric\n) AS f ON f.metric = m.metric"

@@ -50,7 +50,7 @@ def desired(
     for number, shape in enumerate(found.shapes):
         on_step(shape.name, number, len(found.shapes))
         try:
-            relations.append(builder.relation(shape))
+            relations += builder.relations(shape)
         except QueryError as error:
             told = [_of_shape(shape, issue) for issue in error.issues]
             (issues if shape.is_declared else notices).extend(told)
@@ -58,13 +58,14 @@ def desired(
         notices += [i for i in shape.compiled.notices if i.severity == "warning"]
     if issues:
         raise QueryError(list(dict.fromkeys(issues)))
-    named = _tables(engine, schema)
+    named = builder.named
     declared = {view.name: view for view in identity.catalog.definitions.views}
     for view in declared.values():
         if view.rollup:
             levels = [r for r in relations if r.view == view.name and r.kind == "level"]
             relations.append(stacked.rollup(view.name, levels, named, engine.dialect))
-    plain = [r for r in relations if r.kind != "rollup" and not _narrowed(declared, r)]
+    plain = [r for r in relations if r.kind in ("fixed", "level")]
+    plain = [r for r in plain if not _narrowed(declared, r)]
     values = stacked.values(plain, named, engine.dialect)
     relations += [values] if values is not None else []
     grants = identity.catalog.definitions.config.publish.grants
@@ -75,7 +76,8 @@ def desired(
         notices.append(Issue("no-grants", message, severity="notice"))
     metrics = {c.metric for one in relations for c in one.columns if c.role == "metric"}
     sources = catalogue.time_sources(identity, sorted(metrics))
-    rows = catalogue.rows(identity, granted, sources)
+    read = [one for one in granted if one.kind != "stored"]
+    rows = catalogue.rows(identity, read, sources)
     return Desired(granted, rows, tuple(dict.fromkeys(notices)))
 
 
@@ -97,7 +99,9 @@ def _as_it_is(tree: exp.Select) -> None:
     """Leaves a tree alone."""
 
 
-def _tables(engine: Engine, schema: str) -> stacked.Named:
+def tables(engine: Engine, schema: str) -> stacked.Named:
+    """What gives the name of a relation of a schema, as a tree."""
+
     def named(relation: str) -> exp.Table:
         parts = engine.place(schema, relation)
         return exp.Table(

@@ -16,9 +16,11 @@ from kpilayer.publish.relations import Relation
 from kpilayer.publish.statements import Writer
 from kpilayer.publish.world import Record, Standing, World, digest
 
-Verb = Literal["create", "replace", "recreate", "drop", "unchanged"]
+Verb = Literal["create", "replace", "recreate", "refresh", "drop", "unchanged"]
 #: In which order verbs are told.
-VERBS: Final[tuple[Verb, ...]] = ("create", "replace", "recreate", "drop", "unchanged")
+VERBS: Final[tuple[Verb, ...]] = (
+    *("create", "replace", "recreate", "refresh", "drop", "unchanged"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,8 +46,8 @@ class Action:
 
     @property
     def is_pending(self) -> bool:
-        """Whether anything is to be done, or somebody has to decide."""
-        return self.verb != "unchanged" or bool(self.blocked)
+        """Whether anything is to be done but new rows, or somebody has to decide."""
+        return self.verb not in ("unchanged", "refresh") or bool(self.blocked)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +67,11 @@ class Plan:
     def is_pending(self) -> bool:
         """Whether publishing would do anything, or is blocked."""
         return self.is_catalogue_new or any(action.is_pending for action in self.actions)
+
+    @property
+    def has_work(self) -> bool:
+        """Whether publishing would execute anything."""
+        return self.is_pending or any(action.verb == "refresh" for action in self.actions)
 
     @property
     def blocked(self) -> tuple[Action, ...]:
@@ -95,6 +102,8 @@ class Allowed:
 
     overwrite: frozenset[str] = frozenset()
     cascade: bool = False
+    full_refresh: bool = False
+    """Whether all rows that are kept are computed again."""
 
 
 def plan(wanted: Desired, world: World, writer: Writer, target: str, allowed: Allowed) -> Plan:
@@ -137,7 +146,7 @@ def _actions(wanted: Desired, world: World, writer: Writer, allowed: Allowed) ->
 def _unsettles(action: Action, known: Mapping[str, Relation], world: World) -> bool:
     """Whether what stands on a relation has to be made anew, since it goes or changes columns."""
     standing = world.relations.get(action.name)
-    if standing is None or action.blocked or action.verb == "unchanged":
+    if standing is None or action.blocked or action.verb in ("unchanged", "refresh"):
         return False
     return action.verb in ("drop", "recreate") or not appends(known[action.name], standing)
 
@@ -167,12 +176,44 @@ def _action(relation: Relation, world: World, writer: Writer, allowed: Allowed) 
         if relation.name not in allowed.overwrite:
             return replace(told, verb="replace", blocked="edited", why=_EDITED)
         return _changed(told, relation, standing, writer, "overwrites an edit by hand", record)
+    if relation.is_table:
+        return _of_table(
+            told,
+            relation,
+            standing,
+            writer,
+            record,
+            is_same=new == record.statements,
+            whole=allowed.full_refresh,
+        )
     if new == record.statements and (
         not writer.engine.keeps_types or _has_types(relation, standing)
     ):
         return told
     why = "definition" if relation.fingerprint != record.fingerprint else "columns, words or rights"
     return _changed(told, relation, standing, writer, why, record)
+
+
+def _of_table(
+    told: Action,
+    relation: Relation,
+    standing: Standing,
+    writer: Writer,
+    record: Record,
+    *,
+    is_same: bool,
+    whole: bool,
+) -> Action:
+    """A table filled as far as its definition tells; made anew where its columns are others."""
+    same_columns = [n for n, _ in standing.columns] == [c.name for c in relation.columns]
+    same_types = not writer.engine.keeps_types or _has_types(relation, standing)
+    if standing.kind != "table" or not (same_columns and same_types):
+        return _anew(told, relation, standing, writer, "columns", record)
+    if is_same:
+        filled = writer.filled(relation, whole=whole or not record.standing)
+        return replace(told, verb="refresh", statements=(filled,))
+    filled = writer.filled(relation, whole=True)
+    return replace(told, verb="replace", why="definition", statements=(filled,))
 
 
 _EDITED: Final = "changed by hand since it was published"
@@ -187,16 +228,21 @@ def edited(standing: Standing, record: Record, world: World) -> bool:
 
 def published(relation: Relation, writer: Writer) -> str:
     """The digest of all that is said of a relation."""
-    said = [writer.made(relation, replaces=False), writer.told(relation), relation.comment]
+    made = writer.stored(relation) if relation.is_table else writer.made(relation, replaces=False)
+    said = [made, writer.told(relation), relation.comment]
     return digest([*said, [c.description for c in relation.columns], writer.granted(relation)])
 
 
 def _has_types(relation: Relation, standing: Standing) -> bool:
     """Whether a view has the types that its query has now, as far as those are known exactly."""
-    if relation.kind not in ("fixed", "level"):
+    if relation.kind not in _EXACT or not any(kind for _, kind in standing.columns):
         return True
     there = dict(standing.columns)
     return all(not there.get(c.name) or there[c.name] == c.type for c in relation.columns)
+
+
+#: Kinds whose types are known as the database spells them.
+_EXACT: Final = ("fixed", "level", "stored")
 
 
 def _changed(
@@ -219,7 +265,7 @@ def appends(relation: Relation, standing: Standing) -> bool:
     """Whether a view keeps the columns that stand there, with new ones behind them."""
     before = standing.columns
     now = [(c.name, c.type) for c in relation.columns]
-    if relation.kind not in ("fixed", "level"):
+    if relation.kind not in _EXACT:
         return [n for n, _ in before] == [n for n, _ in now[: len(before)]]
     return list(before) == now[: len(before)]
 
@@ -227,7 +273,7 @@ def appends(relation: Relation, standing: Standing) -> bool:
 def _of_columns(relation: Relation, standing: Standing, why: str) -> str:
     before, now = dict(standing.columns), {c.name: c.type for c in relation.columns}
     told = [f"`{n}` is gone" for n in before if n not in now]
-    exact = relation.kind in ("fixed", "level")
+    exact = relation.kind in _EXACT
     told += [
         f"`{n}` is {now[n]} and was {kind}"
         for n, kind in before.items()
@@ -263,7 +309,9 @@ def _anew(
 def created(relation: Relation, writer: Writer, *, replaces: bool = False) -> tuple[str, ...]:
     """The statements that make a view with its comments and rights."""
     words = writer.told(relation)
-    made = writer.made(relation, replaces=replaces)
+    made = (
+        writer.stored(relation) if relation.is_table else writer.made(relation, replaces=replaces)
+    )
     return (made, *([words] if words else []), *writer.granted(relation))
 
 
@@ -277,7 +325,10 @@ def _dropped(record: Record, world: World, writer: Writer, allowed: Allowed) -> 
     told = replace(told, before=standing.digest)
     if edited(standing, record, world) and record.name not in allowed.overwrite:
         return replace(told, blocked="edited", why=_EDITED)
-    return replace(told, drops=(writer.dropped(record.name),))
+    drop = writer.dropped(record.name)
+    if standing.kind == "table":
+        drop = f"DROP TABLE {writer.engine.named(writer.schema, record.name)}"
+    return replace(told, drops=(drop,))
 
 
 def _with_dependents(

@@ -34,6 +34,18 @@ class Column:
 
 
 @dataclass(frozen=True, slots=True)
+class Filling:
+    """How a table gets its rows again: those of ``sql``, in place of those from ``since`` on.
+
+    ``time`` is the column of time, ``since`` a literal that it is compared with; without them, all.
+    """
+
+    sql: str
+    time: str = ""
+    since: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Relation:
     """A view or table as it is to be.
 
@@ -52,8 +64,10 @@ class Relation:
     level: tuple[str, ...] = ()
     grants: tuple[str, ...] = ()
     stands_on: tuple[str, ...] = ()
+    is_table: bool = False
     is_guarded: bool = False
     """Whether who reads decides which rows there are."""
+    filling: Filling | None = None
     fingerprints: dict[str, str] = field(default_factory=dict)
 
 

@@ -24,7 +24,7 @@ from kpilayer.plan.query import Condition, Query
 from kpilayer.rollup import RollUp, roll_up
 from kpilayer.sql.compiled import Compiled, compile_query
 
-Kind = Literal["fixed", "level", "rollup", "values", "catalog"]
+Kind = Literal["fixed", "level", "rollup", "values", "catalog", "stored"]
 Role = Literal["level", "time", "dimension", "metric", "component", "text"]
 _LEAVES_OUT: Final = frozenset({"not-supported-yet", "unsupported-in-dialect"})
 
@@ -54,6 +54,7 @@ class Shape:
     level: tuple[str, ...]
     columns: tuple[Column, ...]
     compiled: Compiled
+    query: Query
     roll_ups: dict[str, RollUp] = field(default_factory=dict)
     """How metrics are rolled up from this relation's columns, by column."""
     is_declared: bool = True
@@ -258,7 +259,7 @@ def _shape(
     grain = view.grain if time else ALL_TIME
     names = tuple(c.name for c in columns if c.role == "dimension")
     kind: Kind = "fixed" if len(found) == len(metrics) else "level"
-    return Shape(view.name, kind, view, grain, names, columns, compiled, found)
+    return Shape(view.name, kind, view, grain, names, columns, compiled, query, found)
 
 
 def _roll_ups(

@@ -33,11 +33,33 @@ class Writer:
         heading = f"-- {relation.comment}\n" if not self.engine.has_comments else ""
         return f"{start} {self._named(relation.name)}{option} AS\n{heading}{relation.sql}"
 
+    def stored(self, relation: Relation) -> str:
+        """What makes a table with its rows. SQLite gives a table of a query no types."""
+        place = self._named(relation.name)
+        if self.engine.keeps_types or self.engine.dialect == "mysql":
+            return f"CREATE TABLE {place} AS\n{relation.sql}"
+        columns = ", ".join(f"{self._quoted(c.name)} {c.type}" for c in relation.columns)
+        return f"CREATE TABLE {place} ({columns});\nINSERT INTO {place}\n{relation.sql}"
+
+    def filled(self, relation: Relation, *, whole: bool) -> str:
+        """What puts new rows in the place of those that are there, all at once."""
+        assert relation.filling is not None, "views have no rows"
+        place, how = self._named(relation.name), relation.filling
+        since = f" WHERE {self._quoted(how.time)} >= {how.since}" if how.since and not whole else ""
+        sql = relation.sql if whole else how.sql
+        names = ", ".join(self._quoted(c.name) for c in relation.columns)
+        lines = [f"DELETE FROM {place}{since}", f"INSERT INTO {place} ({names})\n{sql}"]
+        if self.engine.dialect == "mysql":  # whose statements stand for themselves otherwise
+            lines = ["START TRANSACTION", *lines, "COMMIT"]
+        return ";\n".join(lines)
+
     def told(self, relation: Relation) -> str:
         """The comments of a view and its columns, a line each; empty where there are none."""
         if not self.engine.has_comments:
             return ""
         place = self._named(relation.name)
+        if relation.is_table:
+            return f"COMMENT ON TABLE {place} IS {self._text(relation.comment)}"
         lines = [f"COMMENT ON VIEW {place} IS {self._text(relation.comment)}"]
         lines += [
             f"COMMENT ON COLUMN {place}.{self._quoted(c.name)} IS {self._text(c.description)}"

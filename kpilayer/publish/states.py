@@ -61,4 +61,4 @@ def _of(action: Action) -> State:
         return "foreign"
     if action.verb == "create":
         return "missing" if action.why else "new"
-    return "published" if action.verb == "unchanged" else "stale"
+    return "published" if action.verb in ("unchanged", "refresh") else "stale"

@@ -371,3 +371,112 @@ def test_a_group_that_is_called_as_a_total_is_refused(shop: Published) -> None:
     assert {issue.code for issue in refused.value.issues} == {"reserved-value"}
     if shop.engine.name not in ("mariadb", "mysql"):
         assert shop.define().views(schema=shop.schema)[0].state == "new"
+
+
+# --------------------------------------------------------------------------------------- rows in tables
+
+KEPT = """
+views:
+  - name: monthly
+    metrics: [revenue, active_customers, refund_rate]
+    dimensions: [customer__region]
+    materialized: {kind}
+    {late}
+"""
+
+
+def kept(kind: str, late: str = "") -> str:
+    return KEPT.format(kind=kind, late=late)
+
+
+def as_asked(project: Project, columns: list[str], group_by: list[str]) -> list[tuple[Any, ...]]:
+    return sorted((_plain_row(row) for row in project.query(columns, group_by).rows()), key=repr)
+
+
+LEVELS = {
+    "monthly__by_region": (["metric_time__month", "customer__region"], "metric_time, region"),
+    "monthly__total": (["metric_time__month"], "metric_time"),
+}
+
+
+@pytest.mark.parametrize("kind", ["table", "incremental"])
+def test_rows_in_tables_are_those_of_the_question(shop: Published, kind: str) -> None:
+    project = shop.define(kept(kind))
+    project.publish(schema=shop.schema)
+    for view, (group_by, columns) in LEVELS.items():
+        metrics = ["revenue", "active_customers", "refund_rate"]
+        shown = f"{columns}, {', '.join(metrics)}"
+        assert shop.rows(view, shown) == as_asked(project, metrics, group_by)
+        assert shop.rows(f"{view}__stored", shown) == as_asked(project, metrics, group_by)
+    assert not project.plan(schema=shop.schema).is_pending
+    assert {one.state for one in project.views(schema=shop.schema)} == {"published"}
+
+
+def test_a_table_is_as_new_as_the_last_publication(shop: Published) -> None:
+    project = shop.define(kept("table"))
+    project.publish(schema=shop.schema)
+    shop.engine.run("INSERT INTO orders VALUES (9, 1, DATE '2026-01-15', 1000, false)")
+    assert shop.rows("monthly__total", "SUM(revenue)") == [(360,)]
+    project.publish(schema=shop.schema)
+    assert shop.rows("monthly__total", "SUM(revenue)") == [(1360,)]
+
+
+def test_the_last_periods_are_computed_again_and_no_earlier_one(shop: Published) -> None:
+    project = shop.define(kept("incremental", "late: 20 days"))
+    project.publish(schema=shop.schema)
+    # The newest month is March; twenty days before it began lies February.
+    shop.engine.run("INSERT INTO orders VALUES (9, 1, DATE '2026-01-15', 1000, false)")
+    shop.engine.run("INSERT INTO orders VALUES (10, 3, DATE '2026-02-15', 5, false)")
+    shop.engine.run("INSERT INTO orders VALUES (11, 3, DATE '2026-04-01', 7, false)")
+    project.publish(schema=shop.schema)
+    for _ in range(2):
+        assert shop.rows("monthly__total", "metric_time, revenue, active_customers") == [
+            ("2026-01-01", 100, 3),
+            ("2026-02-01", 185, 3),
+            ("2026-03-01", 80, 1),
+            ("2026-04-01", 7, 1),
+        ]
+        project.publish(schema=shop.schema)
+    project.publish(schema=shop.schema, full_refresh=True)
+    columns = ["revenue", "active_customers"]
+    asked = as_asked(project, columns, ["metric_time__month"])
+    assert shop.rows("monthly__total", "metric_time, revenue, active_customers") == asked
+
+
+def test_another_definition_computes_all_rows_again(shop: Published) -> None:
+    shop.define(kept("incremental")).publish(schema=shop.schema)
+    project = shop.define(
+        kept("incremental"), DEFINITIONS.replace("expr: amount, unit", "expr: amount * 2, unit")
+    )
+    project.publish(schema=shop.schema)
+    assert shop.rows("monthly__total", "SUM(revenue)") == [(720,)]
+    shop.define(kept("view")).publish(schema=shop.schema)
+    assert shop.rows("monthly__total", "SUM(revenue)") == [(360,)]
+    assert all(
+        not one.name.endswith("__stored")
+        for one in project.views(schema=shop.schema)
+        if one.state != "new"
+    )
+
+
+CONVERSION = """
+      - {name: refunded_orders, agg: count, expr: "CASE WHEN refunded THEN 1 END"}
+      - name: buys_again
+        type: conversion
+        entity: customer
+        base_metric: order_count
+        conversion_metric: refunded_orders
+        window: 30 days
+"""
+
+
+def test_what_may_still_change_old_periods_needs_a_longer_window(shop: Published) -> None:
+    definitions = DEFINITIONS.replace(
+        "  - name: customers\n    semantic", CONVERSION + "  - name: customers\n    semantic"
+    )
+    views = "views:\n  - {name: monthly, metrics: [buys_again], materialized: incremental, late: LATE}\n"
+    with pytest.raises(QueryError) as refused:
+        shop.define(views.replace("LATE", "7 days"), definitions).publish(schema=shop.schema)
+    assert [issue.code for issue in refused.value.issues] == ["bad-view"]
+    shop.define(views.replace("LATE", "30 days"), definitions).publish(schema=shop.schema)
+    assert shop.rows("monthly", "COUNT(*)") == [(3,)]

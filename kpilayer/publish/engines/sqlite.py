@@ -16,6 +16,10 @@ FROM sqlite_master WHERE type IN ('view', 'table') AND name NOT LIKE 'sqlite\\_%
 # SQLite tells the columns of no view while any is broken, so what was written down counts.
 _COLUMNS: Final = f"""
 SELECT view_name AS name, column_name, type FROM {COLUMNS} ORDER BY view_name, position"""
+_OF_TABLES: Final = """
+SELECT m.name AS name, c.name AS column_name, c.type AS type
+FROM sqlite_master AS m, pragma_table_info(m.name) AS c
+WHERE m.type = 'table' AND m.name LIKE 'kpi\\_%' ESCAPE '\\' ORDER BY m.name, c.cid"""
 PREFIX: Final = "kpi__"
 
 
@@ -24,8 +28,8 @@ def _look(connection: Connection, schema: str) -> tuple[str, bool, Mapping[str, 
     columns: dict[str, list[tuple[str, str]]] = {}
     there = rows(connection, _RELATIONS)
     known = rows(connection, _COLUMNS) if any(row["name"] == COLUMNS for row in there) else []
-    for row in known:
-        columns.setdefault(row["name"], []).append((row["column_name"], row["type"]))
+    for row in [*known, *rows(connection, _OF_TABLES)]:
+        columns.setdefault(row["name"].removeprefix(PREFIX), []).append((row["column_name"], row["type"]))
     texts = [("", row["name"], row["rendering"]) for row in there if row["kind"] == "view"]
     ours = [row["name"] for row in there if row["name"].startswith("kpi_")]
     standing_on = mentions(texts, "", ours)
