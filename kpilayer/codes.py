@@ -544,6 +544,17 @@ CODES: Final[dict[str, Code]] = {
         "kpilayer does not bring it: it compares with the one that a team has.",
         "Install it, name its Python with `--metricflow-python`, and run `dbt parse`.",
     ),
+    "bi-unreachable": Code(
+        "A BI tool does not answer at the address given, or does not let its user in.",
+        "Nothing was pushed.",
+        "Check the address and the credentials in the environment; a token may have expired.",
+    ),
+    "bi-refused": Code(
+        "A BI tool does not take what is pushed to it, or has not what it would stand on.",
+        "What people made there, and what they may see, is theirs to decide; nothing was replaced.",
+        "Read the tool's message: a database may not be connected, a view not be published, a "
+        "right be missing, or a name be taken.",
+    ),
     "missing-driver": Code(
         "The driver for a warehouse is not installed.",
         "Without it no connection can be made; compiling still works.",

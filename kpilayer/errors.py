@@ -7,7 +7,7 @@ everything. Exceptions leave only through ``Project`` and the command line:
     ├── DefinitionError      the project's files are wrong                  (exit 2)
     ├── QueryError           the question asked of the project is wrong     (exit 2)
     ├── ConfigError          kpilayer.yml, profiles.yml, a flag             (exit 2)
-    ├── WarehouseError       connection, driver or SQL failure              (exit 3)
+    ├── WarehouseError       connection, driver or SQL; a BI tool's refusal (exit 3)
     └── PolicyError          it would undo what others did or stand on      (exit 4)
 """
 
@@ -118,7 +118,7 @@ class ConfigError(KpilayerError):
 
 
 class WarehouseError(KpilayerError):
-    """The warehouse could not be reached, or refused the SQL."""
+    """The warehouse or a BI tool could not be reached, or refused what was asked."""
 
 
 class PolicyError(KpilayerError):

@@ -96,6 +96,7 @@ MAY_KNOW: dict[str, set[str]] = {
     "click": {"cli"},
     "rich": {"cli"},
     "duckdb": {"warehouse", "demo"},
+    "httpx": {"interop"},
     "psycopg": {"warehouse"},
     "pyarrow": {"warehouse", "cli"},
     "pandas": {"warehouse"},

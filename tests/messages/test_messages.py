@@ -10,6 +10,7 @@ Every case starts from the project in ``shop/``. Blocks of a file, between two h
                                     `$ duckdb ..`: SQL in the project's own database
     ```writing shop.sqlite          a SQLite file into which somebody else is writing
     ```live                         SQL that makes tables; the project is checked on them
+    ```superset                     what a Superset has, as YAML (`_pushed`), and a view is pushed to it
     ```text                         the issues, all of them, in reading order
 
 Without a query or command the project is checked. `pytest --update` rewrites the text blocks.
@@ -23,9 +24,9 @@ import shlex
 import shutil
 import sqlite3
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import duckdb
@@ -37,6 +38,9 @@ from kpilayer import Project
 from kpilayer.cli.main import cli
 from kpilayer.codes import CODES
 from kpilayer.errors import Issue, KpilayerError
+from kpilayer.interop.superset.dataset import Column, Dataset, Metric, Server
+from kpilayer.interop.superset.push import push
+from tests.superset.fake import FakeSuperset
 
 HERE = Path(__file__).parent
 PACKAGE = HERE.parent.parent / "kpilayer"
@@ -66,7 +70,7 @@ def cases(text: str) -> Iterator[Case]:
         if kind == "text":
             yield Case(dict(files), action, asked, block.span("body"), block["body"].rstrip("\n"))
             action, asked = "check", ""
-        elif kind in ("query", "console", "live"):
+        elif kind in ("query", "console", "live", "superset"):
             action, asked = kind, block["body"]
         else:
             assert path, f"a block says which file it is: `{block['info']}`"
@@ -103,12 +107,41 @@ def _said(case: Case, root: Path, code: str) -> str:
             with duckdb.connect(":memory:") as connection:
                 connection.execute(case.asked)
                 issues = Project.load(root, connection=connection).check_live()
+        case "superset":
+            issues = _pushed(**yaml.safe_load(case.asked))
         case _:
             try:
                 issues = Project.load(root).check()
             except KpilayerError as error:
                 issues = error.issues
     return "\n\n".join(str(issue) for issue in issues if not _says_there_is_no_lock(issue, code))
+
+
+def _pushed(
+    url: str = "https://bi.example.com",
+    password: str = "s3cret-of-publisher",
+    views: Sequence[str] = ("kpi.orders_daily",),
+    metrics_of_people: Sequence[str] = (),
+    writes_allowed: bool = True,
+) -> tuple[Issue, ...]:
+    """What is said when the view `kpi.orders_daily` is pushed to a Superset in the process."""
+    superset = FakeSuperset(dict.fromkeys(views, ("revenue",)), writes_allowed=writes_allowed)
+    server = Server(url, "shop", "publisher", password)
+    empty = Dataset("kpi", "orders_daily", (Column("revenue"),), ())
+    wanted = replace(empty, metrics=(Metric("revenue", 'SUM("revenue")'),))
+    if metrics_of_people:
+        push([empty], server, transport=superset.transport)
+        for number, name in enumerate(metrics_of_people, 900):
+            theirs = {"id": number, "metric_name": name, "expression": "COUNT(1)"}
+            superset.only()["metrics"].append(theirs)
+    try:
+        return tuple(
+            issue
+            for one in push([wanted], server, transport=superset.transport)
+            for issue in one.issues
+        )
+    except KpilayerError as error:
+        return error.issues
 
 
 def _says_there_is_no_lock(issue: Issue, code: str) -> bool:

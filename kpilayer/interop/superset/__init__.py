@@ -1,0 +1,1 @@
+"""Superset: datasets with governed metrics, made over its REST API."""
