@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: demo test lint types dbt metricflow vendor-parsers nightly fuzz clean
+.PHONY: demo test lint types dbt metricflow superset vendor-parsers nightly fuzz clean
 
 # The example company, built and queried: YAML to SQL to numbers.
 demo: $(STAMP)
@@ -38,6 +38,15 @@ metricflow: $(METRICFLOW_STAMP)
 $(METRICFLOW_STAMP): tests/parity/requirements.txt
 	$(PYTHON) -m venv .venv-metricflow
 	.venv-metricflow/bin/python -m pip install --quiet --disable-pip-version-check -r tests/parity/requirements.txt
+	touch $@
+
+# Superset, for tests/superset. DuckDB is the same one, so that both read the same files.
+SUPERSET_STAMP := .venv-superset/.installed
+superset: $(SUPERSET_STAMP)
+
+$(SUPERSET_STAMP): $(addprefix tests/superset/,requirements.txt constraints.txt) $(STAMP)
+	$(PYTHON) -m venv .venv-superset
+	.venv-superset/bin/python -m pip install --quiet --disable-pip-version-check -r tests/superset/requirements.txt -c tests/superset/constraints.txt "duckdb==$$($(BIN)/python -c 'import duckdb; print(duckdb.__version__)')"
 	touch $@
 
 # What reads SQL as SQL Server and Trino do, for tests/vendor.
@@ -75,4 +84,4 @@ $(STAMP): pyproject.toml
 	touch $(STAMP)
 
 clean:
-	rm -rf $(VENV) .venv-dbt .venv-metricflow .vendor target .kpilayer .mypy_cache .ruff_cache .pytest_cache .hypothesis dist
+	rm -rf $(VENV) .venv-dbt .venv-metricflow .venv-superset .vendor target .kpilayer .mypy_cache .ruff_cache .pytest_cache .hypothesis dist
