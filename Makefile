@@ -62,6 +62,7 @@ $(PARSERS_STAMP): $(addprefix tests/vendor/,fetch.sh package.json trino.mjs velo
 # Parsers that cannot be fetched are skipped.
 nightly: $(STAMP)
 	-$(MAKE) vendor-parsers
+	-$(MAKE) superset
 	if [ -z "$$KPILAYER_TEST_MYSQL" ]; then \
 	  trap 'tests/engines/mysql_server stop' EXIT; \
 	  export KPILAYER_TEST_MYSQL="$$(tests/engines/mysql_server start)"; \

@@ -102,6 +102,7 @@ _ARGUMENTS: Final[Mapping[str, _Kind]] = {
     "select": _words("'tag:board'"),
     "exclude": _words("'tag:draft'"),
     "exports": _words("'monthly_revenue'"),
+    "views": _words("'revenue_monthly'"),
     "overwrite": _words("'revenue_monthly'"),
     "totals": _Kind(
         _or_none(_levels),

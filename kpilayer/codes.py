@@ -321,6 +321,11 @@ CODES: Final[dict[str, Code]] = {
         "An export replaces what is called so; the source of a metric must not be lost to it.",
         "Name an export of the saved query, and give it a name of its own.",
     ),
+    "unknown-view": Code(
+        "There is no view of this name.",
+        "Views are declared under `views:`, and metrics without one have their own.",
+        "Use one of those that `kpilayer views list` shows.",
+    ),
     "edited-by-hand": Code(
         "A published view was changed by hand.",
         "Its readers see other numbers than the definition gives; and the change would be lost.",

@@ -31,6 +31,9 @@ from kpilayer.errors import DefinitionError, Issue, sorted_issues
 from kpilayer.exporting import Exported
 from kpilayer.identity import Identity
 from kpilayer.interop.metricflow import find_python
+from kpilayer.interop.superset.dataset import Pushed, Server
+from kpilayer.interop.superset.push import push
+from kpilayer.interop.superset.views import dataset
 from kpilayer.interop.verify import Verdict
 from kpilayer.join_graph import JoinGraph
 from kpilayer.load.files import shown_from
@@ -505,6 +508,31 @@ class Project:
             DefinitionError, QueryError, WarehouseError: as ``plan``.
         """
         return self._publisher(schema, Allowed(), None).states()
+
+    def push_to_superset(
+        self,
+        server: Server,
+        views: Words = None,
+        *,
+        schema: str | None = None,
+        dry_run: bool = False,
+    ) -> tuple[Pushed, ...]:
+        """Makes datasets with certified metrics of published views in Superset, or keeps them so.
+
+        ``views`` names them; by default those that are declared. With ``dry_run``, nothing is
+        written.
+
+        Raises:
+            QueryError: `unknown-view`; and as ``plan``.
+            ConfigError, WarehouseError: Superset cannot be reached, or refuses; and as ``plan``.
+        """
+        named = arguments.read({"views": views})["views"]
+        publisher = self._publisher(schema, Allowed(), None)
+        where, catalog = publisher.where, self._identity.catalog
+        shown = publisher.relations(named)
+        dialect = where.engine.dialect
+        datasets = [dataset(one, catalog, where.schema, dialect) for one in shown]
+        return push(datasets, server, dry_run=dry_run)
 
     def _publisher(self, schema: str | None, allowed: Allowed, on_step: OnStep | None) -> Publisher:
         where = place(self._identity, self._warehouse, schema)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
 
-from kpilayer.errors import Issue, PolicyError
+from kpilayer.errors import Issue, PolicyError, QueryError, did_you_mean
 from kpilayer.identity import Identity
+from kpilayer.plan.keys import asked_place
 from kpilayer.publish import apply as applying
 from kpilayer.publish import clocks
 from kpilayer.publish.apply import OnStep
@@ -17,6 +18,7 @@ from kpilayer.publish.desired import Desired, desired, tables
 from kpilayer.publish.engines import Engine, engine_of
 from kpilayer.publish.plan import Allowed, Plan, plan
 from kpilayer.publish.readers import Readers
+from kpilayer.publish.relations import Relation
 from kpilayer.publish.statements import Writer
 from kpilayer.publish.states import Published, states
 from kpilayer.publish.world import World, name
@@ -106,6 +108,24 @@ class Publisher:
                 engine.unlock(connection, schema)
         return found
 
+    def relations(self, views: Sequence[str]) -> tuple[Relation, ...]:
+        """The views that tools read: those named, or declared; of nothing declared, all.
+
+        Raises:
+            QueryError: `unknown-view`; and as ``publish``.
+            WarehouseError: as ``publish``.
+        """
+        with self.warehouse.connected() as connection:
+            _, wanted, _ = self._planned(connection)
+        every = [one for one in wanted.relations if one.kind in ("fixed", "level", "rollup")]
+        declared = {view.name for view in self.identity.catalog.definitions.views}
+        known = {one.name for one in every} | {one.view for one in every}
+        unknown = [view for view in views if view not in known]
+        if unknown:
+            raise QueryError([_unknown(view, known) for view in unknown])
+        asked = set(views) or declared or known
+        return tuple(one for one in every if one.view in asked or one.name in asked)
+
     def states(self) -> tuple[Published, ...]:
         """How every relation of the schema stands to its definition.
 
@@ -159,6 +179,11 @@ class Publisher:
         read_from = self.where.read_from
         wanted = desired(self.identity, builder, engine, schema, read_from, self.on_step)
         return plan(wanted, world, self._writer, self.where.target, self.allowed), wanted, world
+
+
+def _unknown(view: str, known: Iterable[str]) -> Issue:
+    hint = did_you_mean(view, known)
+    return Issue("unknown-view", f"there is no view `{view}`", asked_place("view", view), hint)
 
 
 def refuse_stale(found: Plan, saved: Mapping[str, object]) -> None:

@@ -90,6 +90,7 @@ COMMANDS: Final[dict[str, Entry]] = {
     "views": Entry(
         "Publish", "publish:views", "List views with their state: published, edited, ..."
     ),
+    "bi": Entry("Publish", "bi:bi", "Push published views to a BI tool."),
     "lock": Entry("Review", "lock:lock", "Write down column types for checks to use."),
 }
 

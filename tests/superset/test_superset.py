@@ -6,12 +6,15 @@ import itertools
 import json
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime
+from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
 import duckdb
 import pytest
 
+from kpilayer import Project
 from kpilayer.errors import WarehouseError
 from kpilayer.interop.superset.dataset import Column, Dataset, Metric
 from kpilayer.interop.superset.push import push
@@ -373,3 +376,85 @@ def test_an_access_token_stands_for_a_password(
         with pytest.raises(WarehouseError, match=reason) as raised:
             push([daily], replace(server, token=bad))
         assert bad not in str(raised.value)
+
+
+# ------------------------------------------------------------------------------------ published views
+
+SHOP = """
+models:
+  - name: orders
+    semantic_model: true
+    agg_time_dimension: ordered_at
+    columns:
+      - {name: order_id, entity: {type: primary, name: purchase}}
+      - {name: ordered_at, granularity: second, dimension: {type: time}}
+      - {name: region, dimension: {type: categorical}}
+    metrics:
+      - {name: revenue, label: Revenue, status: certified, agg: sum, expr: amount, config: {group: finance}}
+      - {name: refunds, agg: sum_boolean, expr: refunded}
+      - {name: placed, agg: count, expr: order_id}
+      - {name: refund_rate, type: ratio, format: percent, numerator: refunds, denominator: placed}
+      - {name: active_customers, agg: count_distinct, expr: customer_id}
+      - {name: median_order, agg: median, expr: amount}
+groups: [{name: finance}]
+views:
+  - name: PUSHED
+    metrics: [revenue, refund_rate, active_customers, median_order]
+    dimensions: [purchase__region]
+    grain: day
+"""
+
+
+def test_published_views_show_what_kpilayer_answers(
+    superset: Running,
+    on_postgres: Warehouse,
+    shared_postgres_schema: PostgresSchema,
+    tmp_path: Path,
+) -> None:
+    name = f"pushed_{next(_COUNTER)}"
+    (tmp_path / "models").mkdir()
+    (tmp_path / "kpilayer.yml").write_text("name: shop\n")
+    (tmp_path / "models" / "shop.yml").write_text(SHOP.replace("PUSHED", name))
+    project = Project.load(tmp_path, connection=shared_postgres_schema.connection)
+    schema = f"{on_postgres.schema}_kpi"
+    try:
+        project.publish(schema=schema)
+        done = project.push_to_superset(superset.server("shop"), schema=schema)
+        assert {one.action for one in done} == {"created"}, [one.issues for one in done]
+        again = project.push_to_superset(superset.server("shop"), schema=schema)
+        assert {one.action for one in again} == {"unchanged"}
+        level = f"{name}__by_region"
+        metrics = ["revenue", "refund_rate", "active_customers", "median_order"]
+        shown = superset.chart(level, ["metric_time", "region"], metrics)
+        asked = project.query(metrics, ["metric_time__day", "purchase__region"]).rows()
+        assert _by_group(shown, metrics) == {
+            (_milliseconds(day), region): tuple(round(float(v), 6) for v in values)
+            for day, region, *values in asked
+        }
+        by_month = superset.chart(level, ["metric_time"], metrics, by="P1M")
+        guarded = ("active_customers", "median_order")
+        assert all(row[metric] is None for row in by_month for metric in guarded)
+        rolled = superset.chart(name, ["metric_time"], ["revenue", "refund_rate"], by="P1M")
+        asked = project.query(["revenue", "refund_rate"], ["metric_time__month"]).rows()
+        assert _by_group(rolled, ["revenue", "refund_rate"]) == {
+            (_milliseconds(month), None): tuple(round(float(v), 6) for v in values)
+            for month, *values in asked
+        }
+        certified = {
+            m["metric_name"]: json.loads(m["extra"] or "{}")
+            for m in superset.dataset(name)["metrics"]
+        }
+        assert certified["revenue"]["certification"]["certified_by"] == "finance"
+    finally:
+        shared_postgres_schema.connection.execute(f"DROP SCHEMA IF EXISTS {schema} CASCADE")
+
+
+def _milliseconds(day: date) -> int:
+    return int(datetime(day.year, day.month, day.day, tzinfo=UTC).timestamp() * 1000)
+
+
+def _by_group(rows: list[dict[str, Any]], metrics: list[str]) -> dict[Any, tuple[float, ...]]:
+    return {
+        (row["metric_time"], row.get("region")): tuple(round(float(row[m]), 6) for m in metrics)
+        for row in rows
+    }

@@ -29,7 +29,9 @@ def _look(connection: Connection, schema: str) -> tuple[str, bool, Mapping[str, 
     there = rows(connection, _RELATIONS)
     known = rows(connection, _COLUMNS) if any(row["name"] == COLUMNS for row in there) else []
     for row in [*known, *rows(connection, _OF_TABLES)]:
-        columns.setdefault(row["name"].removeprefix(PREFIX), []).append((row["column_name"], row["type"]))
+        columns.setdefault(row["name"].removeprefix(PREFIX), []).append(
+            (row["column_name"], row["type"])
+        )
     texts = [("", row["name"], row["rendering"]) for row in there if row["kind"] == "view"]
     ours = [row["name"] for row in there if row["name"].startswith("kpi_")]
     standing_on = mentions(texts, "", ours)
