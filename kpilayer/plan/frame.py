@@ -272,9 +272,27 @@ def _count_of(leaf: Formula) -> Formula:
         return replace(
             leaf, agg="count", value="1", percentile=None, discrete=False, label=label, metric=label
         )
+    if isinstance(leaf, Shaped) and leaf.rule == "conversion":
+        return _count_of(_unfilled(dict(leaf.inputs)["base"]))  # a row without a conversion is one
     counted = tuple((role, _count_of(inner)) for role, inner in leaf.inputs)
+    if isinstance(leaf, Shaped) and leaf.rule == "funnel":
+        return replace(leaf, settings=_with(leaf.settings, "calculation", "conversions"))
+    if isinstance(leaf, Shaped) and leaf.rule == "nested":
+        return replace(leaf, settings=_with(leaf.settings, "agg", "count"), inputs=counted)
     if isinstance(leaf, Shaped) and leaf.rule == "spined":
         return replace(leaf, settings=(*leaf.settings, ("counted", "yes")), inputs=counted)
     if isinstance(leaf, Compute):
         return counted[0][1]
     return replace(leaf, inputs=counted)
+
+
+def _unfilled(tree: Formula) -> Formula:
+    while isinstance(tree, Shaped) and tree.rule == "filled":
+        tree = tree.inputs[0][1]
+    return tree
+
+
+def _with(
+    settings: tuple[tuple[str, str], ...], name: str, value: str
+) -> tuple[tuple[str, str], ...]:
+    return tuple((key, value if key == name else known) for key, known in settings)
