@@ -9,10 +9,9 @@ from kpilayer.catalog import Catalog
 from kpilayer.errors import Issue, QueryError, did_you_mean, listing
 from kpilayer.model.usage import Export, SavedQuery
 from kpilayer.plan.keys import asked_place
-from kpilayer.relation import Relation
 from kpilayer.running import Warehouse
 from kpilayer.sql.compiled import Compiled
-from kpilayer.sql.creation import Made, creation, relation_text
+from kpilayer.sql.creation import Made, creation, relation_text, replaced
 from kpilayer.warehouse.connection import Connection
 from kpilayer.warehouse.run import execute
 
@@ -99,7 +98,7 @@ def _exported(
         QueryError: `bad-export`, where it would replace a table that definitions read.
     """
     parts = place(export, schema)
-    read = next((r for r in _read(catalog) if _is_same(r, parts, schema)), None)
+    read = replaced(parts, catalog, schema)
     if read is not None:
         message = f"export `{export.name}` would replace `{read.key}`, which the project reads"
         raise QueryError(Issue("bad-export", message, hint="give the export another `alias`"))
@@ -113,22 +112,6 @@ def _exported(
         has_schema=connection is None or _has_schema(connection, parts),
     )
     return Exported(export.name, kind, relation_text(parts, dialect), statements)
-
-
-def _read(catalog: Catalog) -> list[Relation]:
-    """Every table that a definition reads."""
-    spines = catalog.definitions.time_spines
-    found = [*map(catalog.relation, catalog.models), *map(catalog.spine_relation, spines)]
-    return [*found, *(r for query in catalog.queries for r in catalog.query_reads(query).values())]
-
-
-def _is_same(relation: Relation, parts: tuple[str, ...], schema: str) -> bool:
-    """Whether a table is called so, as far as both say where they are."""
-    if relation.kind != "table":
-        return False
-    own = relation.parts if len(relation.parts) > 1 or not schema else (schema, *relation.parts)
-    pairs = zip(reversed(own), reversed(parts), strict=False)
-    return all(one.lower() == other.lower() for one, other in pairs)
 
 
 def _keeps_columns(connection: Connection, parts: tuple[str, ...], query: str) -> bool:

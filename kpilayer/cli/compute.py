@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -14,10 +13,10 @@ from kpilayer.cli.output import (
     counted,
     issue_values,
     nearby,
-    replacing,
     say,
     show_issues,
     write,
+    write_each,
     write_envelope,
     write_parquet,
     write_rows,
@@ -95,8 +94,8 @@ def _print_each(session: Session, project: Project, wanted: Wanted, question: Qu
         results = [{"metric": name, **_values(c, stage)} for name, c in compiled.items()]
         write_envelope(session, results, {"notices": list(map(issue_values, notices))})
     elif session.output is not None and not session.output.suffix:
-        texts = {f"{name}.{stage}": _text(c, stage) for name, c in compiled.items()}
-        _write_each(session, session.output, texts)
+        texts = {f"{name}.{stage}": _text(c, stage) + "\n" for name, c in compiled.items()}
+        write_each(session, session.output, texts)
     else:
         end = ";\n" if stage == "sql" else "\n"  # a script is statements with ends
         write(session, (f"-- {name}\n{_text(c, stage)}{end}" for name, c in compiled.items()))
@@ -126,18 +125,6 @@ def _compiled_each(
     if wrong or (later and not found):
         raise QueryError([*wrong, *later])
     return found, [replace(issue, severity="warning") for issue in later]
-
-
-def _write_each(session: Session, folder: Path, texts: Mapping[str, str]) -> None:
-    """One file per metric; what else is in the folder stays."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise click.UsageError(f"`{folder}` is not a folder: {error.strerror}.") from error
-    for name, text in texts.items():
-        with replacing(folder / name) as file:
-            file.write(f"{text}\n".encode())
-    say(session, f"{counted(len(texts), 'file')} written to {folder}")
 
 
 def _text(compiled: Compiled, stage: str) -> str:

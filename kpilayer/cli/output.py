@@ -149,6 +149,18 @@ def _refuse_what_parquet_lacks(table: Any) -> None:
         raise click.UsageError(f"Parquet cannot hold {columns}: name another format with `-f`.")
 
 
+def write_each(session: Session, folder: Path, texts: Mapping[str, str]) -> None:
+    """A file for each text; what else is in the folder stays."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise click.UsageError(f"`{folder}` is not a folder: {error.strerror}.") from error
+    for name, text in texts.items():
+        with replacing(folder / name) as file:
+            file.write(text.encode())
+    say(session, f"{counted(len(texts), 'file')} written to {folder}")
+
+
 @contextmanager
 def replacing(path: Path) -> Iterator[IO[bytes]]:
     """A file to write that takes the place of ``path`` only when all is written."""

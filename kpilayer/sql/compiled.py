@@ -124,7 +124,7 @@ def compile_query(
     try:
         prints = _fingerprints(bound, identity)
         plan = rewrite(build(bound, identity.graph, role))
-        types = Types(_locked(identity.catalog.lock))
+        types = Types(locked(identity.catalog.lock))
         sql = to_sql(generate(plan, dialect, schema, types=types), dialect)
     except RecursionError:
         message = "the question is too long or too deeply nested"
@@ -134,7 +134,7 @@ def compile_query(
         dialect,
         bound.columns,
         MappingProxyType(prints),
-        tuple(dict.fromkeys([*issues, *notices(plan.visible or ()), *_untyped(types, dialect)])),
+        tuple(dict.fromkeys([*issues, *notices(plan.visible or ()), *untyped(types, dialect)])),
         plan,
         schema,
         types.declared,
@@ -146,7 +146,8 @@ def compile_query(
 OF_TYPES: Final = frozenset({"unknown-type"})
 
 
-def _untyped(types: Types, dialect: str) -> Iterator[Issue]:
+def untyped(types: Types, dialect: str) -> Iterator[Issue]:
+    """A warning for each sum or difference of which nothing says whether it is of times."""
     for text in types.untyped:
         message = f"`{text}` is computed as numbers are: nothing says whether these are times, "
         message += f"which {dialect} computes with in other words"
@@ -164,7 +165,7 @@ def without_heading(sql: str) -> str:
     return "".join(dropwhile(lambda line: line.startswith("--"), lines))
 
 
-def _locked(lock: Lock | None) -> Declared:
+def locked(lock: Lock | None) -> Declared:
     """The types of columns as a lock has them."""
     if lock is None:
         return unknown

@@ -7,7 +7,9 @@ from typing import Literal
 
 from sqlglot import exp
 
+from kpilayer.catalog import Catalog
 from kpilayer.errors import Issue, QueryError
+from kpilayer.relation import Relation
 from kpilayer.sql.dialects import capabilities
 from kpilayer.sql.names import check_length, exactly
 
@@ -23,6 +25,27 @@ def relation_text(parts: Sequence[str], dialect: str) -> str:
     for part in parts:
         check_length(part, capabilities(dialect))
     return ".".join(exp.Identifier.sql(exactly(part), dialect=dialect) for part in parts)
+
+
+def replaced(parts: Sequence[str], catalog: Catalog, schema: str) -> Relation | None:
+    """The table that definitions read and that making this relation would replace, if any."""
+    return next((read for read in _read(catalog) if _is_same(read, parts, schema)), None)
+
+
+def _read(catalog: Catalog) -> list[Relation]:
+    """Every table that a definition reads."""
+    spines = catalog.definitions.time_spines
+    found = [*map(catalog.relation, catalog.models), *map(catalog.spine_relation, spines)]
+    return [*found, *(r for query in catalog.queries for r in catalog.query_reads(query).values())]
+
+
+def _is_same(relation: Relation, parts: Sequence[str], schema: str) -> bool:
+    """Whether a table is called so, as far as both say where they are."""
+    if relation.kind != "table":
+        return False
+    own = relation.parts if len(relation.parts) > 1 or not schema else (schema, *relation.parts)
+    pairs = zip(reversed(own), reversed(parts), strict=False)
+    return all(one.lower() == other.lower() for one, other in pairs)
 
 
 def creation(

@@ -30,11 +30,16 @@ def lower(plan: Plan, dialect: Capabilities) -> Plan:
     taken = {node.name for node in walk(plan.root) if isinstance(node, (Aggregate, Derived))}
 
     def change(aggregate: Aggregate) -> Aggregate:
-        if not any(_is_ranked(m, dialect) or _is_centred(m, dialect) for m in aggregate.measures):
+        if not any(needs_ranks(m, dialect) for m in aggregate.measures):
             return aggregate
         return _ranked(aggregate, dialect, _apart(f"{aggregate.name}_ranked", taken))
 
     return on_aggregates(plan, change)
+
+
+def needs_ranks(measure: Measure, dialect: Capabilities) -> bool:
+    """Whether a measure is no aggregate of the dialect, but one over rows that were prepared."""
+    return _is_ranked(measure, dialect) or _is_centred(measure, dialect)
 
 
 def _is_centred(measure: Measure, dialect: Capabilities) -> bool:

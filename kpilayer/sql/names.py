@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from functools import lru_cache
-from typing import Final
+from typing import Final, TypeVar
 
 from sqlglot import exp
 
@@ -12,6 +12,8 @@ from kpilayer.errors import Issue, QueryError
 from kpilayer.expr import nodes
 from kpilayer.sql.dialects.capabilities import Capabilities
 from kpilayer.sql.reserved import RESERVED
+
+_T = TypeVar("_T", bound=exp.Expr)
 
 _PLAIN: Final = re.compile(r"\A[a-z_][a-z0-9_]*\Z")
 
@@ -66,7 +68,7 @@ def exactly(name: str) -> exp.Identifier:
     return exp.to_identifier(name, quoted=name in RESERVED or not _PLAIN.match(name))
 
 
-def quoted(tree: exp.Select) -> exp.Select:
+def quoted(tree: _T) -> _T:
     """Names that a dialect would misread are quoted; what an author quoted stays so."""
     for identifier in nodes(tree):
         if not isinstance(identifier, exp.Identifier):

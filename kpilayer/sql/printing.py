@@ -38,6 +38,20 @@ def to_sql(tree: exp.Select, dialect: str) -> str:
         raise QueryError(Issue("unsupported-in-dialect", message)) from error
 
 
+def expression_text(tree: exp.Expr, dialect: str) -> str:
+    """The text of an expression in a dialect's words, in one line.
+
+    Raises:
+        QueryError: `unsupported-in-dialect`, where sqlglot knows that it is.
+    """
+    try:
+        writer = _writer(dialect)
+        return writer.generate(tree, copy=False, unsupported_level=ErrorLevel.RAISE)
+    except UnsupportedError as error:
+        message = f"{dialect} cannot express this: {error}"
+        raise QueryError(Issue("unsupported-in-dialect", message)) from error
+
+
 def _order_in_words(tree: exp.Select) -> None:
     """Every ORDER BY with its direction and place of NULLs, also in windows and percentiles.
 
