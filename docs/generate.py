@@ -366,17 +366,15 @@ def _command_pages() -> str:
     from kpilayer.cli.main import COMMANDS, cli
 
     context = click.Context(cli, info_name="kpilayer")
-    return "\n\n".join(_command_page(name, context) for name in COMMANDS)
+    return "\n\n".join(_command_page(cli, name, context) for name in COMMANDS)
 
 
-def _command_page(name: str, parent: click.Context) -> str:
-    from kpilayer.cli.main import cli
-
-    command = cli.get_command(parent, name)
+def _command_page(group: click.Group, name: str, parent: click.Context) -> str:
+    command = group.get_command(parent, name)
     assert command is not None, f"{name} is a command"
     settings = command.context_settings
     context = click.Context(command, info_name=name, parent=parent, **settings)
-    usage = " ".join(["kpilayer", name, *command.collect_usage_pieces(context)])
+    usage = " ".join([context.command_path, *command.collect_usage_pieces(context)])
     rows = [
         row
         for parameter in command.get_params(context)
@@ -384,12 +382,21 @@ def _command_page(name: str, parent: click.Context) -> str:
         for row in _flags(parameter, context)
     ]
     examples = "\n".join(getattr(command, "examples", ()))
+    below, listed = [], []
+    if isinstance(command, click.Group):
+        below = [_command_page(command, one, context) for one in command.commands]
+        listed = [
+            (f"`{context.command_path} {one}`", inner.get_short_help_str(100))
+            for one, inner in command.commands.items()
+        ]
     parts = [
-        f"## kpilayer {name}",
+        f"## {context.command_path}",
         f"```text\n{usage}\n```",
         inspect.cleandoc(command.help or ""),
+        table(("command", "what it does"), listed) if listed else "",
         table(("flag", "meaning"), rows),
         f"```text\n{examples}\n```",
+        *below,
     ]
     return "\n\n".join(part for part in parts if part)
 

@@ -115,6 +115,7 @@ _ARGUMENTS: Final[Mapping[str, _Kind]] = {
         "{'n': 3, 'by': '-revenue', 'of': 'customer__name', 'other': 'other'}",
     ),
     "limit": _Kind(_or_none(_number), _WHOLE, "10"),
+    "joins": _Kind(_number, _WHOLE, "2"),
     "fill": _Kind(_or_none(_number), _WHOLE, "0"),
     "exact": _SWITCH,
     "components": _SWITCH,

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from kpilayer.arguments import Words
 from kpilayer.catalog import Catalog
 from kpilayer.errors import Issue, QueryError, did_you_mean, listing
 from kpilayer.model.usage import Export, SavedQuery
 from kpilayer.plan.keys import asked_place
 from kpilayer.running import Warehouse
+from kpilayer.selection.choose import Selection
 from kpilayer.sql.compiled import Compiled
 from kpilayer.sql.creation import Made, creation, relation_text, replaced
 from kpilayer.warehouse.connection import Connection
@@ -48,6 +50,12 @@ def chosen(saved: SavedQuery, names: Sequence[str]) -> tuple[Export, ...]:
     if issues:
         raise QueryError(issues)
     return tuple(one for one in saved.exports if not names or one.name in names)
+
+
+def measures(catalog: Catalog, selected: Selection, asked: Words) -> tuple[str, ...]:
+    """The selected metrics that go to other tools: hidden ones where metrics were asked for."""
+    known = [catalog.metrics[name] for name in selected.metrics if name in catalog.metrics]
+    return tuple(metric.name for metric in known if asked is not None or not metric.hidden)
 
 
 def place(export: Export, schema: str) -> tuple[str, ...]:

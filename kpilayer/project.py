@@ -30,6 +30,7 @@ from kpilayer.debugging import Check
 from kpilayer.errors import DefinitionError, Issue, sorted_issues
 from kpilayer.exporting import Exported
 from kpilayer.identity import Identity
+from kpilayer.interop.metric_view import MetricViews, metric_views
 from kpilayer.interop.metricflow import find_python
 from kpilayer.interop.superset.dataset import Pushed, Server
 from kpilayer.interop.superset.push import push
@@ -361,6 +362,29 @@ class Project:
         wanted = exporting.chosen(saved, said["exports"])
         compiled = self.prepare(saved_query=saved_query, dialect=self.target.dialect)
         return exporting.export(wanted, compiled, catalog, self._warehouse, dry_run=dry_run)
+
+    def export_spark(
+        self,
+        select: Words = None,
+        exclude: Words = None,
+        *,
+        state: str | Path | None = None,
+        joins: int = 2,
+    ) -> MetricViews:
+        """The selected metrics as metric views of Spark 4.2 and later, one per semantic model.
+
+        Nothing is run: each has ``statements``, and a ``text``, which is a script of them.
+        ``left_out`` has the metrics that are more than an aggregate over rows of one model, with
+        the reasons. Dimensions are at most ``joins`` joins away. Hidden metrics have to be named.
+
+        Raises:
+            DefinitionError: the project's definitions have errors.
+            QueryError: the selection cannot be read, or none of the metrics can be a measure.
+        """
+        given = arguments.read({"joins": joins})
+        names = exporting.measures(self.catalog, self.select(select, exclude, state=state), select)
+        schema, root = self._warehouse.schema, self.root.as_posix()
+        return metric_views(self._identity, names, schema, root, given["joins"])
 
     def verify_with_metricflow(
         self, python: str | Path | None = None, on_verdict: Callable[[Verdict], None] | None = None

@@ -122,7 +122,11 @@ def test_every_command_and_option_is_documented(name: str) -> None:
     page = text.split(f"## kpilayer {name}\n")[1].split("\n## ")[0]
     command = cli.get_command(click.Context(cli), name)
     assert command is not None
-    for parameter in command.params:
+    inner = command.commands if isinstance(command, click.Group) else {}
+    for one in inner:
+        assert f"## kpilayer {name} {one}\n" in text
+        page += text.split(f"## kpilayer {name} {one}\n")[1].split("\n## ")[0]
+    for parameter in (p for one in (command, *inner.values()) for p in one.params):
         for flag in parameter.opts if isinstance(parameter, click.Option) else ():
             assert re.search(
                 rf"(?<![\w-]){re.escape(flag)}(?![\w-])", page + text.split("\n## ")[1]

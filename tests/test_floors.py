@@ -92,7 +92,7 @@ MAY_KNOW: dict[str, set[str]] = {
     "pydantic": {"model", "load"},
     "pydantic_core": {"model", "load"},
     "jinja2": {"load"},
-    "yaml": {"load"},
+    "yaml": {"load", "interop"},
     "click": {"cli"},
     "rich": {"cli"},
     "duckdb": {"warehouse", "demo"},

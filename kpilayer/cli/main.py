@@ -82,6 +82,7 @@ COMMANDS: Final[dict[str, Entry]] = {
     "export-query": Entry(
         "Compute", "export:export_query", "Make the tables and views of a saved query."
     ),
+    "export": Entry("Compute", "export_to:export", "Write definitions in other tools' own forms."),
     "debug": Entry("Compute", "compute:debug", "Test configuration, driver and connection."),
     "plan": Entry("Publish", "publish:plan", "Show what `publish` would do in the database."),
     "publish": Entry(

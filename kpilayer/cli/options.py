@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 import click
 from click.core import ParameterSource
 
-from kpilayer.errors import ConfigError, Issue
+from kpilayer.errors import ConfigError, Issue, did_you_mean, listing
 
 if TYPE_CHECKING:
     from kpilayer.project import Project
@@ -58,18 +58,13 @@ class Session:
 pass_session = click.make_pass_decorator(Session, ensure=True)
 
 
-class Command(click.Command):
-    """A command whose help has sections of flags, and examples at the end."""
+class Helped(click.Command):
+    """What has sections of flags in its help, and examples at the end."""
 
     def __init__(self, *args: Any, examples: Sequence[str] = (), **attributes: Any) -> None:
         attributes["context_settings"] = dict(HELP_SETTINGS)
         super().__init__(*args, **attributes)
         self.examples = tuple(examples)
-
-    def invoke(self, ctx: click.Context) -> Any:
-        """Notes in the session which command runs, then runs it."""
-        ctx.ensure_object(Session).command = str(ctx.info_name)
-        return super().invoke(ctx)
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Flags of this command first, the common ones last."""
@@ -88,6 +83,33 @@ class Command(click.Command):
         with formatter.section("Examples"):
             for example in self.examples:
                 formatter.write(f"{'':{formatter.current_indent}}{example}\n")
+
+
+class Command(Helped):
+    """A command that does something."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Notes in the session which command runs (`export-spark`), then runs it."""
+        ctx.ensure_object(Session).command = "-".join(ctx.command_path.split()[1:])
+        return super().invoke(ctx)
+
+
+class Group(Helped, click.Group):
+    """A command that is a family of commands, as `kpilayer export` is."""
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Its commands first, then the flags."""
+        self.format_commands(ctx, formatter)
+        super().format_options(ctx, formatter)
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """As click does it, except that the nearest commands come from our one suggester."""
+        if args and args[0] not in self.commands and not args[0].startswith("-"):
+            hint = did_you_mean(args[0], self.commands) or f"there is {listing([*self.commands])}"
+            ctx.fail(f"there is no command `{ctx.command_path} {args[0]}`; {hint}")
+        return super().resolve_command(ctx, args)
 
 
 _SECTIONS: Final = ("Selection", "Query", "Output", "Options", "Common options")
@@ -161,6 +183,16 @@ def command(name: str, *, examples: Sequence[str]) -> Callable[[Callable[..., An
     def decorate(function: Callable[..., Any]) -> Command:
         flagged = common_flags(after=True)(function)
         return click.command(name, cls=Command, examples=examples)(flagged)
+
+    return decorate
+
+
+def group(name: str, *, examples: Sequence[str]) -> Callable[[Callable[..., Any]], Group]:
+    """A family of commands with the common flags and its examples."""
+
+    def decorate(function: Callable[..., Any]) -> Group:
+        flagged = common_flags(after=True)(function)
+        return click.group(name, cls=Group, examples=examples)(flagged)
 
     return decorate
 

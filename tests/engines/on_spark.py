@@ -9,13 +9,14 @@ from __future__ import annotations
 import os
 import shutil
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
 import pyarrow as pa
+from pyarrow import parquet
 
 from tests.conftest import _missing
 
@@ -138,6 +139,25 @@ def load(session: Any, name: str, rows: pa.Table) -> None:
     session.conf.unset("spark.sql.timestampType")
     view.createOrReplaceTempView(_quoted(name))
     _views.add(name)
+
+
+@contextmanager
+def schema(session: Any, name: str, tables: Mapping[str, pa.Table], folder: Path) -> Iterator[None]:
+    """The session in a schema of tables, which views that last can read as well."""
+    before = session.catalog.currentDatabase()
+    session.sql(f"CREATE SCHEMA {_quoted(name)} LOCATION '{folder.as_posix()}'")
+    session.sql(f"USE {_quoted(name)}")
+    try:
+        for table, rows in tables.items():
+            fields = [field.with_type(_kind(field.type)) for field in rows.schema]
+            path = folder / f"{table}.parquet"
+            parquet.write_table(rows.cast(pa.schema(fields)), path)
+            made = f"CREATE TABLE {_quoted(table)} USING parquet LOCATION '{path.as_posix()}'"
+            session.sql(made)
+        yield
+    finally:
+        session.sql(f"USE {_quoted(before)}")
+        session.sql(f"DROP SCHEMA {_quoted(name)} CASCADE")
 
 
 def _quoted(name: str) -> str:
