@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import shutil
 import socket
+import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import cache
@@ -78,6 +79,7 @@ SUBSET: Final[frozenset[str]] = frozenset(
 #: Small queries over one thread: no time goes into threads, plans that adapt and compiled code.
 _SETTINGS: Final = {
     "spark.sql.catalogImplementation": "in-memory",
+    "spark.sql.warehouse.dir": (Path(tempfile.gettempdir()) / "kpilayer-spark").as_posix(),
     "spark.sql.shuffle.partitions": "1",
     "spark.sql.adaptive.enabled": "false",
     "spark.sql.ui.retainedExecutions": "1",
