@@ -24,6 +24,7 @@ from kpilayer.join_graph import Reached
 from kpilayer.model.semantic_model import Dimension
 from kpilayer.plan.naming import apart
 from kpilayer.plan.query import Query
+from kpilayer.publish.readers import masks_of
 from kpilayer.sql.creation import replaced
 from kpilayer.sql.model_view import CompiledView, compile_view
 
@@ -121,6 +122,8 @@ def _by_model(
             left_out.append(LeftOut("metric", name, models, _reason(error)))
             continue
         why = _is_taken(project, models[0])
+        if masks_of(project.identity, name):
+            why = "it is masked, and who reads a metric view sees all values"
         if why is not None:
             left_out.append(LeftOut("metric", name, models, why))
         else:

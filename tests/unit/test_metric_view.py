@@ -367,6 +367,14 @@ def test_models_with_row_access_are_left_out(define: Define) -> None:
     }
 
 
+def test_masked_metrics_and_what_is_computed_from_them_are_left_out(define: Define) -> None:
+    metrics = "{name: secret, model: orders, agg: sum, expr: amount, mask: {unless: [finance]}}\n"
+    metrics += "{name: twice, type: derived, expr: secret * 2, input_metrics: [secret]}\n"
+    metrics += "{name: open_to_all, model: orders, agg: count}"
+    why = "it is masked, and who reads a metric view sees all values"
+    assert reasons(shop(define, metrics).export_spark()) == {"secret": why, "twice": why}
+
+
 def test_dimensions_of_models_with_row_access_are_left_out(define: Define) -> None:
     text = SHOP.replace("  - name: countries\n", "  - name: countries\n    row_access: "
                         "{filter: \"country__continent = {{ role.continent }}\"}\n")  # fmt: skip
