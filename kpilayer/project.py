@@ -46,7 +46,7 @@ from kpilayer.model.lock import Lock
 from kpilayer.publish.apply import OnStep
 from kpilayer.publish.plan import Allowed, Plan
 from kpilayer.publish.states import Published
-from kpilayer.publishing import Publisher, place
+from kpilayer.publishing import Publisher, place, refuse_unproven
 from kpilayer.running import Warehouse
 from kpilayer.selection.choose import Selection, choose
 from kpilayer.selection.dependencies import Dependencies
@@ -560,6 +560,8 @@ class Project:
 
     def _publisher(self, schema: str | None, allowed: Allowed, on_step: OnStep | None) -> Publisher:
         where = place(self._identity, self._warehouse, schema)
+        if where.engine.dialect != self.catalog.dialect:
+            refuse_unproven(self._issues)
         heard = on_step or (lambda *_: None)
         return Publisher(self._identity, self._warehouse, where, allowed, heard)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Final
 
@@ -184,6 +184,22 @@ class Publisher:
 def _unknown(view: str, known: Iterable[str]) -> Issue:
     hint = did_you_mean(view, known)
     return Issue("unknown-view", f"there is no view `{view}`", asked_place("view", view), hint)
+
+
+def refuse_unproven(issues: Iterable[Issue]) -> None:
+    """Nothing, where no definition has a function of which nobody knows what it is elsewhere.
+
+    Raises:
+        QueryError: `unproven-function`, each at its place.
+    """
+    hint = "write it in other words, or with a macro that has a version for each dialect"
+    found = [
+        replace(issue, severity="error", hint=hint)
+        for issue in issues
+        if issue.code == "unproven-function"
+    ]
+    if found:
+        raise QueryError(found)
 
 
 def refuse_stale(found: Plan, saved: Mapping[str, object]) -> None:

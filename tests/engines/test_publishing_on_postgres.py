@@ -357,3 +357,10 @@ def test_of_two_that_publish_at_once_one_does_and_the_other_says_why(shop: Shop)
     free.set()
     first.join()
     assert not project.plan(schema=schema).is_pending
+
+
+def test_a_function_that_nothing_has_proven_elsewhere_is_not_published(shop: Shop) -> None:
+    definitions = DEFINITIONS.replace("expr: amount, unit", "expr: "levenshtein('ab', 'b')", unit")
+    with pytest.raises(QueryError) as refused:
+        shop.define("views: []", definitions).publish(schema=shop.schema)
+    assert {issue.code for issue in refused.value.issues} == {"unproven-function"}
