@@ -21,7 +21,7 @@ from kpilayer.publish.readers import Readers
 from kpilayer.publish.relations import Relation
 from kpilayer.publish.statements import Writer
 from kpilayer.publish.states import Published, states
-from kpilayer.publish.world import World, name
+from kpilayer.publish.world import World, name, rows
 from kpilayer.running import Warehouse
 from kpilayer.sql.compiled import Compiled
 from kpilayer.sql.dialects import capabilities
@@ -148,6 +148,27 @@ class Publisher:
         groups = {group.name.lower(): group.roles for group in definitions.groups}
         return Readers(self.where.engine, definitions.config.publish.roles, groups)
 
+    def _check_roles(self, connection: Connection) -> None:
+        """Nothing, where the database has every role that a mask names.
+
+        Raises:
+            QueryError: `bad-view`.
+        """
+        masks = [m.mask for m in self.identity.catalog.metrics.values() if m.mask is not None]
+        wanted = set(self._readers.roles_named(masks))
+        if not wanted:
+            return
+        there = {
+            row["name"] for row in rows(connection, "SELECT rolname::text AS name FROM pg_roles")
+        }
+        hint = "create it, or name `roles` of the group"
+        issues = [
+            Issue("bad-view", f"a mask names the role `{role}`, which is not there", hint=hint)
+            for role in sorted(wanted - there)
+        ]
+        if issues:
+            raise QueryError(issues)
+
     def _newest(
         self, connection: Connection, world: World, table: str, column: str
     ) -> object | None:
@@ -176,6 +197,7 @@ class Publisher:
             tables(engine, schema),
             lambda table, column: self._newest(connection, world, table, column),
         )
+        self._check_roles(connection)
         read_from = self.where.read_from
         wanted = desired(self.identity, builder, engine, schema, read_from, self.on_step)
         return plan(wanted, world, self._writer, self.where.target, self.allowed), wanted, world

@@ -144,16 +144,15 @@ def _steps(
     for action in plan.actions:
         if action.verb == "unchanged":
             continue
+        if not is_whole and action.name in known:  # that it is ours is known before it is there
+            blank = _record(action.name, wanted, writer, "", "")
+            for statement in (*writer.forgotten([action.name]), *writer.recorded([blank])):
+                yield action.name, statement
         if action.name not in gone:
             yield from ((action.name, statement) for statement in action.drops)
         yield from ((action.name, statement) for statement in action.statements)
-        if not is_whole:
-            for statement in writer.forgotten([action.name]):
-                yield action.name, statement
-            if action.name in known:
-                one = known[action.name]
-                record = _record(one.name, wanted, writer, "", "")
-                yield from ((one.name, s) for s in writer.recorded([record]))
+        if not is_whole and action.name not in known:
+            yield from ((action.name, s) for s in writer.forgotten([action.name]))
 
 
 def _record(name: str, wanted: Desired, writer: Writer, standing: str, server: str) -> Record:

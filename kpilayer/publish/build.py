@@ -15,7 +15,7 @@ from kpilayer.model.metric import Metric
 from kpilayer.model.metric_parts import Mask
 from kpilayer.model.view import Renamed, View
 from kpilayer.publish import stored
-from kpilayer.publish.readers import Readers, masks_of
+from kpilayer.publish.readers import Readers, masks_of, masks_on
 from kpilayer.publish.relations import Column, Filling, Relation, in_order, metric_comment
 from kpilayer.publish.shapes import Column as Asked
 from kpilayer.publish.shapes import Shape
@@ -114,6 +114,9 @@ class Builder:
         found = {}
         for column in columns:
             masks = masks_of(self.identity, column.metric) if column.metric else ()
+            if column.role == "component":
+                part = dict(self._any_roll_up(column.metric).components).get(column.asked)
+                masks = (*masks, *(masks_on(self.identity, part) if part is not None else ()))
             if masks:
                 self.readers.check_masks(masks)
                 found[column.name] = (column, masks)
@@ -181,7 +184,7 @@ class Builder:
         words.append(f"One row for each {', '.join(rows)}." if rows else "One row.")
         owner = owner_of(view, self.identity)
         told = [*([f"owner={owner}"] if owner else []), f"kpilayer={shape.fingerprint}"]
-        return " ".join(words) + " | " + " ".join(told)
+        return " ".join(" ".join(words).split()) + " | " + " ".join(told)
 
 
 def owner_of(view: View, identity: Identity) -> str:

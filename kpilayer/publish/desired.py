@@ -15,7 +15,10 @@ from kpilayer.publish.build import Builder
 from kpilayer.publish.engines import Engine
 from kpilayer.publish.relations import Relation
 from kpilayer.publish.shapes import Shape, shapes
+from kpilayer.publish.stored import SUFFIX
 from kpilayer.publish.world import OWN_TABLES, literal
+from kpilayer.sql.dialects import capabilities
+from kpilayer.sql.names import check_length
 
 OnStep = Callable[[str, int, int], None]
 
@@ -68,9 +71,17 @@ def desired(
     plain = [r for r in plain if not _narrowed(declared, r)]
     values = stacked.values(plain, named, engine.dialect)
     relations += [values] if values is not None else []
-    grants = identity.catalog.definitions.config.publish.grants
+    publishing = identity.catalog.definitions.config.publish
+    grants, is_invoker = publishing.grants, publishing.security == "invoker"
     every = (*relations, *_of_catalogue(identity, builder, engine, schema, read_from, relations))
-    granted = tuple(_granted(one, identity.catalog, grants) for one in every)
+    _check_lengths(engine, every)
+    shown = {one.name: one.grants for one in every}
+    granted = []
+    for one in every:
+        if one.is_table and is_invoker:  # readers of the view need rights on what it reads
+            one = replace(one, grants=shown[one.name.removesuffix(SUFFIX)])
+        is_everywhere = not one.is_table or is_invoker
+        granted.append(_granted(one, identity.catalog, grants if is_everywhere else ()))
     if not engine.has_grants and any(one.grants for one in granted):
         message = f"`grants` say nothing on {engine.dialect}, which has no rights on views"
         notices.append(Issue("no-grants", message, severity="notice"))
@@ -78,7 +89,25 @@ def desired(
     sources = catalogue.time_sources(identity, sorted(metrics))
     read = [one for one in granted if one.kind != "stored"]
     rows = catalogue.rows(identity, read, sources)
-    return Desired(granted, rows, tuple(dict.fromkeys(notices)))
+    return Desired(tuple(granted), rows, tuple(dict.fromkeys(notices)))
+
+
+def _check_lengths(engine: Engine, relations: Sequence[Relation]) -> None:
+    """Nothing, where every name is short enough: PostgreSQL would cut a longer one in silence.
+
+    Raises:
+        QueryError: `identifier-too-long`, each name once.
+    """
+    spoken, issues = capabilities(engine.dialect), list[Issue]()
+    for relation in relations:
+        place = engine.place("", relation.name)[-1]
+        for word in (place, *(column.name for column in relation.columns)):
+            try:
+                check_length(word, spoken)
+            except QueryError as error:
+                issues += error.issues
+    if issues:
+        raise QueryError(list(dict.fromkeys(issues)))
 
 
 def _of_shape(shape: Shape, issue: Issue) -> Issue:

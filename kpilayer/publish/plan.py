@@ -186,11 +186,11 @@ def _action(relation: Relation, world: World, writer: Writer, allowed: Allowed) 
             is_same=new == record.statements,
             whole=allowed.full_refresh,
         )
-    if new == record.statements and (
-        not writer.engine.keeps_types or _has_types(relation, standing)
-    ):
+    has_types = not writer.engine.keeps_types or _has_types(relation, standing)
+    if new == record.statements and has_types and record.standing:
         return told
     why = "definition" if relation.fingerprint != record.fingerprint else "columns, words or rights"
+    why = why if record.standing else "its publication was interrupted"
     return _changed(told, relation, standing, writer, why, record)
 
 
@@ -212,8 +212,9 @@ def _of_table(
     if is_same:
         filled = writer.filled(relation, whole=whole or not record.standing)
         return replace(told, verb="refresh", statements=(filled,))
-    filled = writer.filled(relation, whole=True)
-    return replace(told, verb="replace", why="definition", statements=(filled,))
+    taken = writer.revoked(relation.name, [r for r in record.grants if r not in relation.grants])
+    statements = (writer.filled(relation, whole=True), *writer.granted(relation), *taken)
+    return replace(told, verb="replace", why="definition or rights", statements=statements)
 
 
 _EDITED: Final = "changed by hand since it was published"
@@ -300,7 +301,8 @@ def _anew(
         text.replace("REVOKE", "GRANT").replace(" FROM ", " TO ")
         for text in writer.revoked(relation.name, gone)
     }
-    kept = tuple(g for g in standing.grants if g not in lost)
+    there = {"", *(column.name for column in relation.columns)}
+    kept = [grant for grant, column in standing.grants if column in there and grant not in lost]
     statements = created(relation, writer)
     again = tuple(grant for grant in kept if grant not in statements)
     return replace(told, verb="recreate", why=why, drops=(drop,), statements=(*statements, *again))

@@ -96,6 +96,14 @@ class Readers:
 
     # --------------------------------------------------------------------------------------- values
 
+    def roles_named(self, masks: Iterable[Mask]) -> Iterator[str]:
+        """The roles of the database that views ask for; reading one fails where there is none."""
+        if self.engine.has_roles and (self.roles is None or self.roles.group is None):
+            for mask in masks:
+                for word in mask.unless:
+                    if word.lower() != PUBLIC:
+                        yield from self.groups.get(word.lower()) or (word,)
+
     def check_masks(self, masks: Iterable[Mask]) -> None:
         """Nothing, where the database can tell whether a reader is in a group.
 
@@ -170,11 +178,19 @@ def masks_of(identity: Identity, name: str) -> tuple[Mask, ...]:
     if own is not None:
         return () if PUBLIC in (word.lower() for word in own.unless) else (own,)
     found = dict.fromkeys(_inherited(catalog, name, set()))
-    whole = set(_parts(formula(identity.graph, name)))
-    for other in catalog.metrics.values():
-        if other.mask is not None and formula(identity.graph, other.name) in whole:
-            found |= dict.fromkeys(masks_of(identity, other.name))
-    return tuple(found)
+    return tuple(found | dict.fromkeys(masks_on(identity, formula(identity.graph, name))))
+
+
+def masks_on(identity: Identity, tree: Formula) -> tuple[Mask, ...]:
+    """The masks of metrics whose formula is a part of this one."""
+    whole = set(_parts(tree))
+    return tuple(
+        metric.mask
+        for metric in identity.catalog.metrics.values()
+        if metric.mask is not None
+        and PUBLIC not in (word.lower() for word in metric.mask.unless)
+        and formula(identity.graph, metric.name) in whole
+    )
 
 
 def _inherited(catalog: Catalog, name: str, seen: set[str]) -> Iterator[Mask]:

@@ -26,6 +26,11 @@ from kpilayer.sql.compiled import Compiled, compile_query
 
 Kind = Literal["fixed", "level", "rollup", "values", "catalog", "stored"]
 Role = Literal["level", "time", "dimension", "metric", "component", "text"]
+#: What is published beside the views of a project.
+RESERVED: Final = frozenset(
+    {"kpi_values", "kpi_catalog", "kpi_columns", "kpi_freshness", "kpi_published"}
+    | {"kpi_published_metrics", "kpi_published_columns", "kpi_published_sources"}
+)
 _LEAVES_OUT: Final = frozenset({"not-supported-yet", "unsupported-in-dialect"})
 
 
@@ -110,6 +115,7 @@ def shapes(identity: Identity, dialect: str, schema: str) -> Shapes:
                 issues += [i for i in error.issues if i not in why]
                 left_out += [_left_out(name, i) for i in why]
     issues += _names_twice(found)
+    issues += _names_taken(found)
     if issues:
         raise QueryError(issues)
     return Shapes(tuple(found), tuple(left_out))
@@ -124,6 +130,15 @@ def _at_view(catalog: Catalog, view: View, issues: Iterable[Issue]) -> Iterator[
     place = catalog.definitions.at("view", view.name, "name")
     for issue in issues:
         yield replace(issue, message=f"view `{view.name}`: {issue.message}", location=place)
+
+
+def _names_taken(found: Sequence[Shape]) -> Iterator[Issue]:
+    for name in sorted({shape.name for shape in found} & RESERVED):
+        message = f"`{name}` is what kpilayer itself publishes"
+        hint = "give the view another name"
+        if not any(shape.is_declared for shape in found if shape.name == name):
+            hint = f"declare a view of another name that shows the metric `{name}`"
+        yield Issue("bad-view", message, hint=hint)
 
 
 def _names_twice(found: Sequence[Shape]) -> Iterator[Issue]:

@@ -290,7 +290,9 @@ def _text(value: str) -> exp.Expr:
 
 
 def _nothing(type_: str) -> exp.Expr:
-    return exp.cast(exp.null(), type_) if type_ else exp.null()
+    if not type_:
+        return exp.null()
+    return exp.Cast(this=exp.null(), to=exp.DataType.build(type_, udt=True))
 
 
 def _as(value: exp.Expr, name: str) -> exp.Expr:

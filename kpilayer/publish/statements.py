@@ -26,11 +26,13 @@ class Writer:
     def made(self, relation: Relation, *, replaces: bool) -> str:
         """What makes a view, in the place of an earlier one of the same columns."""
         start = "CREATE OR REPLACE VIEW" if replaces else "CREATE VIEW"
-        options = ["security_invoker = true"] if self.is_invoker else []
+        is_invoker = self.is_invoker and relation.kind != "catalog"  # whose tables nobody reads
+        options = ["security_invoker = true"] if is_invoker else []
         if relation.is_guarded and self.engine.dialect == "postgres":
             options.append("security_barrier = true")  # no function of a reader sees hidden rows
         option = f" WITH ({', '.join(options)})" if options else ""
-        heading = f"-- {relation.comment}\n" if not self.engine.has_comments else ""
+        said = " ".join(relation.comment.split())  # a line of its own, whatever is said
+        heading = f"-- {said}\n" if not self.engine.has_comments else ""
         return f"{start} {self._named(relation.name)}{option} AS\n{heading}{relation.sql}"
 
     def stored(self, relation: Relation) -> str:
@@ -86,7 +88,8 @@ class Writer:
         """What lets roles look into the schema."""
         if self.engine.dialect == "postgres":
             for role in dict.fromkeys(roles):
-                yield f"GRANT USAGE ON SCHEMA {self._quoted(self.schema)} TO {self._quoted(role)}"
+                schema = self._quoted(self.schema)
+                yield f"GRANT USAGE ON SCHEMA {schema} TO {self._quoted_role(role)}"
 
     def dropped(self, relation: str, *, cascade: bool = False) -> str:
         """What drops a view; of others that stand on it, nothing is dropped unless asked."""

@@ -24,7 +24,8 @@ OWN_TABLES: Final = (OBJECTS, METRICS, COLUMNS, SOURCES)
 class Standing:
     """A relation that is there. ``rendering`` is the database's own text of a view.
 
-    ``grants`` are statements that give its rights again; ``dependents`` are relations that stand on
+    ``grants`` are statements that give its rights again, each with the column that it is about, if
+    it is about one; ``dependents`` are relations that stand on
     it, by their full names.
     """
 
@@ -32,7 +33,7 @@ class Standing:
     kind: str
     rendering: str
     columns: tuple[tuple[str, str], ...]
-    grants: tuple[str, ...] = ()
+    grants: tuple[tuple[str, str], ...] = ()
     dependents: tuple[str, ...] = ()
 
     @property

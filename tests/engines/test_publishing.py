@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import textwrap
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -480,3 +480,66 @@ def test_what_may_still_change_old_periods_needs_a_longer_window(shop: Published
     assert [issue.code for issue in refused.value.issues] == ["bad-view"]
     shop.define(views.replace("LATE", "30 days"), definitions).publish(schema=shop.schema)
     assert shop.rows("monthly", "COUNT(*)") == [(3,)]
+
+
+# ----------------------------------------------------------------------------------------------- names
+
+
+def test_names_that_are_too_long_are_refused_where_the_engine_has_a_limit(shop: Published) -> None:
+    name = "v" * 50
+    project = shop.define(VIEWS.replace("orders_monthly", name))
+    if shop.engine.name in ("duckdb", "sqlite"):
+        project.publish(schema=shop.schema)
+        return
+    with pytest.raises(QueryError) as refused:
+        project.publish(schema=shop.schema)
+    assert {issue.code for issue in refused.value.issues} == {"identifier-too-long"}
+
+
+@pytest.mark.parametrize("name", ["kpi_values", "kpi_published", "kpi_catalog"])
+def test_names_of_the_catalogue_are_taken(shop: Published, name: str) -> None:
+    with pytest.raises(QueryError) as refused:
+        shop.define(f"views:\n  - {{name: {name}, metrics: [revenue]}}").publish(schema=shop.schema)
+    assert {issue.code for issue in refused.value.issues} == {"bad-view"}
+
+
+HOSTILE = 'It\'s \\"x\\" \\\\ ; DROP TABLE orders;\\r\\n-- %s `$$ /* */ :name ? {0} 日本'
+
+
+def test_whatever_a_description_says_is_said_and_nothing_else(shop: Published) -> None:
+    views = f'views:\n  - name: monthly\n    label: "{HOSTILE}"\n    description: "{HOSTILE}"\n    metrics: [revenue]\n'
+    definitions = DEFINITIONS.replace(
+        "description: What customers paid.", f'description: "{HOSTILE}"'
+    )
+    project = shop.define(views, definitions)
+    project.publish(schema=shop.schema)
+    assert not project.plan(schema=shop.schema).is_pending
+    said = 'It\'s "x" \\ ; DROP TABLE orders;\r\n-- %s `$$ /* */ :name ? {0} 日本'
+    assert shop.rows("kpi_catalog", "description", "WHERE metric = 'revenue'") == [(said,)]
+    assert shop.rows("monthly", "SUM(revenue)") == [(360,)]
+
+
+def test_what_was_interrupted_goes_on_with_the_next_call(shop: Published) -> None:
+    """Where statements stand for themselves; elsewhere an error undoes all of them."""
+    project = shop.define()
+
+    class Killed(BaseException):
+        pass
+
+    def killed_before(fatal: int) -> Callable[[str, int, int], None]:
+        begun, done = [0], [0]
+
+        def on_step(name: str, number: int, of: int) -> None:
+            begun[0] += number == 0
+            done[0] += begun[0] > 1  # before that, views are planned
+            if done[0] == fatal:
+                raise Killed
+
+        return on_step
+
+    for fatal in (1, 8, 11, 12, 13, 14, 15, 19):
+        with pytest.raises(Killed):
+            project.publish(schema=shop.schema, on_step=killed_before(fatal))
+    project.publish(schema=shop.schema)
+    assert not project.plan(schema=shop.schema).is_pending
+    assert shop.rows("orders_monthly", "SUM(revenue)") == [(360,)]

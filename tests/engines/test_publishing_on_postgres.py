@@ -360,7 +360,73 @@ def test_of_two_that_publish_at_once_one_does_and_the_other_says_why(shop: Shop)
 
 
 def test_a_function_that_nothing_has_proven_elsewhere_is_not_published(shop: Shop) -> None:
-    definitions = DEFINITIONS.replace("expr: amount, unit", "expr: "levenshtein('ab', 'b')", unit")
+    unproven = """expr: "levenshtein('a', 'b')", unit"""
+    definitions = DEFINITIONS.replace("expr: amount, unit", unproven)
     with pytest.raises(QueryError) as refused:
         shop.define("views: []", definitions).publish(schema=shop.schema)
     assert {issue.code for issue in refused.value.issues} == {"unproven-function"}
+
+
+def test_a_right_on_a_column_that_is_gone_is_gone_with_it(shop: Shop) -> None:
+    shop.define("views:\n  - {name: monthly, metrics: [revenue, order_count]}").publish(
+        schema=shop.schema
+    )
+    shop.execute(f"GRANT SELECT (order_count), SELECT (revenue) ON {shop.schema}.monthly TO PUBLIC")
+    shop.define("views:\n  - {name: monthly, metrics: [revenue]}").publish(schema=shop.schema)
+    [(may_read,)] = shop.engine.connection.execute(
+        f"SELECT count(*) FROM information_schema.column_privileges WHERE grantee = 'PUBLIC'"
+        f" AND table_schema = '{shop.schema}' AND column_name = 'revenue'"
+    ).fetchall()
+    assert may_read == 1
+
+
+def test_everybody_is_a_role(shop: Shop) -> None:
+    reader = shop.role("reader")
+    shop.define("views: []", config="publish: {grants: [PUBLIC]}\n").publish(schema=shop.schema)
+    assert shop.as_role(reader, f"SELECT SUM(revenue) FROM {shop.schema}.revenue") == [(360,)]
+
+
+def test_the_part_of_an_average_that_is_a_masked_metric_is_masked(shop: Shop) -> None:
+    finance, other = shop.role("finance"), shop.role("other")
+    definitions = masked("revenue", f"{{unless: [{finance}]}}").replace(
+        "metrics:\n      - {name: revenue",
+        "metrics:\n      - {name: mean_order, agg: average, expr: amount}\n      - {name: revenue",
+    )
+    config = f"publish: {{grants: [{finance}, {other}]}}\n"
+    shop.define("views: []", definitions, config).publish(schema=shop.schema)
+    parts = f"SELECT SUM(mean_order__sum), SUM(mean_order__count) FROM {shop.schema}.mean_order"
+    assert shop.as_role(other, parts) == [(None, 8)]
+    assert shop.as_role(finance, parts) == [(360, 8)]
+
+
+def test_a_mask_that_names_no_role_is_refused(shop: Shop) -> None:
+    with pytest.raises(QueryError) as refused:
+        shop.define("views: []", masked("revenue", "{unless: [nobody_at_all]}")).publish(
+            schema=shop.schema
+        )
+    assert {issue.code for issue in refused.value.issues} == {"bad-view"}
+
+
+def test_where_readers_need_rights_of_their_own_they_read_the_catalogue_all_the_same(
+    shop: Shop,
+) -> None:
+    reader = shop.role("reader")
+    views = "views:\n  - {name: monthly, metrics: [revenue], materialized: table}\n"
+    config = f"publish: {{security: invoker, grants: [{reader}]}}\n"
+    shop.define(views, config=config).publish(schema=shop.schema)
+    assert shop.as_role(reader, f"SELECT SUM(revenue) FROM {shop.schema}.monthly") == [(360,)]
+    assert shop.as_role(reader, f"SELECT COUNT(*) > 3 FROM {shop.schema}.kpi_catalog") == [(True,)]
+    import psycopg
+
+    with pytest.raises(psycopg.errors.InsufficientPrivilege):
+        shop.as_role(reader, f"SELECT * FROM {shop.schema}.order_count")
+
+
+def test_groups_of_any_type_stand_in_a_view_of_all_levels(shop: Shop) -> None:
+    shop.execute("CREATE TYPE mood AS ENUM ('good', 'bad')")
+    shop.execute("ALTER TABLE customers ADD COLUMN mood mood DEFAULT 'good'")
+    definitions = DEFINITIONS + "      - {name: mood, dimension: {type: categorical}}\n"
+    views = "views:\n  - {name: monthly, metrics: [revenue], dimensions: [customer__mood], rollup: true}\n"
+    shop.define(views, definitions).publish(schema=shop.schema)
+    where = "WHERE _level = 'total' AND mood IS NULL"
+    assert shop.rows("monthly__rollup", "SUM(revenue)", where) == [(360,)]

@@ -7,9 +7,11 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from kpilayer.publish.world import Standing, name
+from kpilayer.publish.world import OWN_TABLES, Standing, name
 from kpilayer.warehouse.connection import Connection
 
+#: What has its own name where there are no schemas.
+OWN = frozenset({*OWN_TABLES, "kpi_values", "kpi_catalog", "kpi_columns", "kpi_freshness"})
 _DOT = r"[\"`]?\s*\.\s*[\"`]?"
 Look = Callable[[Connection, str], tuple[str, bool, Mapping[str, Standing]]]
 
@@ -54,7 +56,7 @@ class Engine:
         """The parts of a relation's name; without schemas, its name says what it is."""
         if self.has_schemas:
             return (schema, relation)
-        return (relation if relation.startswith("kpi_") else f"kpi__{relation}",)
+        return (relation if relation in OWN else f"kpi__{relation}",)
 
     def named(self, schema: str, relation: str) -> str:
         """A relation's name as SQL."""

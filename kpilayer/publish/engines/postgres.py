@@ -73,7 +73,7 @@ def _look(connection: Connection, schema: str) -> tuple[str, bool, Mapping[str, 
     if not server["has_schema"]:
         return str(server["major"]), False, {}
     columns = _grouped((r["name"], (r["column_name"], r["type"])) for r in asked(_COLUMNS))
-    grants = _grouped((r["name"], _grant(schema, r)) for r in asked(_GRANTS))
+    grants = _grouped((r["name"], (_grant(schema, r), r["column_name"])) for r in asked(_GRANTS))
     dependents = _grouped(
         (r["name"], f"{r['of']}.{r['dependent']}" if r["of"] else r["dependent"])
         for r in asked(_DEPENDENTS)
