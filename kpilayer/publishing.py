@@ -140,7 +140,11 @@ class Publisher:
     def _writer(self) -> Writer:
         publish = self.identity.catalog.definitions.config.publish
         is_invoker = publish.security == "invoker" and self.where.engine.dialect == "postgres"
-        return Writer(self.where.engine, self.where.schema, is_invoker)
+        return Writer(self.where.engine, self.where.schema, is_invoker, self._project)
+
+    @property
+    def _project(self) -> str:
+        return self.identity.catalog.definitions.config.name
 
     @property
     def _readers(self) -> Readers:
@@ -171,20 +175,19 @@ class Publisher:
 
     def _newest(
         self, connection: Connection, world: World, table: str, column: str
-    ) -> object | None:
-        """The newest value of a column of a table that was published; None where there is none."""
+    ) -> tuple[object, object]:
+        """The newest value of a column of a table that was published, and when it was filled."""
         there = world.relations.get(table)
         if there is None or table not in world.records or column not in dict(there.columns):
-            return None
+            return None, None
         place = self.where.engine.named(self.where.schema, table)
         named = name(column, dialect=self.where.engine.dialect)
         (row,) = connection.run(f"SELECT MAX({named}) AS newest FROM {place}").to_pylist()
-        newest: object = row["newest"]
-        return newest
+        return row["newest"], world.records[table].published_at
 
     def _planned(self, connection: Connection) -> tuple[Plan, Desired, World]:
         engine, schema = self.where.engine, self.where.schema
-        world = applying.look(connection, engine, schema)
+        world = applying.look(connection, engine, schema, self._project)
         before = {n: tuple(c for c, _ in one.columns) for n, one in world.relations.items()}
         builder = Builder(
             self.identity,

@@ -22,12 +22,16 @@ from kpilayer.warehouse.transaction import is_transactional
 OnStep = Callable[[str, int, int], None]
 
 
-def look(connection: Connection, engine: Engine, schema: str) -> World:
-    """What the schema holds now."""
+def look(connection: Connection, engine: Engine, schema: str, project: str) -> World:
+    """What the schema holds now, and what of it a project published."""
     server, has_schema, relations = engine.look(connection, schema)
     if OBJECTS not in relations:
         return World(server, has_schema, relations)
-    found, catalogue = records(connection, engine.named(schema, OBJECTS))
+    if relations[OBJECTS].kind != "table" or "standing" not in dict(relations[OBJECTS].columns):
+        message = f"`{OBJECTS}` is there, and kpilayer did not make it"
+        hint = "publish into a schema of its own: `--schema`, or `publish: {schemas: ..}`"
+        raise PolicyError(Issue("not-ours", message, hint=hint))
+    found, catalogue = records(connection, engine.named(schema, OBJECTS), project)
     return World(server, has_schema, relations, found, catalogue)
 
 
@@ -117,8 +121,11 @@ def apply(
         on_step(about, number, len(steps))
         execute(connection, statement)
     _check_words(connection, plan, wanted, writer)
-    now = look(connection, writer.engine, plan.schema)
-    for statement in _remembered(plan, wanted, now, writer):
+    now = look(connection, writer.engine, plan.schema, writer.project)
+    remembered = list(_remembered(plan, wanted, now, writer))
+    if remembered and not is_transactional(connection):
+        remembered = [";\n".join(["START TRANSACTION", *remembered, "COMMIT"])]
+    for statement in remembered:
         on_step(OBJECTS, len(steps), len(steps))
         execute(connection, statement)
 

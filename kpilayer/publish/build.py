@@ -43,8 +43,8 @@ class Builder:
     today: str
     readers: Readers
     named: Callable[[str], exp.Table]
-    newest: Callable[[str, str], object]
-    """The newest value of a column of a table that is there; None where there is none."""
+    newest: Callable[[str, str], tuple[object, object]]
+    """The newest value of a column of a table, and when it was filled; None where it is not."""
 
     def relations(self, shape: Shape) -> tuple[Relation, ...]:
         """The relation of one level, behind the table that keeps its rows, where one does.
@@ -79,7 +79,7 @@ class Builder:
         )
         if shape.view.materialized == "view":
             return (relation,)
-        stored.check(shape, self.identity)
+        stored.check(shape, self.identity, is_masked=bool(masks))
         bare = self.written(shape.compiled, shown, self.readers.spell)
         table = stored.beside(relation, self._filling(shape, shown, relation, bare), bare)
         over = stored.over(
@@ -94,9 +94,9 @@ class Builder:
         if shape.view.materialized == "table":
             return Filling(whole)
         time = next(column for column in relation.columns if column.role == "time")
-        newest = self.newest(f"{relation.name}{stored.SUFFIX}", time.name)
+        newest, filled = self.newest(f"{relation.name}{stored.SUFFIX}", time.name)
         unit = self.identity.catalog.calendar.unit(shape.grain) or shape.grain
-        since = stored.since(shape.view, newest, unit)
+        since = stored.since(shape.view, newest, filled, unit)
         if since is None:
             return Filling(whole)
         query = replace(shape.query, start=since)
@@ -107,7 +107,11 @@ class Builder:
         if self.dialect != "sqlite":
             literal = exp.cast(literal, time.type)
         sql = self.written(compiled, shown, self.readers.spell)
-        return Filling(sql, time.name, literal.sql(dialect=self.dialect))
+        named = exp.column(time.name).sql(dialect=self.dialect, identify=True)
+        # Rows without a time belong to no period, and any of them may be new.
+        undated = f"SELECT * FROM (\n{whole}\n) AS undated WHERE {named} IS NULL"
+        both = f"SELECT * FROM (\n{sql}\n) AS dated\nUNION ALL\n{undated}"
+        return Filling(both, time.name, literal.sql(dialect=self.dialect))
 
     def _masks(self, columns: Sequence[Asked]) -> dict[str, tuple[Asked, tuple[Mask, ...]]]:
         """The masks of each column that has any; a part of a metric has all that lie on it."""

@@ -193,7 +193,7 @@ def _view(
 
 def _fresh(newest: Sequence[tuple[str, str]], time: str) -> str:
     if not newest:
-        nothing = f"CAST(NULL AS CHAR(1)) AS source, CAST(NULL AS {time}) AS newest"
+        nothing = f"'' AS source, CAST(NULL AS {time}) AS newest"
         return f"SELECT {nothing} FROM (SELECT 1 AS one) AS n WHERE 1 = 0"
     shown = _cast("newest", time)
     arms = [

@@ -37,6 +37,7 @@ def in_utc(
 
     def finished(tree: exp.Select, plan: Plan) -> None:
         _in_utc(tree, plan, declared, dialect)
+        _check_words(tree)
         finish(tree)
 
     return finished
@@ -71,6 +72,32 @@ def _utc(column: exp.Expr, dialect: str) -> exp.Expr:
     seconds = exp.Anonymous(this="UNIX_TIMESTAMP", expressions=[column])
     start = exp.cast(exp.Literal.string("1970-01-01"), "DATETIME")
     return exp.DateAdd(this=start, expression=seconds, unit=exp.var("SECOND"))
+
+
+def _check_words(tree: exp.Select) -> None:
+    """Nothing, where no word asks for the clock or the zone of whoever reads.
+
+    Raises:
+        QueryError: `session-time-zone`.
+    """
+    words: list[exp.Expr] = [node for node in tree.walk() if isinstance(node, _OF_READER)]
+    words += [n for n in tree.find_all(exp.Anonymous) if n.name.upper() in ("NOW", "TODAY")]
+    words += [
+        cast
+        for cast in tree.find_all(exp.Cast)
+        if cast.to.this in _WITH_ZONE and not isinstance(cast.parent, exp.AtTimeZone)
+    ]
+    issues = []
+    for text in dict.fromkeys(word.sql() for word in words):
+        message = f"`{text}` depends on the time zone of whoever reads the view"
+        hint = "compare times without a zone: they are in UTC"
+        issues.append(Issue("session-time-zone", message, hint=hint))
+    if issues:
+        raise QueryError(issues)
+
+
+_OF_READER = (exp.CurrentDate, exp.CurrentTime, exp.CurrentTimestamp, exp.CurrentDatetime)
+_WITH_ZONE = (exp.DataType.Type.TIMESTAMPTZ, exp.DataType.Type.TIMESTAMPLTZ)
 
 
 def check(compiled: Compiled, declared: Declared) -> None:

@@ -6,13 +6,13 @@ dropped: such an action is `blocked`, with the reason.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Final, Literal
 
 from kpilayer.errors import Issue
 from kpilayer.publish.desired import Desired
-from kpilayer.publish.relations import Relation
+from kpilayer.publish.relations import Column, Relation
 from kpilayer.publish.statements import Writer
 from kpilayer.publish.world import Record, Standing, World, digest
 
@@ -140,7 +140,9 @@ def _actions(wanted: Desired, world: World, writer: Writer, allowed: Allowed) ->
                 found[name] = _anew(told, known[name], standing, writer, why, known_as)
                 pending.append(name)
     for action in found.values():
-        yield _with_dependents(action, world, writer, found, allowed)
+        if _unsettles(action, known, world):
+            action = _with_dependents(action, world, writer, found, allowed)
+        yield action
 
 
 def _unsettles(action: Action, known: Mapping[str, Relation], world: World) -> bool:
@@ -168,8 +170,8 @@ def _action(relation: Relation, world: World, writer: Writer, allowed: Allowed) 
         return replace(told, verb="create", why=why, statements=created(relation, writer))
     told = replace(told, before=standing.digest)
     if record is None:
-        if relation.name not in allowed.overwrite:
-            message = f"a {standing.kind} of this name is there that kpilayer did not publish"
+        if relation.name not in allowed.overwrite or standing.kind != "view":
+            message = f"a {standing.kind} of this name is there that this project did not publish"
             return replace(told, verb="replace", blocked="foreign", why=message)
         return _anew(told, relation, standing, writer, "taken over", record)
     if edited(standing, record, world):
@@ -212,7 +214,7 @@ def _of_table(
     if is_same:
         filled = writer.filled(relation, whole=whole or not record.standing)
         return replace(told, verb="refresh", statements=(filled,))
-    taken = writer.revoked(relation.name, [r for r in record.grants if r not in relation.grants])
+    taken = _taken(relation.name, relation.grants, standing, record, writer)
     statements = (writer.filled(relation, whole=True), *writer.granted(relation), *taken)
     return replace(told, verb="replace", why="definition or rights", statements=statements)
 
@@ -257,18 +259,24 @@ def _changed(
         return _anew(told, relation, standing, writer, _of_columns(relation, standing, why), record)
     statements = created(relation, writer, replaces=engine.replaces != "none")
     drops = (writer.dropped(relation.name),) if engine.replaces == "none" else ()
-    taken = [role for role in record.grants if role not in relation.grants]
-    statements = (*statements, *writer.revoked(relation.name, taken))
+    taken = _taken(relation.name, relation.grants, standing, record, writer)
+    statements = (*statements, *taken)
     return replace(told, verb="replace", why=why, drops=drops, statements=statements)
 
 
 def appends(relation: Relation, standing: Standing) -> bool:
     """Whether a view keeps the columns that stand there, with new ones behind them."""
     before = standing.columns
-    now = [(c.name, c.type) for c in relation.columns]
-    if relation.kind not in _EXACT:
-        return [n for n, _ in before] == [n for n, _ in now[: len(before)]]
-    return list(before) == now[: len(before)]
+    now = [(c.name, c.type if _is_exact(relation, c) else "") for c in relation.columns]
+    kept = [(n, k if m else "") for (n, k), (_, m) in zip(before, now, strict=False)]
+    return len(before) <= len(now) and kept == now[: len(before)]
+
+
+def _is_exact(relation: Relation, column: Column) -> bool:
+    """Whether a column's type is known as the database spells it."""
+    if relation.kind == "rollup":
+        return column.role != "level"
+    return relation.kind in _EXACT or (relation.kind == "values" and column.name == "metric_time")
 
 
 def _of_columns(relation: Relation, standing: Standing, why: str) -> str:
@@ -295,17 +303,30 @@ def _anew(
     drop = f"DROP TABLE {writer.engine.named(writer.schema, relation.name)}"
     if standing.kind == "view":
         drop = writer.dropped(relation.name)
-    given = set(relation.grants)
-    gone = [r for r in (record.grants if record else ()) if r not in given]
-    lost = {
-        text.replace("REVOKE", "GRANT").replace(" FROM ", " TO ")
-        for text in writer.revoked(relation.name, gone)
-    }
+    taken = _taken(relation.name, relation.grants, standing, record, writer)
+    lost = {text.replace("REVOKE", "GRANT").replace(" FROM ", " TO ") for text in taken}
     there = {"", *(column.name for column in relation.columns)}
     kept = [grant for grant, column in standing.grants if column in there and grant not in lost]
     statements = created(relation, writer)
     again = tuple(grant for grant in kept if grant not in statements)
+    if writer.engine.dialect == "mysql":  # whose rights stay with the name
+        statements, again = (*statements, *taken), ()
     return replace(told, verb="recreate", why=why, drops=(drop,), statements=(*statements, *again))
+
+
+def _taken(
+    name: str,
+    given: Sequence[str],
+    standing: Standing,
+    record: Record | None,
+    writer: Writer,
+) -> tuple[str, ...]:
+    """What takes back the rights that a definition gave and gives no more, as far as they stand."""
+    there = {grant for grant, _ in standing.grants}
+    gone = [role for role in (record.grants if record else ()) if role not in given]
+    return tuple(
+        revoke for role in gone for grant, revoke in [writer.right(name, role)] if grant in there
+    )
 
 
 def created(relation: Relation, writer: Writer, *, replaces: bool = False) -> tuple[str, ...]:
@@ -330,7 +351,8 @@ def _dropped(record: Record, world: World, writer: Writer, allowed: Allowed) -> 
     drop = writer.dropped(record.name)
     if standing.kind == "table":
         drop = f"DROP TABLE {writer.engine.named(writer.schema, record.name)}"
-    return replace(told, drops=(drop,))
+    taken = _taken(record.name, (), standing, record, writer)
+    return replace(told, drops=(*taken, drop))
 
 
 def _with_dependents(
@@ -338,15 +360,15 @@ def _with_dependents(
 ) -> Action:
     """The action blocked by what others have made over a relation that is dropped."""
     standing = world.relations.get(action.name)
-    if standing is None or action.blocked or action.verb not in ("drop", "recreate"):
-        return action
-    gone = [name for name, other in found.items() if other.drops]
+    assert standing is not None, "what is not there unsettles nothing"
+    is_dropped = writer.engine.keeps_dependents
+    gone = [name for name, other in found.items() if other.drops or not is_dropped]
     own = {".".join(writer.engine.place(writer.schema, name)) for name in gone}
     others = tuple(name for name in standing.dependents if name not in own)
     if not others:
         return action
-    if allowed.cascade and writer.engine.dialect == "postgres":
-        drops = tuple(f"{drop} CASCADE" for drop in action.drops)
+    if allowed.cascade and writer.engine.keeps_dependents:
+        drops = tuple(f"{d} CASCADE" if d.startswith("DROP") else d for d in action.drops)
         return replace(action, dependents=others, drops=drops)
     if allowed.cascade:
         return replace(action, dependents=others)

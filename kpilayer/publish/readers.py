@@ -178,7 +178,10 @@ def masks_of(identity: Identity, name: str) -> tuple[Mask, ...]:
     if own is not None:
         return () if PUBLIC in (word.lower() for word in own.unless) else (own,)
     found = dict.fromkeys(_inherited(catalog, name, set()))
-    return tuple(found | dict.fromkeys(masks_on(identity, formula(identity.graph, name))))
+    found |= dict.fromkeys(masks_on(identity, formula(identity.graph, name)))
+    # What rounds a value says nothing of what is computed from it: it is hidden.
+    hidden = (mask.model_copy(update={"round_to": None}) for mask in found)
+    return tuple(dict.fromkeys(hidden))
 
 
 def masks_on(identity: Identity, tree: Formula) -> tuple[Mask, ...]:

@@ -6,6 +6,7 @@ read; GROUPING SETS are computed whole before anything is filtered.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
@@ -21,8 +22,16 @@ from kpilayer.sql.printing import to_sql
 TOTAL: Final = "(all)"
 NOTHING: Final = "(null)"
 VALUES: Final = "kpi_values"
-_NUMBER: Final = ("int", "decimal", "numeric", "double", "float", "real")
-_TEXT: Final = ("char", "text", "string")
+_NUMBER: Final = re.compile(
+    r"u?(big|small|tiny|huge|medium)?int(eger)?\d*( unsigned)?"
+    r"|decimal|numeric|double( precision)?|float\d*|real"
+)
+_TEXT: Final = frozenset(
+    {
+        *("varchar", "text", "character varying", "character", "char", "string", "bpchar"),
+        *("citext", "longtext", "mediumtext", "tinytext", "nvarchar", "name"),
+    }
+)
 
 #: The full name of a relation of the schema, as SQL.
 Named = Callable[[str], exp.Table]
@@ -34,13 +43,21 @@ def is_number(type_: str) -> bool:
     >>> is_number("DECIMAL(18,2)"), is_number("HUGEINT"), is_number("character varying")
     (True, True, False)
     """
-    word = type_.lower()
-    return any(one in word for one in _NUMBER) and "interval" not in word and "point" not in word
+    return bool(_NUMBER.fullmatch(_base(type_)))
 
 
 def is_text(type_: str) -> bool:
-    """Whether a type, as a database spells it, is one of texts."""
-    return any(one in type_.lower() for one in _TEXT)
+    """Whether a type, as a database spells it, is one of texts.
+
+    >>> is_text("character varying(20)"), is_text("STRUCT(a VARCHAR)"), is_text("VARCHAR[]")
+    (True, False, False)
+    """
+    return _base(type_) in _TEXT
+
+
+def _base(type_: str) -> str:
+    """A type without its length; what is nested keeps its brackets."""
+    return re.sub(r"\(\d+(,\s*\d+)?\)", "", type_.lower()).strip()
 
 
 # --------------------------------------------------------------------------------------- all levels
@@ -232,7 +249,7 @@ def _long(source: _Source, named: Named, dialect: str, *, is_fine: bool) -> exp.
         _as(_moment(time, moment, dialect), "metric_time"),
         _as(_text(relation.grain), "grain"),
         _as(_text(key.name if key else "total"), "dimension"),
-        _as(exp.cast(_name(key.name), text) if key else _nothing(text), "dimension_value"),
+        _as(_as_text(key, text, dialect) if key else _nothing(text), "dimension_value"),
         _as(_double(value), "value"),
         _as(_double(above), "numerator"),
         _as(_double(below), "denominator"),
@@ -240,6 +257,9 @@ def _long(source: _Source, named: Named, dialect: str, *, is_fine: bool) -> exp.
         _as(_text(metric.fingerprint), "definition_hash"),
     ]
     select = exp.Select(expressions=shown).from_(named(relation.name), copy=False)
+    if not source.is_rolled_up:  # rows of other metrics of the view are none of this one
+        has_value = exp.Not(this=exp.Is(this=_name(metric.name), expression=exp.Null()))
+        select.set("where", exp.Where(this=has_value))
     if source.is_rolled_up:
         groups = [_name(c.name) for c in (time, key) if c is not None]
         if groups:
@@ -252,6 +272,14 @@ def _moment(time: Column | None, kind: str, dialect: str) -> exp.Expr:
         return _nothing("TEXT" if dialect == "sqlite" else kind)
     # SQLite's dates are texts, of which a cast would keep the year.
     return _name(time.name) if dialect == "sqlite" else exp.cast(_name(time.name), kind)
+
+
+def _as_text(key: Column, text: str, dialect: str) -> exp.Expr:
+    """A group as text, the same in every session."""
+    if dialect == "postgres" and key.type.startswith(("date", "timestamp")):
+        form = "YYYY-MM-DD" if key.type == "date" else "YYYY-MM-DD HH24:MI:SS"
+        return exp.Anonymous(this="TO_CHAR", expressions=[_name(key.name), _text(form)])
+    return exp.cast(_name(key.name), text)
 
 
 def _words(dialect: str) -> str:

@@ -20,6 +20,7 @@ class Writer:
     engine: Engine
     schema: str
     is_invoker: bool = False
+    project: str = ""
 
     # ------------------------------------------------------------------------------------ relations
 
@@ -47,7 +48,10 @@ class Writer:
         """What puts new rows in the place of those that are there, all at once."""
         assert relation.filling is not None, "views have no rows"
         place, how = self._named(relation.name), relation.filling
-        since = f" WHERE {self._quoted(how.time)} >= {how.since}" if how.since and not whole else ""
+        since = ""
+        if how.since and not whole:
+            time = self._quoted(how.time)
+            since = f" WHERE {time} >= {how.since} OR {time} IS NULL"
         sql = relation.sql if whole else how.sql
         names = ", ".join(self._quoted(c.name) for c in relation.columns)
         lines = [f"DELETE FROM {place}{since}", f"INSERT INTO {place} ({names})\n{sql}"]
@@ -74,15 +78,13 @@ class Writer:
         """The rights that a definition gives."""
         if not self.engine.has_grants:
             return ()
-        on = self._named(relation.name)
-        return tuple(f"GRANT SELECT ON {on} TO {self._quoted_role(r)}" for r in relation.grants)
+        return tuple(self.right(relation.name, role)[0] for role in relation.grants)
 
-    def revoked(self, relation: str, roles: Iterable[str]) -> tuple[str, ...]:
-        """What takes rights back that a definition gave before."""
-        if not self.engine.has_grants:
-            return ()
-        on = self._named(relation)
-        return tuple(f"REVOKE SELECT ON {on} FROM {self._quoted_role(r)}" for r in roles)
+    def right(self, relation: str, role: str) -> tuple[str, str]:
+        """What gives a right, and what takes it back."""
+        of = f"SELECT ON {self._named(relation)}"
+        who = self._quoted_role(role)
+        return f"GRANT {of} TO {who}", f"REVOKE {of} FROM {who}"
 
     def entered(self, roles: Iterable[str]) -> Iterator[str]:
         """What lets roles look into the schema."""
@@ -101,16 +103,18 @@ class Writer:
         """What makes the schema and the tables of the state, as far as they are not there."""
         there = set(tables)
         if self.engine.has_schemas and not has_schema:
-            yield f"CREATE SCHEMA IF NOT EXISTS {self._quoted(self.schema)}"
+            words = " CHARACTER SET utf8mb4" if self.engine.dialect == "mysql" else ""
+            yield f"CREATE SCHEMA IF NOT EXISTS {self._quoted(self.schema)}{words}"
         for table, columns in self._state().items():
             if table not in there:
                 body = ",\n  ".join(f"{self._quoted(n)} {kind}" for n, kind in columns)
-                yield f"CREATE TABLE {self._named(table)} (\n  {body}\n)"
+                words = " CHARACTER SET utf8mb4" if self.engine.dialect == "mysql" else ""
+                yield f"CREATE TABLE {self._named(table)} (\n  {body}\n){words}"
 
     def _state(self) -> dict[str, list[tuple[str, str]]]:
         short, long = self.engine.text, self.engine.long_text
         objects = [("name", f"{short} PRIMARY KEY")]
-        words = ("kind", "view_name", "fingerprint", "statements", "standing", "server")
+        words = ("kind", "view_name", "fingerprint", "statements", "standing", "server", "project")
         objects += [(n, short) for n in words]
         objects += [("grants", long), ("published_at", self.engine.time)]
         keys = {"metric", "view_name", "column_name"}
@@ -130,7 +134,7 @@ class Writer:
         rows = []
         for one in records:
             told = [one.name, one.kind, one.view, one.fingerprint, one.statements]
-            told += [one.standing, one.server, _json(one.grants)]
+            told += [one.standing, one.server, self.project, _json(one.grants)]
             rows.append([*map(self._text, told), self.engine.now])
         yield from self._inserted(OBJECTS, rows)
 

@@ -38,7 +38,7 @@ _DAYS: Final = {
 }
 
 
-def check(shape: Shape, identity: Identity) -> None:
+def check(shape: Shape, identity: Identity, *, is_masked: bool) -> None:
     """Nothing, where the rows of a view can be kept.
 
     Raises:
@@ -48,6 +48,10 @@ def check(shape: Shape, identity: Identity) -> None:
     if shape.compiled.planned.visible:
         models = ", ".join(f"`{one.model}`" for one in shape.compiled.planned.visible)
         message = f"who reads decides which rows of {models} there are: they cannot be kept"
+        issues.append(Issue("bad-view", message, hint="leave out `materialized`"))
+    publishing = identity.catalog.definitions.config.publish
+    if is_masked and publishing.security == "invoker":
+        message = "who reads with rights of their own would read masked values in its table"
         issues.append(Issue("bad-view", message, hint="leave out `materialized`"))
     if shape.view.materialized == "incremental":
         issues += _incremental(shape, identity)
@@ -97,16 +101,23 @@ def _days(length: str, *, longest: bool) -> float:
     return int(number) * _DAYS.get(unit, (1 / 1440, 1 / 24))[longest]
 
 
-def since(view: View, newest: object, unit: str) -> str | None:
+def since(view: View, newest: object, filled: object, unit: str) -> str | None:
     """The first period that is computed again, as an ISO date or time.
 
+    That is the last one in the table, or the one in which it was filled, if that is earlier: rows
+    of a spine, and of data with a date to come, lie beyond what was known then. A day more allows
+    for zones in which it was yesterday still.
+
     >>> view = View(name="xx", metrics=["yy"], late="40 days", materialized="incremental")
-    >>> since(view, date(2026, 3, 1), "month")
+    >>> since(view, date(2026, 3, 1), "2026-05-20 10:00:00", "month")
     '2026-01-01'
+    >>> since(view, date(2026, 12, 1), "2026-05-20 10:00:00", "month")
+    '2026-04-01'
     """
-    last = _moment(newest)
-    if last is None:
+    last, at = _moment(newest), _moment(filled)
+    if last is None or at is None:
         return None
+    last = min(last, moved(at, -1, "day"))
     first = grain.truncate(_earlier(last, view.late) if view.late else last, unit)
     return first.date().isoformat() if grain.is_date(unit) else first.isoformat(sep=" ")
 

@@ -55,6 +55,7 @@ class Record:
     server: str
     grants: tuple[str, ...]
     published_at: str
+    project: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +82,9 @@ def literal(value: object, dialect: str) -> str:
         return "NULL"
     if isinstance(value, int):
         return str(int(value))
-    return exp.Literal.string(str(value)).sql(dialect=dialect)
+    text = exp.Literal.string(str(value)).sql(dialect=dialect)
+    # A statement is one to the driver, whatever stands in its texts.
+    return text.replace("\n", "\\n") if dialect == "mysql" else text
 
 
 def name(*parts: str, dialect: str) -> str:
@@ -95,11 +98,13 @@ def rows(connection: Connection, sql: str) -> list[dict[str, Any]]:
     return found
 
 
-def records(connection: Connection, table: str) -> tuple[dict[str, Record], str]:
-    """What was published, by name, and the digest of the catalogue's rows."""
+def records(connection: Connection, table: str, project: str) -> tuple[dict[str, Record], str]:
+    """What a project published, by name, and the digest of the catalogue's rows."""
     found = {}
     catalogue = ""
     for row in rows(connection, f"SELECT * FROM {table}"):
+        if row["project"] != project:
+            continue  # another project's, which is none of ours
         if row["kind"] == "catalogue":
             catalogue = row["statements"]
             continue
@@ -113,5 +118,6 @@ def records(connection: Connection, table: str) -> tuple[dict[str, Record], str]
             row["server"],
             tuple(json.loads(row["grants"] or "[]")),
             str(row["published_at"]),
+            row["project"],
         )
     return found, catalogue

@@ -543,3 +543,78 @@ def test_what_was_interrupted_goes_on_with_the_next_call(shop: Published) -> Non
     project.publish(schema=shop.schema)
     assert not project.plan(schema=shop.schema).is_pending
     assert shop.rows("orders_monthly", "SUM(revenue)") == [(360,)]
+
+
+def test_dates_to_come_and_rows_without_a_date_arrive_in_incremental_tables(
+    shop: Published,
+) -> None:
+    project = shop.define(kept("incremental", "late: 3 days"))
+    shop.engine.run("INSERT INTO orders VALUES (20, 1, DATE '2999-12-01', 1, false)")
+    project.publish(schema=shop.schema)
+    first = project.query("revenue", ["metric_time__month"]).rows()
+    assert len(first) == 4
+    shop.engine.run("INSERT INTO orders VALUES (21, 1, DATE '2998-01-01', 2, false)")
+    shop.engine.run("INSERT INTO orders VALUES (22, 1, NULL, 4, false)")
+    project.publish(schema=shop.schema)
+    asked = as_asked(project, ["revenue", "active_customers"], ["metric_time__month"])
+    assert shop.rows("monthly__total", "metric_time, revenue, active_customers") == asked
+    shop.engine.run("UPDATE orders SET amount = 8 WHERE order_id = 22")
+    project.publish(schema=shop.schema)
+    assert shop.rows("monthly__total", "revenue", "WHERE metric_time IS NULL") == [(8,)]
+
+
+def test_what_others_built_on_a_column_that_goes_blocks_on_every_engine(shop: Published) -> None:
+    shop.define("views:\n  - {name: monthly, metrics: [revenue, order_count]}").publish(
+        schema=shop.schema
+    )
+    place = "mine" if shop.engine.name == "sqlite" else f"{shop.schema}.mine"
+    shop.execute(f"CREATE VIEW {place} AS SELECT order_count FROM {shop.name('monthly')}")
+    project = shop.define("views:\n  - {name: monthly, metrics: [revenue]}")
+    with pytest.raises(PolicyError) as refused:
+        project.publish(schema=shop.schema)
+    assert {issue.code for issue in refused.value.issues} == {"has-dependents"}
+    assert shop.rows("monthly", "SUM(order_count)") == [(8,)]
+
+
+def test_two_projects_do_not_drop_each_others_views(shop: Published) -> None:
+    shop.define().publish(schema=shop.schema)
+    other = shop.engine.project(
+        DEFINITIONS, files={"kpilayer.yml": "name: another\n", "models/views.yml": "views: []"}
+    )
+    with pytest.raises(PolicyError) as refused:
+        other.publish(schema=shop.schema)
+    assert {issue.code for issue in refused.value.issues} == {"not-ours"}
+    assert shop.rows("orders_monthly", "SUM(revenue)") == [(360,)]
+
+
+def test_a_table_of_others_is_never_overwritten(shop: Published) -> None:
+    project = shop.define("views:\n  - {name: monthly, metrics: [revenue]}")
+    project.publish(schema=shop.schema)
+    cascade = " CASCADE" if shop.engine.name == "postgres" else ""
+    shop.define("views: []").publish(schema=shop.schema)
+    shop.execute(f"CREATE TABLE {shop.name('monthly')} (precious INTEGER)")
+    project = shop.define("views:\n  - {name: monthly, metrics: [revenue]}")
+    with pytest.raises(PolicyError):
+        project.publish(schema=shop.schema, overwrite="monthly")
+    shop.execute(f"DROP TABLE {shop.name('monthly')}{cascade}")
+
+
+def test_a_state_that_is_none_of_ours_is_told(shop: Published) -> None:
+    if shop.engine.name in ("mariadb", "mysql"):
+        shop.execute(f"CREATE DATABASE {shop.schema}")
+    elif shop.engine.name != "sqlite":
+        shop.execute(f"CREATE SCHEMA {shop.schema}")
+    shop.execute(f"CREATE TABLE {shop.name('kpi_published')} (a INTEGER)")
+    with pytest.raises(PolicyError) as refused:
+        shop.define().publish(schema=shop.schema)
+    assert [issue.code for issue in refused.value.issues] == ["not-ours"]
+
+
+def test_the_long_view_follows_when_times_become_finer(shop: Published) -> None:
+    shop.define("views: []").publish(schema=shop.schema)
+    finer = DEFINITIONS.replace("granularity: day}", "granularity: hour}")
+    project = shop.define("views:\n  - {name: by_hour, metrics: [revenue], grain: hour}", finer)
+    project.publish(schema=shop.schema)
+    assert not project.plan(schema=shop.schema).is_pending
+    shop.define("views: []").publish(schema=shop.schema)
+    assert shop.rows("kpi_values", "SUM(value)", "WHERE metric = 'revenue'") == [(360,)]

@@ -430,3 +430,67 @@ def test_groups_of_any_type_stand_in_a_view_of_all_levels(shop: Shop) -> None:
     shop.define(views, definitions).publish(schema=shop.schema)
     where = "WHERE _level = 'total' AND mood IS NULL"
     assert shop.rows("monthly__rollup", "SUM(revenue)", where) == [(360,)]
+
+
+def test_tables_behind_views_are_read_by_nobody_else(shop: Shop) -> None:
+    reader = shop.role("reader")
+    views = "views:\n  - {name: monthly, metrics: [revenue], materialized: table}\n"
+    config = f"publish: {{grants: [{reader}]}}\n"
+    shop.define(views, masked("revenue", f"{{unless: [{shop.role('finance')}]}}"), config).publish(
+        schema=shop.schema
+    )
+    assert shop.as_role(reader, f"SELECT MAX(revenue) FROM {shop.schema}.monthly") == [(None,)]
+    assert shop.grantees("monthly__stored") == set()
+
+
+def test_a_role_that_is_gone_stops_nothing(shop: Shop) -> None:
+    gone = shop.role("gone")
+    shop.define(f"views:\n  - {{name: monthly, metrics: [revenue], grants: [{gone}]}}").publish(
+        schema=shop.schema
+    )
+    shop.execute(f"DROP OWNED BY {gone}")
+    shop.execute(f"DROP ROLE {gone}")
+    shop.made.remove(gone)
+    project = shop.define("views:\n  - {name: monthly, metrics: [revenue]}")
+    project.publish(schema=shop.schema)
+    assert not project.plan(schema=shop.schema).is_pending
+
+
+def test_whoever_looks_with_another_search_path_sees_the_same_views(shop: Shop) -> None:
+    definitions = DEFINITIONS.replace(
+        "  - name: orders\n", f"  - name: orders\n    relation: {shop.tables}.orders\n"
+    )
+    definitions = definitions.replace(
+        "  - name: customers\n", f"  - name: customers\n    relation: {shop.tables}.customers\n"
+    )
+    project = shop.define(VIEWS, definitions)
+    project.publish(schema=shop.schema)
+    shop.execute("SET search_path = pg_catalog")
+    states = {
+        one.state
+        for one in Project.load(shop.engine.folder, connection=shop.engine.connection).views(
+            schema=shop.schema
+        )
+    }
+    shop.execute(f"SET search_path = {shop.tables}, public")
+    assert states == {"published"}
+
+
+@pytest.mark.parametrize(
+    "word",
+    ["CAST('2026-02-01 02:00:00' AS TIMESTAMPTZ)", "CURRENT_DATE"],
+)
+def test_what_depends_on_the_readers_clock_is_refused(shop: Shop, word: str) -> None:
+    views = f'views:\n  - {{name: monthly, metrics: [revenue], where: "purchase__ordered_on >= {word}"}}\n'
+    with pytest.raises(QueryError):
+        shop.define(views).publish(schema=shop.schema)
+
+
+def test_all_metrics_may_go(shop: Shop) -> None:
+    shop.define(VIEWS).publish(schema=shop.schema)
+    no_metrics = (
+        DEFINITIONS[: DEFINITIONS.index("    metrics:")]
+        + DEFINITIONS[DEFINITIONS.index("  - name: customers") :]
+    )
+    shop.define("views: []", no_metrics).publish(schema=shop.schema)
+    assert shop.rows("kpi_catalog", "COUNT(*)") == [(0,)]

@@ -62,6 +62,7 @@ DUCKDB: Final = Engine(
     unlock=not_locked,
     busy="[Cc]onflict",
     replaces="any",
+    keeps_dependents=False,
     keeps_types=True,
     current="SELECT current_schema() AS name",
     has_schemas=True,

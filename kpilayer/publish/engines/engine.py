@@ -33,6 +33,8 @@ class Engine:
     busy: str
     """What its errors say, as a pattern, where somebody else holds what is to be changed."""
     replaces: Literal["any", "appended", "none"]
+    keeps_dependents: bool
+    """Whether it refuses to drop what other views stand on."""
     keeps_types: bool
     """Whether a view has types of its own, which do not follow those of the tables."""
     current: str

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from kpilayer.publish.engines.engine import Engine, mentions
-from kpilayer.publish.world import Standing, literal, rows
+from kpilayer.publish.world import Standing, literal, name, rows
 from kpilayer.warehouse.connection import Connection
 
 _SERVER: Final = """
@@ -31,6 +31,11 @@ FROM information_schema.VIEWS
 WHERE TABLE_SCHEMA NOT IN ('sys', 'information_schema', 'performance_schema', 'mysql')"""
 
 
+_GRANTS: Final = """
+SELECT TABLE_NAME AS name, GRANTEE AS grantee FROM information_schema.TABLE_PRIVILEGES
+WHERE TABLE_SCHEMA = {schema} AND PRIVILEGE_TYPE = 'SELECT' ORDER BY TABLE_NAME, GRANTEE"""
+
+
 def _look(connection: Connection, schema: str) -> tuple[str, bool, Mapping[str, Standing]]:
     def asked(sql: str) -> list[dict[str, Any]]:
         return rows(connection, sql.format(schema=literal(schema, "mysql")))
@@ -43,6 +48,11 @@ def _look(connection: Connection, schema: str) -> tuple[str, bool, Mapping[str, 
         columns.setdefault(row["name"], []).append((row["column_name"], row["type"]))
     there = asked(_RELATIONS)
     texts = [(r["of"], r["name"], r["definition"]) for r in asked(_TEXTS)]
+    grants: dict[str, list[tuple[str, str]]] = {}
+    for row in asked(_GRANTS):
+        who = row["grantee"].removesuffix("@''").removesuffix("@'%'")
+        place = name(schema, row["name"], dialect="mysql")
+        grants.setdefault(row["name"], []).append((f"GRANT SELECT ON {place} TO {who}", ""))
     standing_on = mentions(texts, schema, [row["name"] for row in there])
     found = {
         row["name"]: Standing(
@@ -50,6 +60,7 @@ def _look(connection: Connection, schema: str) -> tuple[str, bool, Mapping[str, 
             row["kind"],
             row["rendering"],
             tuple(columns.get(row["name"], ())),
+            tuple(grants.get(row["name"], ())),
             dependents=standing_on[row["name"]],
         )
         for row in there
@@ -80,6 +91,7 @@ MYSQL: Final = Engine(
     unlock=_unlock,
     busy="[Ll]ock wait timeout",
     replaces="any",
+    keeps_dependents=False,
     keeps_types=False,
     current="SELECT DATABASE() AS name",
     has_schemas=True,

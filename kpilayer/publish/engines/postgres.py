@@ -13,18 +13,24 @@ from kpilayer.warehouse.connection import Connection
 _SERVER: Final = """
 SELECT current_setting('server_version_num')::int / 10000 AS major,
     EXISTS (SELECT 1 FROM pg_namespace WHERE nspname = {schema}) AS has_schema"""
+# Names in texts of views depend on the search path: with none but the catalog's, all are whole.
 _RELATIONS: Final = """
+WITH pinned AS MATERIALIZED (SELECT set_config('search_path', 'pg_catalog', true) AS path)
 SELECT c.relname::text AS name,
     CASE c.relkind WHEN 'v' THEN 'view' WHEN 'm' THEN 'materialized view' ELSE 'table' END AS kind,
     CASE WHEN c.relkind = 'v'
         THEN coalesce(array_to_string(c.reloptions, ','), '') || pg_get_viewdef(c.oid) ELSE ''
     END AS rendering
-FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
+FROM pinned, pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
 WHERE n.nspname = {schema} AND c.relkind IN ('v', 'm', 'r', 'p', 'f')"""
+_PATH: Final = "SELECT current_setting('search_path') AS path"
+_BACK: Final = "SELECT set_config('search_path', {path}, true) AS path"
 _COLUMNS: Final = """
 SELECT c.relname::text AS name, a.attname::text AS column_name,
-    format_type(a.atttypid, a.atttypmod) AS type
+    CASE WHEN t.typtype = 'd' THEN format_type(t.typbasetype, t.typtypmod)
+        ELSE format_type(a.atttypid, a.atttypmod) END AS type
 FROM pg_attribute AS a
+JOIN pg_type AS t ON t.oid = a.atttypid
 JOIN pg_class AS c ON c.oid = a.attrelid
 JOIN pg_namespace AS n ON n.oid = c.relnamespace
 WHERE n.nspname = {schema} AND c.relkind IN ('v', 'm', 'r', 'p', 'f')
@@ -78,6 +84,9 @@ def _look(connection: Connection, schema: str) -> tuple[str, bool, Mapping[str, 
         (r["name"], f"{r['of']}.{r['dependent']}" if r["of"] else r["dependent"])
         for r in asked(_DEPENDENTS)
     )
+    path = rows(connection, _PATH)[0]["path"]
+    there = asked(_RELATIONS)
+    rows(connection, _BACK.format(path=literal(path, "postgres")))
     found = {
         r["name"]: Standing(
             r["name"],
@@ -87,7 +96,7 @@ def _look(connection: Connection, schema: str) -> tuple[str, bool, Mapping[str, 
             grants.get(r["name"], ()),
             dependents.get(r["name"], ()),
         )
-        for r in asked(_RELATIONS)
+        for r in there
     }
     return str(server["major"]), True, found
 
@@ -129,6 +138,7 @@ POSTGRES: Final = Engine(
     unlock=not_locked,  # the end of the transaction does
     busy="lock timeout",
     replaces="appended",
+    keeps_dependents=True,
     keeps_types=True,
     current="SELECT current_schema() AS name",
     has_schemas=True,

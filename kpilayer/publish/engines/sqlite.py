@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from kpilayer.publish.engines.engine import Engine, mentions, not_locked
+from kpilayer.publish.engines.engine import OWN, Engine, mentions, not_locked
 from kpilayer.publish.world import COLUMNS, Standing, rows
 from kpilayer.warehouse.connection import Connection
 
@@ -33,7 +33,7 @@ def _look(connection: Connection, schema: str) -> tuple[str, bool, Mapping[str, 
             (row["column_name"], row["type"])
         )
     texts = [("", row["name"], row["rendering"]) for row in there if row["kind"] == "view"]
-    ours = [row["name"] for row in there if row["name"].startswith("kpi_")]
+    ours = [n for row in there if (n := row["name"]).startswith(PREFIX) or n in OWN]
     standing_on = mentions(texts, "", ours)
     found = {}
     for row in there:
@@ -57,6 +57,7 @@ SQLITE: Final = Engine(
     unlock=not_locked,
     busy="database is locked",
     replaces="none",
+    keeps_dependents=False,
     keeps_types=False,
     current="SELECT 'main' AS name",
     has_schemas=False,
