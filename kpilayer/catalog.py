@@ -109,11 +109,29 @@ class Catalog:
     def _of(self, definition: Model | TimeSpine) -> Relation:
         """What a definition says of where its rows are; else what `ref` means by its name."""
         if definition.relation:
-            parts = tuple(split_relation(definition.relation, self.dialect))
-            return Relation("table", parts=parts, ref=definition.ref or "")
+            return self._named(definition.relation, definition.ref or "")
         if definition.path:
             return Relation("file", path=definition.path, options=_options(definition))
         return self._ref(definition.ref or definition.name)
+
+    def _named(self, text: str, ref: str) -> Relation:
+        """What a relation's name says; `ref` and `source` in it stand for what they mean."""
+        match split_relation(text, self.dialect):
+            case [first, *names] if first == REF and names:
+                return self._read(".".join(names).lower())
+            case [first, source, table] if first == SOURCE:
+                return self._source(source, table)
+            case parts:
+                return Relation("table", parts=tuple(parts), ref=ref)
+
+    def _source(self, source: str, table: str) -> Relation:
+        """Where `source` leads: files, where its definition says, or the table of that name."""
+        files = self.files.get(_file_name(source, table))
+        if files is not None:
+            return files
+        known = self.definitions.sources.get((source, table))
+        parts = split_relation(known, self.dialect) if known else (source, table)
+        return Relation("table", parts=tuple(parts), source=f"{source}.{table}")
 
     def _ref(self, name: str) -> Relation:
         """Where `ref` leads: a SQL model, where dbt's manifest says, or the target's schema."""
@@ -149,10 +167,11 @@ class Catalog:
     @cached_property
     def files(self) -> Mapping[str, Relation]:
         """Sources that are files, by the names that they have in parsed SQL models."""
-        found = {
-            _file_name(*key): file_relation(text) for key, text in self.definitions.files.items()
+        return {
+            _file_name(*key): replace(relation, source=".".join(key))
+            for key, text in self.definitions.files.items()
+            if (relation := file_relation(text)) is not None
         }
-        return {name: relation for name, relation in found.items() if relation is not None}
 
     @cached_property
     def shared_refs(self) -> frozenset[str]:

@@ -287,6 +287,8 @@ class Identity:
         return _digest([self._sql(reached.element.sql), found.grain, found.part, steps])
 
     def _relation(self, relation: Relation) -> str:
+        if relation.source:
+            return f"source {relation.source}"
         match relation.kind:
             case "file":
                 return f"file {relation.key}"

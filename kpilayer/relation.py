@@ -33,7 +33,8 @@ class Relation:
     added when SQL is made. ``key`` names the relation in kpilayer.lock and in fingerprints; where
     dbt decides where a model is built, fingerprints name the model, ``ref``, instead. Files are
     read as their ending says, unless ``format`` does (``parquet``, ``csv``, ``json``), and with
-    ``options`` such as ``hive_partitioning``.
+    ``options`` such as ``hive_partitioning``. ``source`` is dbt's name of what others load, as
+    `raw.orders`; fingerprints name that.
     """
 
     kind: Literal["table", "file", "query"]
@@ -43,6 +44,7 @@ class Relation:
     ref: str = ""
     format: str = ""
     options: tuple[tuple[str, Option], ...] = ()
+    source: str = ""
 
     @property
     def key(self) -> str:
