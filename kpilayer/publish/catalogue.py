@@ -143,36 +143,44 @@ def _preferred(place: tuple[Relation, Column]) -> tuple[object, ...]:
 def views(
     named: Mapping[str, str], newest: Sequence[tuple[str, str]], time: str
 ) -> tuple[Relation, ...]:
-    """The catalogue's own views. ``named`` has the SQL names of tables and views of the schema.
+    """The catalogue's own views. ``named`` has the SQL of tables and views of the schema.
 
-    ``newest`` has the SQL of the newest time of each source, as a column `newest`.
+    ``newest`` has the SQL of the newest time of each source, as a column `newest`. Without a table
+    of what was published (`OBJECTS`), what only publishing knows has no columns.
     """
-    about = [(name, "varchar", words) for name, words in METRIC_COLUMNS.items()]
-    beside = [(name, time, words) for name, words in _BESIDE.items()]
-    metrics = ",\n  ".join(f"m.{name}" for name in METRIC_COLUMNS)
-    catalog = (
-        f"SELECT\n  {metrics},\n  s.published_at AS refreshed_at,\n"
-        "  f.data_as_of,\n  p.published_at\n"
-        f"FROM {named[METRICS]} AS m\n"
-        f"LEFT JOIN {named[OBJECTS]} AS p ON p.name = m.view_name\n"
-        f"LEFT JOIN {named[OBJECTS]} AS s ON s.name = m.stored_in\n"
+    is_published = OBJECTS in named
+    unknown = () if is_published else ("stored_in", "refreshed_at", "published_at")
+    metrics = [one for one in METRIC_COLUMNS.items() if one[0] not in unknown]
+    columns = [one for one in COLUMN_COLUMNS.items() if is_published or one[0] != "type"]
+    beside = [one for one in _BESIDE.items() if one[0] not in unknown]
+    values = {
+        "refreshed_at": "s.published_at AS refreshed_at",
+        "data_as_of": "f.data_as_of",
+        "published_at": "p.published_at",
+    }
+    shown = [*(f"m.{name}" for name, _ in metrics), *(values[name] for name, _ in beside)]
+    catalog = f"SELECT\n  {_list(shown)}\nFROM {named[METRICS]} AS m\n"
+    if is_published:
+        catalog += f"LEFT JOIN {named[OBJECTS]} AS p ON p.name = m.view_name\n"
+        catalog += f"LEFT JOIN {named[OBJECTS]} AS s ON s.name = m.stored_in\n"
+    catalog += (
         "LEFT JOIN (\n  SELECT s.metric, MIN(n.newest) AS data_as_of\n"
         f"  FROM {named[SOURCES]} AS s\n  JOIN {named[FRESHNESS]} AS n ON n.source = s.source\n"
         "  GROUP BY s.metric\n) AS f ON f.metric = m.metric"
     )
-    of_columns = ",\n  ".join(f"c.{name}" for name in COLUMN_COLUMNS)
-    columns = f"SELECT\n  {of_columns}\nFROM {named[COLUMNS]} AS c"
-    fresh = _fresh(newest, time)
+    of_columns = f"SELECT\n  {_list([f'c.{n}' for n, _ in columns])}\nFROM {named[COLUMNS]} AS c"
+    text = [(name, "varchar", words) for name, words in metrics]
+    times = [(name, time, words) for name, words in beside]
+    about = [("source", "varchar", "A model and its time."), ("newest", time, "Its newest value.")]
     return (
-        _view(
-            FRESHNESS,
-            fresh,
-            [("source", "varchar", "A model and its time."), ("newest", time, "Its newest value.")],
-            (),
-        ),
-        _view(CATALOG, catalog, [*about, *beside], (FRESHNESS,)),
-        _view(OF_COLUMNS, columns, [(n, "varchar", w) for n, w in COLUMN_COLUMNS.items()], ()),
+        _view(FRESHNESS, _fresh(newest, time), about, ()),
+        _view(CATALOG, catalog, [*text, *times], (FRESHNESS,)),
+        _view(OF_COLUMNS, of_columns, [(name, "varchar", words) for name, words in columns], ()),
     )
+
+
+def _list(shown: Sequence[str]) -> str:
+    return ",\n  ".join(shown)
 
 
 _ABOUT: Final = {
@@ -222,7 +230,9 @@ def time_sources(identity: Identity, metrics: Iterable[str]) -> dict[str, set[st
     return found
 
 
-def newest_of(identity: Identity, source: str, dialect: str, schema: str) -> Compiled | None:
+def newest_of(
+    identity: Identity, source: str, dialect: str, schema: str, *, unverified: bool = False
+) -> Compiled | None:
     """The question for the newest value of a time; None where rows of it are not for everybody.
 
     The answer has one row and the column `newest_value`.
@@ -236,7 +246,7 @@ def newest_of(identity: Identity, source: str, dialect: str, schema: str) -> Com
     newest = SimpleMetric(name=NEWEST, model=model, agg="max", expr=element.sql)
     asked = Identity(JoinGraph(replace(catalog, metrics={NEWEST: newest})))
     try:
-        return compile_query(Query((NEWEST,)), asked, dialect, schema)
+        return compile_query(Query((NEWEST,)), asked, dialect, schema, unverified=unverified)
     except QueryError:
         return None  # a time that is computed in words that the engine has not
 

@@ -10,11 +10,12 @@ from sqlglot import exp
 from kpilayer.catalog import Catalog
 from kpilayer.errors import Issue, QueryError
 from kpilayer.identity import Identity
+from kpilayer.model.view import View
 from kpilayer.publish import catalogue, stacked
 from kpilayer.publish.build import Builder
 from kpilayer.publish.engines import Engine
 from kpilayer.publish.relations import Relation
-from kpilayer.publish.shapes import Shape, shapes
+from kpilayer.publish.shapes import Shape, Shapes, shapes
 from kpilayer.publish.stored import SUFFIX
 from kpilayer.publish.world import OWN_TABLES, literal
 from kpilayer.sql.dialects import capabilities
@@ -47,6 +48,69 @@ def desired(
         WarehouseError: the warehouse refuses a query.
     """
     found = shapes(identity, engine.dialect, read_from)
+    relations, notices = built(found, builder, on_step)
+    for view in identity.catalog.definitions.views:
+        if view.rollup:
+            levels = levels_of(view, relations)
+            relations.append(stacked.rollup(view.name, levels, builder.named, engine.dialect))
+    counted = countable(identity.catalog, relations)
+    values = stacked.values(counted, builder.named, engine.dialect)
+    relations += [values] if values is not None else []
+    sources = sources_of(identity, relations)
+    newest = newest_times(identity, builder, read_from, sources)
+    names = {name: engine.named(schema, name) for name in (*OWN_TABLES, *catalogue.NAMES)}
+    every = (*relations, *catalogue.views(names, newest, engine.time))
+    check_lengths(every, engine.dialect, lambda name: engine.place("", name)[-1])
+    granted = _granted(every, identity.catalog)
+    if not engine.has_grants and any(one.grants for one in granted):
+        notices.append(no_grants(engine.dialect))
+    read = [one for one in granted if one.kind != "stored"]
+    rows = catalogue.rows(identity, read, sources)
+    return Desired(granted, rows, tuple(dict.fromkeys(notices)))
+
+
+def _granted(relations: Sequence[Relation], catalog: Catalog) -> tuple[Relation, ...]:
+    """Relations with their roles; tables have those of the view that reads them, if at all."""
+    publishing = catalog.definitions.config.publish
+    grants, is_invoker = publishing.grants, publishing.security == "invoker"
+    shown = {one.name: one.grants for one in relations}
+    granted = []
+    for one in relations:
+        if one.is_table and is_invoker:  # readers of the view need rights on what it reads
+            one = replace(one, grants=shown[one.name.removesuffix(SUFFIX)])
+        is_everywhere = not one.is_table or is_invoker
+        granted.append(with_roles(one, catalog, grants if is_everywhere else ()))
+    return tuple(granted)
+
+
+def check_lengths(
+    relations: Iterable[Relation], dialect: str, called: Callable[[str], str] = str
+) -> None:
+    """Nothing, where every name is short enough: PostgreSQL would cut a longer one in silence.
+
+    ``called`` gives the name of a relation as the database has it.
+
+    Raises:
+        QueryError: `identifier-too-long`, each name once.
+    """
+    spoken, issues = capabilities(dialect), list[Issue]()
+    for relation in relations:
+        for word in (called(relation.name), *(column.name for column in relation.columns)):
+            try:
+                check_length(word, spoken)
+            except QueryError as error:
+                issues += error.issues
+    if issues:
+        raise QueryError(list(dict.fromkeys(issues)))
+
+
+def built(found: Shapes, builder: Builder, on_step: OnStep) -> tuple[list[Relation], list[Issue]]:
+    """The relations of shapes, and what is worth knowing of them.
+
+    Raises:
+        QueryError: what is wrong with declared views.
+        WarehouseError: the warehouse refuses a query.
+    """
     notices = list(found.left_out)
     relations: list[Relation] = []
     issues: list[Issue] = []
@@ -61,53 +125,51 @@ def desired(
         notices += [i for i in shape.compiled.notices if i.severity == "warning"]
     if issues:
         raise QueryError(list(dict.fromkeys(issues)))
-    named = builder.named
-    declared = {view.name: view for view in identity.catalog.definitions.views}
-    for view in declared.values():
-        if view.rollup:
-            levels = [r for r in relations if r.view == view.name and r.kind == "level"]
-            relations.append(stacked.rollup(view.name, levels, named, engine.dialect))
-    plain = [r for r in relations if r.kind in ("fixed", "level")]
-    plain = [r for r in plain if not _narrowed(declared, r)]
-    values = stacked.values(plain, named, engine.dialect)
-    relations += [values] if values is not None else []
-    publishing = identity.catalog.definitions.config.publish
-    grants, is_invoker = publishing.grants, publishing.security == "invoker"
-    every = (*relations, *_of_catalogue(identity, builder, engine, schema, read_from, relations))
-    _check_lengths(engine, every)
-    shown = {one.name: one.grants for one in every}
-    granted = []
-    for one in every:
-        if one.is_table and is_invoker:  # readers of the view need rights on what it reads
-            one = replace(one, grants=shown[one.name.removesuffix(SUFFIX)])
-        is_everywhere = not one.is_table or is_invoker
-        granted.append(_granted(one, identity.catalog, grants if is_everywhere else ()))
-    if not engine.has_grants and any(one.grants for one in granted):
-        message = f"`grants` say nothing on {engine.dialect}, which has no rights on views"
-        notices.append(Issue("no-grants", message, severity="notice"))
+    return relations, notices
+
+
+def levels_of(view: View, relations: Iterable[Relation]) -> list[Relation]:
+    """The levels of a view, of which its roll-up is made."""
+    return [one for one in relations if one.view == view.name and one.kind == "level"]
+
+
+def countable(catalog: Catalog, relations: Iterable[Relation]) -> list[Relation]:
+    """The relations whose numbers are those of their metrics, over all rows."""
+    narrowed = {view.name for view in catalog.definitions.views if view.where}
+    plain = (one for one in relations if one.kind in ("fixed", "level"))
+    return [one for one in plain if one.view not in narrowed]
+
+
+def sources_of(identity: Identity, relations: Iterable[Relation]) -> dict[str, set[str]]:
+    """The times that the metrics of relations are dated by."""
     metrics = {c.metric for one in relations for c in one.columns if c.role == "metric"}
-    sources = catalogue.time_sources(identity, sorted(metrics))
-    read = [one for one in granted if one.kind != "stored"]
-    rows = catalogue.rows(identity, read, sources)
-    return Desired(tuple(granted), rows, tuple(dict.fromkeys(notices)))
+    return catalogue.time_sources(identity, sorted(metrics))
 
 
-def _check_lengths(engine: Engine, relations: Sequence[Relation]) -> None:
-    """Nothing, where every name is short enough: PostgreSQL would cut a longer one in silence.
+def newest_times(
+    identity: Identity,
+    builder: Builder,
+    read_from: str,
+    sources: Mapping[str, set[str]],
+    *,
+    unverified: bool = False,
+) -> list[tuple[str, str]]:
+    """Each time as a text of SQL, and the SQL of its newest value."""
+    newest = []
+    for source in sorted({one for found in sources.values() for one in found}):
+        compiled = catalogue.newest_of(
+            identity, source, builder.dialect, read_from, unverified=unverified
+        )
+        if compiled is not None:
+            sql = builder.written(compiled, [(catalogue.NEWEST, "newest")], lambda _: None)
+            newest.append((literal(source, builder.dialect), sql))
+    return newest
 
-    Raises:
-        QueryError: `identifier-too-long`, each name once.
-    """
-    spoken, issues = capabilities(engine.dialect), list[Issue]()
-    for relation in relations:
-        place = engine.place("", relation.name)[-1]
-        for word in (place, *(column.name for column in relation.columns)):
-            try:
-                check_length(word, spoken)
-            except QueryError as error:
-                issues += error.issues
-    if issues:
-        raise QueryError(list(dict.fromkeys(issues)))
+
+def no_grants(dialect: str) -> Issue:
+    """The notice that rights are declared where there are none."""
+    message = f"`grants` say nothing on {dialect}, which has no rights on views"
+    return Issue("no-grants", message, severity="notice")
 
 
 def _of_shape(shape: Shape, issue: Issue) -> Issue:
@@ -116,16 +178,6 @@ def _of_shape(shape: Shape, issue: Issue) -> Issue:
         return replace(issue, message=f"view `{shape.view.name}`: {issue.message}")
     message = f"`{shape.view.name}` has no view: {issue.message}"
     return replace(issue, message=message, severity="warning")
-
-
-def _narrowed(declared: Mapping[str, object], relation: Relation) -> bool:
-    """Whether a view shows a part of the rows: its numbers are not those of the metric."""
-    view = declared.get(relation.view)
-    return bool(getattr(view, "where", ()))
-
-
-def _as_it_is(tree: exp.Select) -> None:
-    """Leaves a tree alone."""
 
 
 def tables(engine: Engine, schema: str) -> stacked.Named:
@@ -141,27 +193,7 @@ def tables(engine: Engine, schema: str) -> stacked.Named:
     return named
 
 
-def _of_catalogue(
-    identity: Identity,
-    builder: Builder,
-    engine: Engine,
-    schema: str,
-    read_from: str,
-    relations: Sequence[Relation],
-) -> Iterable[Relation]:
-    metrics = {c.metric for one in relations for c in one.columns if c.role == "metric"}
-    sources = catalogue.time_sources(identity, sorted(metrics))
-    newest = []
-    for source in sorted({one for found in sources.values() for one in found}):
-        compiled = catalogue.newest_of(identity, source, engine.dialect, read_from)
-        if compiled is not None:
-            sql = builder.written(compiled, [(catalogue.NEWEST, "newest")], _as_it_is)
-            newest.append((literal(source, engine.dialect), sql))
-    names = {name: engine.named(schema, name) for name in (*OWN_TABLES, *catalogue.NAMES)}
-    return catalogue.views(names, newest, engine.time)
-
-
-def _granted(relation: Relation, catalog: Catalog, everywhere: Sequence[str]) -> Relation:
+def with_roles(relation: Relation, catalog: Catalog, everywhere: Sequence[str]) -> Relation:
     """The relation with the roles of the database that may read it; groups stand for theirs."""
     groups = {group.name.lower(): group.roles for group in catalog.definitions.groups}
 

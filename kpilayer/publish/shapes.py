@@ -7,8 +7,9 @@ others in a view for each level (`level`), where nothing is left to be added.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Final, Literal
 
 from kpilayer.access import READER
@@ -31,6 +32,8 @@ RESERVED: Final = frozenset(
     {"kpi_values", "kpi_catalog", "kpi_columns", "kpi_freshness", "kpi_published"}
     | {"kpi_published_metrics", "kpi_published_columns", "kpi_published_sources"}
 )
+#: A question to its SQL, in the dialect of the views.
+Ask = Callable[[Query], Compiled]
 _LEAVES_OUT: Final = frozenset({"not-supported-yet", "unsupported-in-dialect"})
 
 
@@ -87,19 +90,27 @@ class Shapes:
     left_out: tuple[Issue, ...]
 
 
-def shapes(identity: Identity, dialect: str, schema: str) -> Shapes:
+def shapes(identity: Identity, dialect: str, schema: str, *, unverified: bool = False) -> Shapes:
     """Every relation of declared views, and of default ones, in order.
 
     Raises:
         QueryError: what is wrong with any declared view, at once.
     """
     catalog = identity.catalog
+    ask = partial(
+        compile_query,
+        identity=identity,
+        dialect=dialect,
+        schema=schema,
+        unverified=unverified,
+        role=READER,
+    )
     found: list[Shape] = []
     issues: list[Issue] = []
     left_out: list[Issue] = []
     for view in catalog.definitions.views:
         try:
-            found += _of_view(view, identity, dialect, schema)
+            found += _of_view(view, identity, ask)
         except QueryError as error:
             issues += _at_view(catalog, view, error.issues)
     if catalog.definitions.config.publish.default_views:
@@ -109,7 +120,7 @@ def shapes(identity: Identity, dialect: str, schema: str) -> Shapes:
             if metric.hidden or name in shown or name in taken:
                 continue
             try:
-                found.append(_default(metric, identity, dialect, schema))
+                found.append(_default(metric, identity, ask))
             except QueryError as error:
                 why = [i for i in error.issues if i.code in _LEAVES_OUT]
                 issues += [i for i in error.issues if i not in why]
@@ -152,7 +163,7 @@ def _names_twice(found: Sequence[Shape]) -> Iterator[Issue]:
 # ------------------------------------------------------------------------------------ default views
 
 
-def _default(metric: Metric, identity: Identity, dialect: str, schema: str) -> Shape:
+def _default(metric: Metric, identity: Identity, ask: Ask) -> Shape:
     """A metric by its own grain, else by month, else by the grain of its time, else in total."""
     own = metric.time_granularity
     grains = dict.fromkeys([*([own] if own else []), "month", "", ALL_TIME])
@@ -161,7 +172,7 @@ def _default(metric: Metric, identity: Identity, dialect: str, schema: str) -> S
         view = View(name=metric.name, metrics=(metric.name,), grain=grain or "month")
         try:
             asked = METRIC_TIME if grain == "" else _time(grain)
-            shape = _shape(view, view.metrics, (), asked, identity, dialect, schema)
+            shape = _shape(view, view.metrics, (), asked, identity, ask)
         except QueryError as error:
             first = first or error
             if any(i.code in _LEAVES_OUT for i in error.issues):
@@ -186,33 +197,29 @@ def _grain_of(shape: Shape) -> str:
 # ----------------------------------------------------------------------------------- declared views
 
 
-def _of_view(view: View, identity: Identity, dialect: str, schema: str) -> Iterator[Shape]:
+def _of_view(view: View, identity: Identity, ask: Ask) -> Iterator[Shape]:
     every = tuple(one.name for one in view.dimensions)
     time = _time(view.grain)
-    whole = _shape(view, view.metrics, every, time, identity, dialect, schema)
+    whole = _shape(view, view.metrics, every, time, identity, ask)
     if not every:
         yield replace(whole, name=view.name)
         if view.all_time:
-            yield _all_time(view, (), identity, dialect, schema)
+            yield _all_time(view, (), identity, ask)
         return
     fixed = tuple(name for name in view.metrics if _stands_alone(whole, name))
     if fixed:
-        shape = _shape(view, fixed, every, time, identity, dialect, schema)
+        shape = _shape(view, fixed, every, time, identity, ask)
         yield replace(shape, name=view.name, kind="fixed")
     for level in _levels(view, every, is_whole=len(fixed) == len(view.metrics)):
         is_full = len(level) == len(every)
-        shape = (
-            whole if is_full else _shape(view, view.metrics, level, time, identity, dialect, schema)
-        )
+        shape = whole if is_full else _shape(view, view.metrics, level, time, identity, ask)
         yield replace(shape, name=level_name(view.name, shape.level), kind="level")
         if view.all_time:
-            yield _all_time(view, level, identity, dialect, schema)
+            yield _all_time(view, level, identity, ask)
 
 
-def _all_time(
-    view: View, level: tuple[str, ...], identity: Identity, dialect: str, schema: str
-) -> Shape:
-    shape = _shape(view, view.metrics, level, None, identity, dialect, schema)
+def _all_time(view: View, level: tuple[str, ...], identity: Identity, ask: Ask) -> Shape:
+    shape = _shape(view, view.metrics, level, None, identity, ask)
     stem = level_name(view.name, shape.level) if view.dimensions else view.name
     return replace(shape, name=f"{stem}__all_time", kind="level", grain=ALL_TIME)
 
@@ -253,8 +260,7 @@ def _shape(
     level: tuple[str, ...],
     time: str | None,
     identity: Identity,
-    dialect: str,
-    schema: str,
+    ask: Ask,
 ) -> Shape:
     """The relation of one level.
 
@@ -268,7 +274,7 @@ def _shape(
         where,
         components=view.expose_components,
     )
-    compiled = compile_query(query, identity, dialect, schema, role=READER)
+    compiled = ask(query)
     columns = _columns(view, level, compiled, metrics, has_time=time is not None)
     found = {} if compiled.overlapping else _roll_ups(view, metrics, identity, time, columns)
     grain = view.grain if time else ALL_TIME

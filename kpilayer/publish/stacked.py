@@ -290,6 +290,34 @@ def _double(value: exp.Expr | None) -> exp.Expr:
     return _nothing("DOUBLE") if value is None else exp.cast(value, "DOUBLE")
 
 
+# --------------------------------------------------------------------------------------- known rows
+
+
+def rows(columns: Sequence[str], values: Sequence[Sequence[object]], dialect: str) -> str:
+    """Texts, numbers and NULLs that are known now, as a query; columns have a type without rows."""
+    numbers = {n for row in values for n, value in enumerate(row) if isinstance(value, int)}
+    kinds = ["INTEGER" if n in numbers else _words(dialect) for n in range(len(columns))]
+
+    def arm(row: Sequence[object]) -> exp.Select:
+        told = zip(columns, row, kinds, strict=True)
+        return exp.Select(
+            expressions=[_as(_known(value, kind), name) for name, value, kind in told]
+        )
+
+    if values:
+        return _stacked([arm(row) for row in values], dialect)
+    one = exp.Select(expressions=[_as(exp.Literal.number(1), "one")])
+    nothing = arm([None] * len(columns)).from_(one.subquery("nothing"), copy=False)
+    false = exp.EQ(this=exp.Literal.number(1), expression=exp.Literal.number(0))
+    return _stacked([nothing.where(false, copy=False)], dialect)
+
+
+def _known(value: object, kind: str) -> exp.Expr:
+    if value is None:
+        return _nothing(kind)
+    return exp.Literal.number(value) if isinstance(value, int) else _text(str(value))
+
+
 # -------------------------------------------------------------------------------------------- trees
 
 
