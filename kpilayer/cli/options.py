@@ -207,22 +207,8 @@ def output_flags(*formats: str, piped: str | None = None) -> Callable[[F], F]:
     def keep_output(ctx: click.Context, _flag: click.Parameter, value: str | None) -> None:
         ctx.ensure_object(Session).output = Path(value) if value not in (None, "-") else None
 
-    def keep_format(ctx: click.Context, _flag: click.Parameter, value: str | None) -> None:
-        session = ctx.ensure_object(Session)
-        session.format = choose_format(value, formats, piped, session.output)
-
-    default = formats[0] if piped is None else f"{formats[0]}, or {piped} where piped"
-
     def decorate(function: F) -> F:
-        function = click.option(
-            "-f",
-            "--format",
-            cls=OutputFlag,
-            type=click.Choice(formats),
-            expose_value=False,
-            callback=keep_format,
-            help=f"How to print: {default} if not said.  [KPILAYER_FORMAT]",
-        )(function)
+        function = format_flag(*formats, piped=piped)(function)
         return click.option(
             "-o",
             "--output",
@@ -235,6 +221,25 @@ def output_flags(*formats: str, piped: str | None = None) -> Callable[[F], F]:
         )(function)
 
     return decorate
+
+
+def format_flag(*formats: str, piped: str | None = None) -> Callable[[F], F]:
+    """``-f`` with these formats; see ``output_flags``."""
+
+    def keep_format(ctx: click.Context, _flag: click.Parameter, value: str | None) -> None:
+        session = ctx.ensure_object(Session)
+        session.format = choose_format(value, formats, piped, session.output)
+
+    default = formats[0] if piped is None else f"{formats[0]}, or {piped} where piped"
+    return click.option(
+        "-f",
+        "--format",
+        cls=OutputFlag,
+        type=click.Choice(formats),
+        expose_value=False,
+        callback=keep_format,
+        help=f"How to print: {default} if not said.  [KPILAYER_FORMAT]",
+    )
 
 
 _SUFFIXES: Final = {
