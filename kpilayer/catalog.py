@@ -34,6 +34,8 @@ REF: Final = "__ref"
 SOURCE: Final = "__source"
 #: Under which a table of a SQL model keeps the source that it was.
 SOURCE_META: Final = "source"
+#: Under which a table of generated SQL keeps the relation that it is.
+RELATION_META: Final = "relation"
 
 
 @dataclass(frozen=True)

@@ -20,6 +20,7 @@ from kpilayer import (
     exporting,
     loading,
     locking,
+    modelling,
 )
 from kpilayer.access import role_of
 from kpilayer.arguments import Words
@@ -43,6 +44,7 @@ from kpilayer.locking import LockReport
 from kpilayer.model.config import ProjectConfig
 from kpilayer.model.definitions import Kind
 from kpilayer.model.lock import Lock
+from kpilayer.modelling import WrittenModels
 from kpilayer.publish.apply import OnStep
 from kpilayer.publish.plan import Allowed, Plan
 from kpilayer.publish.states import Published
@@ -532,6 +534,36 @@ class Project:
             DefinitionError, QueryError, WarehouseError: as ``plan``.
         """
         return self._publisher(schema, Allowed(), None).states()
+
+    def export_dbt(
+        self,
+        output: str | Path | None = None,
+        *,
+        dialect: str | None = None,
+        unverified: bool = False,
+        on_step: OnStep | None = None,
+    ) -> WrittenModels:
+        """Writes the views as models of dbt, with their properties and tests, for dbt to make.
+
+        ``output`` is the folder, `target/kpilayer_dbt` by default; ``dialect`` that of dbt's
+        adapter, the target's by default. It needs no connection: what cannot be made without the
+        types of columns, and kpilayer.lock does not tell them, is left out with a warning.
+        ``on_step`` hears name, number and count.
+
+        Raises:
+            ConfigError: there is no such dialect; the folder is one of definitions, or a file of
+                others is in the way.
+            DefinitionError: the project's definitions have errors.
+            QueryError: what is wrong with views.
+        """
+        said = arguments.read({"dialect": dialect})["dialect"]
+        spoken = loading.dialect_of(said or self.dialect, self.target)
+        folder = modelling.place(self.root, self.config, self.dbt_target, output)
+        step = on_step or (lambda *_: None)
+        made = modelling.export(
+            self._identity, self._warehouse, spoken, step, unverified=unverified
+        )
+        return modelling.write(folder, made)
 
     def push_to_superset(
         self,

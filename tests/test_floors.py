@@ -60,6 +60,7 @@ FLOORS: dict[str, tuple[str, ...]] = {
         "comparing",
         "exporting",
         "publishing",
+        "modelling",
         "project",
         "schema",
         "cli",

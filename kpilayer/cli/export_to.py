@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from kpilayer.cli.export_dbt import dbt
 from kpilayer.cli.options import Session, command, group, output_flags, pass_session
 from kpilayer.cli.output import (
     counted,
@@ -25,7 +26,10 @@ if TYPE_CHECKING:
 
 @group(
     "export",
-    examples=("kpilayer export spark -o metric_views   # a script for each semantic model",),
+    examples=(
+        "kpilayer export dbt                     # views as models of dbt",
+        "kpilayer export spark -o metric_views   # a script for each semantic model",
+    ),
 )
 def export() -> None:
     """Write definitions in other tools' own forms.
@@ -118,4 +122,5 @@ def _say_left_out(session: Session, left_out: tuple[LeftOut, ...]) -> None:
         say(session, f"Left out {counted(len(names), kind)}, since {reason}: {', '.join(names)}")
 
 
+export.add_command(dbt)
 export.add_command(spark)

@@ -172,9 +172,9 @@ def _guessed_places(layout: Layout, documents: list[Document], found: Decoded) -
 
 
 def _guessed_relations(layout: Layout, found: Decoded) -> dict[str, str]:
-    """Tables of versioned models, and of those of a package, as dbt names them by default."""
+    """Tables of dbt's models as it names them by default, without a version and a package."""
     quote = quote_of(layout.config.dialect)
-    refs = {name for _, name in _refs(found) if "." in name}
+    refs = {name for _, name in _refs(found) if "." in name or layout.dbt is not None}
     return {name: quoted(_VERSION.sub(r"_v\1", name).split(".")[-1], quote) for name in refs}
 
 

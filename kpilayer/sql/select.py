@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from sqlglot import exp
 
-from kpilayer.catalog import REF
+from kpilayer.catalog import REF, RELATION_META
 from kpilayer.errors import Issue, listing
 from kpilayer.plan.nodes import (
     Aggregate,
@@ -420,6 +420,11 @@ class _Generator:
         return table_as(self.visible[node.rows_of], node.alias)
 
     def table(self, relation: Relation, alias: str | None = None) -> exp.Table:
+        made = self._table(relation, alias)
+        made.meta[RELATION_META] = relation
+        return made
+
+    def _table(self, relation: Relation, alias: str | None) -> exp.Table:
         name = exp.TableAlias(this=exp.to_identifier(alias)) if alias else None
         match relation.kind:
             case "query":

@@ -120,7 +120,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
         done = subprocess.run(
             [dbt.executable, "--no-use-colors", command, "--no-version-check"],
             cwd=copy,
-            env=_environment(DBT_PROFILES_DIR=str(copy), DBT_SEND_ANONYMOUS_USAGE_STATS="false"),
+            env=environment(DBT_PROFILES_DIR=str(copy), DBT_SEND_ANONYMOUS_USAGE_STATS="false"),
             capture_output=True,
             text=True,
             timeout=300,
@@ -154,15 +154,15 @@ def copied(project: str, to: Path) -> Path:
     return shutil.copytree(PROJECTS / project, to, ignore=shutil.ignore_patterns(*OURS))
 
 
-def _find(variable: str, environment: Path) -> Dbt | None:
+def _find(variable: str, venv: Path) -> Dbt | None:
     named = os.environ.get(variable)
-    executable = Path(named) if named else environment / "bin" / "dbt"
+    executable = Path(named) if named else venv / "bin" / "dbt"
     if not executable.is_file():
         if named:
             pytest.fail(f"{variable} is not a file: {named}")
         return None
     said = subprocess.run(
-        [executable, "--version"], env=_environment(), capture_output=True, text=True, check=False
+        [executable, "--version"], env=environment(), capture_output=True, text=True, check=False
     )
     version = re.search(r"installed:\s*(\d+\.\d+)", said.stdout + said.stderr)
     if version is None:
@@ -172,7 +172,7 @@ def _find(variable: str, environment: Path) -> Dbt | None:
     return Dbt(executable, version[1])
 
 
-def _environment(**more: str) -> dict[str, str]:
+def environment(**more: str) -> dict[str, str]:
     """Ours without what would lead dbt elsewhere."""
     kept = {
         k: v for k, v in os.environ.items() if not k.startswith(("DBT_", "SHOP_", "MARKETPLACE_"))
