@@ -82,7 +82,7 @@ def export(
             today,
             _READERS,
             calls.named,
-            lambda table, column: None,
+            lambda table, column: (None, None),
         )
         models, notices = dbt_models(
             identity, builder, calls, warehouse.schema, on_step, unverified=unverified

@@ -236,7 +236,8 @@ def dbt_models(
     sources = sources_of(identity, relations)
     newest = newest_times(identity, builder, read_from, sources, unverified=unverified)
     every = [*relations, *_catalogue(identity, relations, sources, newest, calls, dialect)]
-    granted = [with_roles(one, catalog) for one in every]
+    grants = catalog.definitions.config.publish.grants
+    granted = [with_roles(one, catalog, grants) for one in every]
     if dialect in _NO_RIGHTS and any(one.grants for one in granted):
         notices.append(no_grants(dialect))
         granted = [replace(one, grants=()) for one in granted]
