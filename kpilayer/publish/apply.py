@@ -27,7 +27,7 @@ def look(connection: Connection, engine: Engine, schema: str, project: str) -> W
     server, has_schema, relations = engine.look(connection, schema)
     if OBJECTS not in relations:
         return World(server, has_schema, relations)
-    if relations[OBJECTS].kind != "table" or "standing" not in dict(relations[OBJECTS].columns):
+    if relations[OBJECTS].kind != "table" or "project" not in dict(relations[OBJECTS].columns):
         message = f"`{OBJECTS}` is there, and kpilayer did not make it"
         hint = "publish into a schema of its own: `--schema`, or `publish: {schemas: ..}`"
         raise PolicyError(Issue("not-ours", message, hint=hint))
