@@ -203,7 +203,12 @@ class Publisher:
         self._check_roles(connection)
         read_from = self.where.read_from
         wanted = desired(self.identity, builder, engine, schema, read_from, self.on_step)
-        return plan(wanted, world, self._writer, self.where.target, self.allowed), wanted, world
+        found = plan(wanted, world, self._writer, self.where.target, self.allowed)
+        known = [action.name for action in found.actions]
+        issues = [_unknown(one, known) for one in sorted(self.allowed.overwrite - {*known})]
+        if issues:
+            raise QueryError(issues)
+        return found, wanted, world
 
 
 def _unknown(view: str, known: Iterable[str]) -> Issue:

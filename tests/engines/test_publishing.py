@@ -302,6 +302,8 @@ def test_an_edit_by_hand_is_told_and_not_overwritten(shop: Published) -> None:
         project.publish(schema=shop.schema)
     assert [issue.code for issue in refused.value.issues] == ["edited-by-hand"]
     assert shop.rows("order_count") == [(1, 2)]
+    with pytest.raises(QueryError):
+        project.publish(schema=shop.schema, overwrite="order_counts")
     project.publish(schema=shop.schema, overwrite="order_count")
     assert shop.rows("order_count", "SUM(order_count)") == [(8,)]
     assert not project.plan(schema=shop.schema).is_pending
