@@ -35,7 +35,7 @@ _READERS: Final = Readers(replace(ENGINES["duckdb"], dialect="dbt", user=""), No
 
 
 @dataclass(frozen=True, slots=True)
-class DbtExport:
+class _Export:
     """Models of dbt as files, and what is worth knowing of them."""
 
     files: tuple[DbtFile, ...]
@@ -56,20 +56,28 @@ def export(
     identity: Identity,
     warehouse: Warehouse,
     dialect: str,
+    folder: Path,
     on_step: OnStep,
     *,
     unverified: bool = False,
-) -> DbtExport:
-    """The views of a project as files of dbt.
+) -> WrittenModels:
+    """Writes the views of a project as models of dbt into a folder.
 
     Types of columns are those of kpilayer.lock. Where it does not tell, the warehouse is asked, if
     it can be reached and speaks the dialect.
 
     Raises:
         QueryError: what is wrong with views.
+        ConfigError, OSError: as ``_write``.
     """
+    return _write(folder, _made(identity, warehouse, dialect, on_step, unverified))
+
+
+def _made(
+    identity: Identity, warehouse: Warehouse, dialect: str, on_step: OnStep, unverified: bool
+) -> _Export:
     calls = Calls(identity.catalog)
-    way = from_dbt(warehouse.root, identity.catalog.definitions.config)
+    way = _from_dbt(warehouse.root, identity.catalog.definitions.config)
     today = datetime.now(UTC).date().isoformat()
     with ExitStack() as opened:
         columns = _Columns(identity, warehouse, dialect, way, calls, opened)
@@ -88,7 +96,7 @@ def export(
             identity, builder, calls, warehouse.schema, on_step, unverified=unverified
         )
         notices += tuple(columns.notices())
-    return DbtExport(dbt_files(models, dialect), notices)
+    return _Export(dbt_files(models, dialect), notices)
 
 
 # ----------------------------------------------------------------------------------------- columns
@@ -196,7 +204,7 @@ class _Columns:
 def _word(kind: Kind | None) -> str:
     if kind is None:
         return ""
-    return "NUMERIC" if kind.name == "decimal" else kind.name.upper()
+    return "numeric" if kind.name == "decimal" else kind.name
 
 
 # ------------------------------------------------------------------------------------------ files
@@ -218,13 +226,13 @@ def place(root: Path, config: ProjectConfig, target: Path, asked: str | Path | N
     return folder
 
 
-def from_dbt(root: Path, config: ProjectConfig) -> str:
+def _from_dbt(root: Path, config: ProjectConfig) -> str:
     """The way from the folder in which dbt runs to that of the project; empty where it is one."""
     way = os.path.relpath(root, root / (config.dbt_project or "."))
     return "" if way == "." else Path(way).as_posix()
 
 
-def write(folder: Path, export: DbtExport) -> WrittenModels:
+def _write(folder: Path, export: _Export) -> WrittenModels:
     """Writes the files of an export, and removes those of an earlier one that are no longer there.
 
     A file whose first line does not say that it is ours stays as it is.

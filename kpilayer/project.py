@@ -558,12 +558,13 @@ class Project:
         """
         said = arguments.read({"dialect": dialect})["dialect"]
         spoken = loading.dialect_of(said or self.dialect, self.target)
+        if spoken != self.catalog.dialect and not unverified:
+            refuse_unproven(self._issues)
         folder = modelling.place(self.root, self.config, self.dbt_target, output)
-        step = on_step or (lambda *_: None)
-        made = modelling.export(
-            self._identity, self._warehouse, spoken, step, unverified=unverified
+        identity, heard = self._identity, on_step or (lambda *_: None)
+        return modelling.export(
+            identity, self._warehouse, spoken, folder, heard, unverified=unverified
         )
-        return modelling.write(folder, made)
 
     def push_to_superset(
         self,

@@ -25,6 +25,7 @@ from kpilayer.publish.build import Builder, Finish
 from kpilayer.publish.desired import (
     OnStep,
     built,
+    check_lengths,
     countable,
     levels_of,
     newest_times,
@@ -209,7 +210,7 @@ def dbt_models(
     column is left out, with a warning.
 
     Raises:
-        QueryError: what is wrong with views; `duplicate-name`.
+        QueryError: what is wrong with views; `duplicate-name`, `identifier-too-long`.
         WarehouseError: the warehouse refuses a query.
     """
     catalog, dialect = identity.catalog, builder.dialect
@@ -228,14 +229,18 @@ def dbt_models(
                 relations.append(stacked.rollup(view.name, levels, calls.named, dialect))
     counted = [_numbers_told(one) for one in countable(catalog, relations)]
     untyped = _untyped(counted, "metric")
-    if untyped:
-        notices.append(_left_out(stacked.VALUES, untyped, _NUMBERS))
+    # PostgreSQL writes dates as its session is set, unless it is told how.
+    groups = _untyped(counted, "dimension") if dialect == "postgres" else []
+    if untyped or groups:
+        why = _NUMBERS if untyped else _DATES
+        notices.append(_left_out(stacked.VALUES, untyped or groups, why))
     else:
         values = stacked.values(counted, calls.named, dialect)
         relations += [values] if values is not None else []
     sources = sources_of(identity, relations)
     newest = newest_times(identity, builder, read_from, sources, unverified=unverified)
     every = [*relations, *_catalogue(identity, relations, sources, newest, calls, dialect)]
+    check_lengths(every, dialect)
     grants = catalog.definitions.config.publish.grants
     granted = [with_roles(one, catalog, grants) for one in every]
     if dialect in _NO_RIGHTS and any(one.grants for one in granted):
@@ -292,6 +297,7 @@ def _apart(
 
 _ALL: Final = "a text has `(all)` there, and any other type NULL"
 _NUMBERS: Final = "it holds numbers alone"
+_DATES: Final = "dates are told in words of their own"
 #: What is a number whatever was added up.
 _SUMMED: Final = frozenset(("additive", "semi_additive", "average", "ratio"))
 
@@ -299,7 +305,7 @@ _SUMMED: Final = frozenset(("additive", "semi_additive", "average", "ratio"))
 def _numbers_told(relation: Relation) -> Relation:
     """A relation whose sums and ratios are told to be numbers, where nothing tells their type."""
     columns = tuple(
-        replace(column, type="NUMERIC")
+        replace(column, type="numeric")
         if column.role == "metric" and not column.type and column.additivity in _SUMMED
         else column
         for column in relation.columns

@@ -266,9 +266,19 @@ def test_what_needs_a_type_is_left_out_where_nothing_tells_it(away: Any) -> None
 
 
 def test_sums_are_numbers_whoever_says_so(away: Any) -> None:
-    export = away().export_dbt()
+    alone = DEFINITIONS[: DEFINITIONS.index("views:")]
+    export = away(alone).export_dbt()
     text = (export.folder / "models/kpilayer/kpi_values.sql").read_text(encoding="utf-8")
     assert "CAST(revenue AS DOUBLE PRECISION) AS value" in text
+
+
+def test_groups_that_may_be_dates_are_told_in_words_of_their_own_on_postgres(away: Any) -> None:
+    project = away()
+    assert "models/kpilayer/kpi_values.sql" not in project.export_dbt().files
+    assert "models/kpilayer/kpi_values.sql" in project.export_dbt(dialect="mysql").files
+    dated = LOCK.replace("channel: {type: VARCHAR}", "channel: {type: DATE}")
+    text = model(away(files={"kpilayer.lock": dated}), "kpi_values")
+    assert "TO_CHAR(channel, 'YYYY-MM-DD') AS dimension_value" in text
 
 
 def test_the_lock_tells_types_without_a_connection(away: Any) -> None:
@@ -339,6 +349,15 @@ def test_dialects_that_nobody_executes_are_asked_for(away: Any) -> None:
     assert "DATE_TRUNC('MONTH', CAST(orders.ordered_on AS DATE))" in text
     with pytest.raises(ConfigError, match="is not a dialect"):
         project.export_dbt(dialect="snowflak")
+
+
+def test_what_a_warehouse_would_cut_or_misread_is_no_model(away: Any) -> None:
+    long = DEFINITIONS.replace("  - name: sales\n", f"  - name: {'sales_' * 9}monthly\n")
+    with pytest.raises(QueryError, match="is longer than 63 bytes on postgres"):
+        away(long).export_dbt()
+    unproven = DEFINITIONS.replace("expr: amount,", "expr: \"jaro_similarity(channel, 'web')\",")
+    with pytest.raises(QueryError, match="jaro_similarity"):
+        away(unproven).export_dbt()
 
 
 # ---------------------------------------------------------------------------------------------- files
