@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from sqlglot import exp
@@ -160,7 +161,9 @@ def newest_times(
         compiled = catalogue.newest_of(
             identity, source, builder.dialect, read_from, unverified=unverified
         )
-        if compiled is not None:
+        if compiled is None:
+            continue
+        with suppress(QueryError):  # of a time that depends on the reader, none is told
             sql = builder.written(compiled, [(catalogue.NEWEST, "newest")], lambda _: None)
             newest.append((literal(source, builder.dialect), sql))
     return newest
