@@ -86,7 +86,7 @@ def file_relation(text: str) -> Relation | None:
 
     >>> file_relation("read_csv('raw/*.txt', delim = ';')")
     Relation(kind='file', parts=(), path='raw/*.txt', query='', ref='', format='csv', \
-options=(('delim', ';'),))
+options=(('delim', ';'),), source='')
     """
     text = text.strip()
     if "(" not in text:
