@@ -15,11 +15,13 @@ from typing import Final
 from sqlglot import exp
 
 from kpilayer import grain
+from kpilayer.address import METRIC_TIME
 from kpilayer.errors import Issue, QueryError
 from kpilayer.formula.build import formula
 from kpilayer.formula.tree import Atom, Formula, Shaped
 from kpilayer.identity import Identity
 from kpilayer.model.view import View
+from kpilayer.plan.answerable import metrics_named
 from kpilayer.plan.window import moved
 from kpilayer.publish.relations import Filling, Relation
 from kpilayer.publish.shapes import Shape
@@ -66,12 +68,27 @@ def _incremental(shape: Shape, identity: Identity) -> Iterator[Issue]:
         yield Issue("bad-view", message, hint="write `materialized: table`")
         return
     for name in view.metrics:
-        for window in _windows(formula(identity.graph, name)):
+        tree = formula(identity.graph, name, view.where)
+        if _spans_periods(tree, view.grain) or metrics_named(identity.graph, tree, ()):
+            message = f"`{name}` depends on rows of other periods, so that its old ones change"
+            yield Issue("bad-view", message, hint="write `materialized: table`")
+        for window in _windows(tree):
             if not window or view.late is None or _is_shorter(view.late, window):
                 until = f"so much later: {window}" if window else "at any time later"
                 message = f"`{name}` counts what happens {until}, which changes old periods"
                 hint = f"write `late: {window}` or longer" if window else "`materialized: table`"
                 yield Issue("bad-view", message, hint=hint)
+
+
+def _spans_periods(tree: Formula, period: str) -> bool:
+    """Whether a part of a formula is of several periods: a share of all, an input by the year."""
+    if isinstance(tree, Atom):
+        return False
+    if isinstance(tree, Shaped) and tree.rule == "regrouped":
+        kept = dict(tree.settings)["group_by"].split()
+        if not {METRIC_TIME, f"{METRIC_TIME}__{period}"} & {*kept}:
+            return True
+    return any(_spans_periods(inner, period) for _, inner in tree.inputs)
 
 
 def _windows(tree: Formula) -> Iterator[str]:

@@ -620,3 +620,27 @@ def test_the_long_view_follows_when_times_become_finer(shop: Published) -> None:
     assert not project.plan(schema=shop.schema).is_pending
     shop.define("views: []").publish(schema=shop.schema)
     assert shop.rows("kpi_values", "SUM(value)", "WHERE metric = 'revenue'") == [(360,)]
+
+
+#: What a month of them is depends on rows of other months.
+OF_OTHER_PERIODS = {
+    "a share of all periods": "{name: asked, type: share, input_metric: revenue}",
+    "an input without time": "{name: asked, type: ratio, numerator: revenue, denominator: {name: revenue, group_by: []}}",
+    "a filter by another metric": "{name: asked, input_metric: revenue, filter: \"{{ Metric('order_count', ['customer']) }} > 1\"}",
+}
+
+
+@pytest.mark.parametrize("what", OF_OTHER_PERIODS)
+def test_what_depends_on_other_periods_is_not_built_by_period(shop: Published, what: str) -> None:
+    definitions = f"{DEFINITIONS}metrics:\n  - {OF_OTHER_PERIODS[what]}\n"
+    views = "views:\n  - {name: monthly, metrics: [asked], materialized: KIND}\n"
+    with pytest.raises(QueryError) as refused:
+        shop.define(views.replace("KIND", "incremental"), definitions).publish(schema=shop.schema)
+    assert "depends on rows of other periods" in str(refused.value)
+    project = shop.define(views.replace("KIND", "table"), definitions)
+    project.publish(schema=shop.schema)
+    shop.engine.run("INSERT INTO orders VALUES (30, 3, DATE '2026-04-01', 500, false)")
+    project.publish(schema=shop.schema)
+    assert shop.rows("monthly", "metric_time, asked") == as_asked(
+        project, ["asked"], ["metric_time__month"]
+    )
