@@ -12,6 +12,7 @@ from sqlglot import exp
 
 from kpilayer.errors import Issue, QueryError
 from kpilayer.plan.nodes import Plan, Scan, Subquery, walk
+from kpilayer.relation import Relation
 from kpilayer.sql.compiled import Compiled
 from kpilayer.sql.types import Declared
 
@@ -44,17 +45,24 @@ def in_utc(
 
 
 def _in_utc(tree: exp.Select, plan: Plan, declared: Declared, dialect: str) -> None:
-    relations = {node.alias: node.relation for node in _nodes(plan) if isinstance(node, Scan)}
+    relations: dict[str, set[Relation]] = {}
+    for node in _nodes(plan):
+        if isinstance(node, Scan):
+            relations.setdefault(node.alias, set()).add(node.relation)
     names = {subquery.name for subquery in plan.subqueries}
     written = {id(n) for cte in tree.ctes if cte.alias in names for n in cte.walk()}
-    found = [
-        column
-        for column in tree.find_all(exp.Column)
-        if id(column) not in written
-        and (relation := relations.get(column.table)) is not None
-        and is_instant(declared(relation, column.name), dialect)
-        and not isinstance(column.parent, exp.AtTimeZone)
-    ]
+    found = []
+    for column in tree.find_all(exp.Column):
+        if id(column) in written or isinstance(column.parent, exp.AtTimeZone):
+            continue
+        read = relations.get(column.table, ())
+        instants = {is_instant(declared(one, column.name), dialect) for one in read}
+        if len(instants) > 1:
+            message = f"`{column.sql()}` is a time with a zone in one table, and none in another"
+            hint = "give one of the two models another name"
+            raise QueryError(Issue("session-time-zone", message, hint=hint))
+        if instants == {True}:
+            found.append(column)
     for column in found:
         column.replace(_utc(column.copy(), dialect))
 

@@ -13,6 +13,7 @@ from typing import Final
 
 from sqlglot import exp, parse_one
 
+from kpilayer import expr
 from kpilayer.identity import fingerprint
 from kpilayer.model.view import ALL_TIME
 from kpilayer.publish.relations import Column, Relation
@@ -145,7 +146,7 @@ VALUE_COLUMNS: Final = (
     ("metric", "The metric's name."),
     ("metric_time", "The period, by its first day; NULL for all time."),
     ("grain", "The length of the period, or `all`."),
-    ("dimension", "The group-by of the row, or `total`."),
+    ("dimension", "The group-by of the row, as questions name it, or `total`."),
     ("dimension_value", "The group of the row, as text."),
     ("value", "The value, as a double."),
     ("numerator", "What is divided, where the metric is a ratio of two sums."),
@@ -248,7 +249,7 @@ def _long(source: _Source, named: Named, dialect: str, *, is_fine: bool) -> exp.
         _as(_text(metric.metric), "metric"),
         _as(_moment(time, moment, dialect), "metric_time"),
         _as(_text(relation.grain), "grain"),
-        _as(_text(key.name if key else "total"), "dimension"),
+        _as(_text(key.group_by if key else "total"), "dimension"),
         _as(_as_text(key, text, dialect) if key else _nothing(text), "dimension_value"),
         _as(_double(value), "value"),
         _as(_double(above), "numerator"),
@@ -257,13 +258,15 @@ def _long(source: _Source, named: Named, dialect: str, *, is_fine: bool) -> exp.
         _as(_text(metric.fingerprint), "definition_hash"),
     ]
     select = exp.Select(expressions=shown).from_(named(relation.name), copy=False)
-    if not source.is_rolled_up:  # rows of other metrics of the view are none of this one
-        has_value = exp.Not(this=exp.Is(this=_name(metric.name), expression=exp.Null()))
+    # Rows of other metrics of the view are none of this one.
+    has_value = exp.Not(this=exp.Is(this=expr.operand(value.copy()), expression=exp.Null()))
+    if not source.is_rolled_up:
         select.set("where", exp.Where(this=has_value))
-    if source.is_rolled_up:
-        groups = [_name(c.name) for c in (time, key) if c is not None]
-        if groups:
-            select.set("group", exp.Group(expressions=groups))
+        return select
+    groups = [_name(c.name) for c in (time, key) if c is not None]
+    if groups:
+        select.set("group", exp.Group(expressions=groups))
+    select.set("having", exp.Having(this=has_value))
     return select
 
 

@@ -185,15 +185,16 @@ def test_all_levels_stand_in_one_view_and_words_say_which(shop: Published) -> No
 def test_the_long_view_has_each_number_once(shop: Published) -> None:
     shop.define().publish(schema=shop.schema)
     columns = "metric_time, grain, dimension, dimension_value, value, numerator, denominator"
-    where = "WHERE metric = 'refund_rate' AND dimension IN ('total', 'channel') AND grain = 'month'"
+    keys = "'total', 'customer__channel'"
+    where = f"WHERE metric = 'refund_rate' AND dimension IN ({keys}) AND grain = 'month'"
     assert shop.rows("kpi_values", columns, where) == [
-        ("2026-01-01", "month", "channel", "shop", 0, 0, 1),
-        ("2026-01-01", "month", "channel", "web", 0.666667, 2, 3),
+        ("2026-01-01", "month", "customer__channel", "shop", 0, 0, 1),
+        ("2026-01-01", "month", "customer__channel", "web", 0.666667, 2, 3),
         ("2026-01-01", "month", "total", None, 0.5, 2, 4),
-        ("2026-02-01", "month", "channel", "shop", 1, 1, 1),
-        ("2026-02-01", "month", "channel", "web", 0, 0, 2),
+        ("2026-02-01", "month", "customer__channel", "shop", 1, 1, 1),
+        ("2026-02-01", "month", "customer__channel", "web", 0, 0, 2),
         ("2026-02-01", "month", "total", None, 0.333333, 1, 3),
-        ("2026-03-01", "month", "channel", "shop", 0, 0, 1),
+        ("2026-03-01", "month", "customer__channel", "shop", 0, 0, 1),
         ("2026-03-01", "month", "total", None, 0, 0, 1),
     ]
     keys = "metric, metric_time, grain, dimension, dimension_value, COUNT(*)"
@@ -644,3 +645,22 @@ def test_what_depends_on_other_periods_is_not_built_by_period(shop: Published, w
     assert shop.rows("monthly", "metric_time, asked") == as_asked(
         project, ["asked"], ["metric_time__month"]
     )
+
+
+def test_two_group_bys_of_one_column_name_are_told_apart_in_the_long_view(shop: Published) -> None:
+    refunded = "      - {name: refunded, dimension: {type: categorical}}\n"
+    day = "      - {name: ordered_on,"
+    definitions = DEFINITIONS.replace(day, refunded + day)
+    views = """
+        views:
+          - {name: one, metrics: [revenue], dimensions: [{name: customer__region, as: part}]}
+          - {name: two, metrics: [revenue], dimensions: [{name: purchase__refunded, as: part}]}
+        """
+    shop.define(views, definitions).publish(schema=shop.schema)
+    where = "WHERE metric = 'revenue' AND dimension <> 'total' GROUP BY dimension"
+    assert shop.rows("kpi_values", "dimension, SUM(value)", where) == [
+        ("customer__region", 360),
+        ("purchase__refunded", 360),
+    ]
+    whole = "WHERE metric = 'revenue' AND dimension = 'total'"
+    assert shop.rows("kpi_values", "SUM(value)", whole) == [(360,)]
