@@ -69,6 +69,7 @@ nightly: $(STAMP)
 	fi; \
 	KPILAYER_HYPOTHESIS=nightly KPILAYER_NIGHTLY=1 $(BIN)/python -m pytest $(ARGS)
 	$(BIN)/python -m tests.oracle.run --count 100000 --seed $$(date +%Y%m%d) --workers 2
+	$(BIN)/python -m tests.proof.campaign --count 1000 --seed $$(date +%Y%m%d) --workers 2
 	$(BIN)/python -m tests.fuzz.run --seed $$(date +%Y%m%d)
 
 # Fuzzing guided by coverage, which needs Linux: make fuzz TARGET=where COUNT=100000

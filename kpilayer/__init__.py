@@ -17,6 +17,8 @@ from kpilayer.errors import (
 
 if TYPE_CHECKING:
     from kpilayer.project import Project
+    from kpilayer.proof.compare import compare_sql
+    from kpilayer.proof.verdict import Verdict
     from kpilayer.publish.plan import Plan
     from kpilayer.publish.states import Published
     from kpilayer.sql.compiled import Compiled
@@ -39,8 +41,10 @@ __all__ = [
     "QueryError",
     "Result",
     "Stream",
+    "Verdict",
     "WarehouseError",
     "__version__",
+    "compare_sql",
 ]
 
 __version__ = "0.1.0"
@@ -53,6 +57,8 @@ _HOMES = {
     "Published": "kpilayer.publish.states",
     "Result": "kpilayer.warehouse.result",
     "Stream": "kpilayer.warehouse.stream",
+    "Verdict": "kpilayer.proof.verdict",
+    "compare_sql": "kpilayer.proof.compare",
 }
 
 
