@@ -36,6 +36,44 @@ def lineage(graph: JoinGraph, metric: str) -> tuple[Used, ...]:
     return tuple(sorted(found))
 
 
+def elements(graph: JoinGraph, metric: str) -> frozenset[tuple[str, str]]:
+    """The dimensions and entities that a metric's meaning rests on, as model and name."""
+    tree = formula(graph, metric)
+    found: set[tuple[str, str]] = set()
+    for home, purpose, name in names(tree):
+        found |= set(_elements_of(graph, home, name, purpose))
+    for atom in atoms(tree):
+        home = (atom.model, atom.time)
+        named = (n.name for text in atom.conditions for n in graph.catalog.snippet(text).names)
+        for name in (*atom.reaches, *named):
+            found |= set(_elements_of(graph, home, name))
+        time = None if atom.time is None else time_column(graph, atom.model, atom.time)
+        if isinstance(time, Reached):
+            found |= set(_steps_to(time))
+    return frozenset(found)
+
+
+def _elements_of(
+    graph: JoinGraph, home: tuple[str, str | None], name: str, purpose: str = ""
+) -> Iterator[tuple[str, str]]:
+    metric = filter_metric(name)
+    if metric is not None:
+        yield from elements(graph, metric.name)
+        for entity in metric.per:
+            yield from _elements_of(graph, home, entity)
+        return
+    found = resolve_property(graph, *home, purpose, name)
+    if isinstance(found, TimedColumn):
+        yield from _steps_to(found.reached)
+
+
+def _steps_to(reached: Reached) -> Iterator[tuple[str, str]]:
+    yield reached.model, reached.element.name
+    for step in reached.path:
+        yield step.left, step.entity.name
+        yield step.right, step.key.name
+
+
 def _of_atom(graph: JoinGraph, atom: Atom) -> Iterator[Used]:
     yield from _columns(graph, atom.model, atom.value, "value", beside=atom.reaches)
     for reached in atom.reaches:

@@ -148,24 +148,10 @@ def parse_aggregates(text: str, dialect: str) -> exp.Expr:
 
 
 def _parse_one(text: str, dialect: str) -> tuple[exp.Expr | None, tuple[Problem, ...]]:
-    spoken = Dialect.get_or_raise(dialect)
-    try:
-        tokens = spoken.tokenize(text)
-        if _open_joins(tokens) > MAX_OPEN_JOINS:
-            message = f"more than {MAX_OPEN_JOINS} joins have no ON or USING"
-            return None, (Problem("bad-sql", message, 0, len(text)),)
-        trees = spoken.parser().parse(tokens, text)
-    except TokenError:
-        quote = next((q for q in "'\"`" if text.count(q) % 2), None)
-        message = f"a quote (`{quote}`) is not closed" if quote else "the SQL cannot be read"
-        return None, (Problem("bad-sql", message, text.find(quote) if quote else 0),)
-    except ParseError as error:
-        return None, (_syntax_problem(text, error),)
-    except RecursionError:
-        return None, (_too_deep(text),)
-    except SqlglotError:
-        return None, (Problem("bad-sql", "the SQL cannot be read", 0, len(text)),)
+    trees, problems = _parse_all(text, dialect)
     found = [tree for tree in trees if tree is not None]
+    if problems:
+        return None, problems
     if not found:
         return None, (Problem("bad-sql", "the expression is empty", 0, max(len(text), 1)),)
     if len(found) > 1 or len(trees) > 1:
@@ -173,6 +159,36 @@ def _parse_one(text: str, dialect: str) -> tuple[exp.Expr | None, tuple[Problem,
         message = "one expression belongs here, and there is a second statement"
         return None, (Problem("several-statements", message, offset),)
     return found[0], ()
+
+
+def parse_statements(text: str, dialect: str) -> tuple[tuple[exp.Expr, ...], tuple[Problem, ...]]:
+    """The statements of a text, such as CREATE TABLEs; none where there is a problem."""
+    if len(text) > MAX_QUERY_CHARACTERS:
+        what = f"the text has {len(text):,} characters; at most {MAX_QUERY_CHARACTERS:,} are read"
+        return (), (Problem("bad-sql", what),)
+    trees, problems = _parse_all(text, dialect)
+    return tuple(tree for tree in trees if tree is not None), problems
+
+
+def _parse_all(text: str, dialect: str) -> tuple[Sequence[exp.Expr | None], tuple[Problem, ...]]:
+    spoken = Dialect.get_or_raise(dialect)
+    try:
+        tokens = spoken.tokenize(text)
+        if _open_joins(tokens) > MAX_OPEN_JOINS:
+            message = f"more than {MAX_OPEN_JOINS} joins have no ON or USING"
+            return (), (Problem("bad-sql", message, 0, len(text)),)
+        trees = spoken.parser().parse(tokens, text)
+    except TokenError:
+        quote = next((q for q in "'\"`" if text.count(q) % 2), None)
+        message = f"a quote (`{quote}`) is not closed" if quote else "the SQL cannot be read"
+        return (), (Problem("bad-sql", message, text.find(quote) if quote else 0),)
+    except ParseError as error:
+        return (), (_syntax_problem(text, error),)
+    except RecursionError:
+        return (), (_too_deep(text),)
+    except SqlglotError:
+        return (), (Problem("bad-sql", "the SQL cannot be read", 0, len(text)),)
+    return trees, ()
 
 
 def _open_joins(tokens: Sequence[Token]) -> int:
@@ -191,30 +207,30 @@ def _open_joins(tokens: Sequence[Token]) -> int:
     return closed + sum(levels)
 
 
-def parse_query(text: str, dialect: str) -> tuple[exp.Query | None, Problem | None]:
-    """A SQL model: exactly one query that only reads."""
+def parse_query(
+    text: str, dialect: str, what: str = "a SQL model"
+) -> tuple[exp.Query | None, Problem | None]:
+    """A SQL model: exactly one query that only reads. ``what`` is what people call it."""
     if len(text) > MAX_QUERY_CHARACTERS:
-        what = f"the query has {len(text):,} characters; at most {MAX_QUERY_CHARACTERS:,} are read"
-        return None, Problem("bad-sql", what)
+        long = f"the query has {len(text):,} characters; at most {MAX_QUERY_CHARACTERS:,} are read"
+        return None, Problem("bad-sql", long)
     tree, problems = _parse_one(text, dialect)
     if tree is None:
         first = problems[0]
         if first.code == "several-statements":
-            first = replace(
-                first, message="a SQL model is one query, and a second statement follows"
-            )
+            first = replace(first, message=f"{what} is one query, and a second statement follows")
         return None, first
     if not isinstance(tree, exp.Query):
-        message = f"a SQL model is one query (SELECT); this is `{tree.key}`"
+        message = f"{what} is one query (SELECT); this is `{tree.key}`"
         return None, Problem("not-an-expression", message, 0, 1)
     for node in tree.walk():
         if isinstance(node, (exp.DML, exp.DDL, exp.Command, exp.Into, exp.Lock)) and not isinstance(
             node, exp.Query
         ):
-            message = f"a SQL model only reads; `{node.key}` does not"
+            message = f"{what} only reads; `{node.key}` does not"
             return None, Problem("not-an-expression", message, *span(node))
         if isinstance(node, (exp.Placeholder, exp.Parameter)):
-            message = "a SQL model has no parameters; use `var()`"
+            message = f"{what} has no parameters; use `var()`"
             return None, Problem("not-an-expression", message, *aim(node, tree, text))
     return _without_notes(tree), None
 

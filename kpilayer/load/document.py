@@ -67,6 +67,11 @@ class Document:
         """Whether a value stands there in the text."""
         return self._standing(path, self.values) is not None
 
+    def written(self, path: YamlPath) -> object:
+        """The value as it is written, before Jinja; None where nothing is."""
+        real = self._standing(path, self.values)
+        return None if real is None else self._value(real)
+
     def is_broken(self, path: YamlPath) -> bool:
         """Whether the entry there was reported as broken already: never, as it was written."""
         return False

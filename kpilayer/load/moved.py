@@ -92,6 +92,11 @@ class Moved:
         document, original = self._original(path)
         return document.has(original)
 
+    def written(self, path: YamlPath) -> object:
+        """The value as it is written; see :meth:`Document.written`."""
+        document, original = self._original(path)
+        return document.written(original)
+
     def is_broken(self, path: YamlPath) -> bool:
         """Whether the entry could not be translated, and its problems are reported."""
         return path in self.broken

@@ -70,6 +70,7 @@ def load_definitions(
         manifest.refs if manifest else _guessed_relations(layout, found),
         {**_described_sources(layout, found), **(manifest.sources if manifest else {})},
         {**_described_files(found), **(manifest.files if manifest else {})},
+        macros=texts.macros,
         places=found.places,
         broken=frozenset(found.broken),
         all_read=found.all_read,
@@ -231,7 +232,7 @@ def _sql_models(texts: Texts, templates: Templates, found: Decoded) -> dict[str,
             continue
         lines = tuple(text.split("\n"))
         at = _place_in(path, lines, tuple(rendered.split("\n")), line_of)
-        models[name] = SqlModel(name, path, rendered, at)
+        models[name] = SqlModel(name, path, rendered, at, text)
     return models
 
 

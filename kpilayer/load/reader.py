@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any, Final, NoReturn
 
 import yaml
@@ -111,7 +112,16 @@ def read_yaml_documents(
     >>> [d.data for d in documents], str(documents[1].at(("a",)))
     ([{'a': 1}, {'a': 2}], 'm.yml:3:4')
     """
+    if origin is None:
+        return _read_once(path, text)
     documents, issues, _ = _read(path, text, origin, several=True)
+    return documents, issues
+
+
+@lru_cache(maxsize=2_000)
+def _read_once(path: str, text: str) -> tuple[tuple[Document, ...], tuple[Issue, ...]]:
+    """From memory where two versions of a project have the same file: nobody changes a document."""
+    documents, issues, _ = _read(path, text, None, several=True)
     return documents, issues
 
 

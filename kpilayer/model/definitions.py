@@ -48,6 +48,10 @@ class Text(Protocol):
         """A place inside a string value."""
         ...
 
+    def written(self, path: Steps) -> object:
+        """The value as it is written, before Jinja; None where nothing is."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class Place:
@@ -65,6 +69,8 @@ class SqlModel:
     path: str
     sql: str
     at: Callable[[int, int, int], Location] = field(compare=False)
+    written: str = field(default="", compare=False)
+    """Its text before Jinja."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +93,8 @@ class Definitions:
     """Where `source` leads, by source and table."""
     files: Mapping[tuple[str, str], str] = field(default_factory=dict)
     """The files of sources that are files, as dbt-duckdb writes them, by source and table."""
+    macros: Mapping[str, str] = field(default_factory=dict, compare=False)
+    """The files of macros by path, as they are written."""
     places: Mapping[Key, Place] = field(default_factory=dict, compare=False)
     broken: frozenset[Key] = frozenset()
     all_read: bool = True

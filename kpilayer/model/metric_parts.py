@@ -231,6 +231,12 @@ class MetricBase(Definition):
     """Where it stands between draft and retired."""
     certified: Certificate | None = None
     """Who vouches for it."""
+    renamed_from: Reference | None = None
+    """The name that it had before; reviews then see one metric."""
+    sunset: date | None = None
+    """Of a deprecated metric: the last day on which it is there."""
+    replaced_by: Reference | None = None
+    """Of a deprecated metric: the one to use instead."""
     synonyms: tuple[str, ...] = ()
     """Other names that people search for."""
     hidden: bool = False

@@ -121,6 +121,10 @@ class Group(Definition):
     """What it is responsible for."""
     owner: Owner = Owner()
     """Whom to ask."""
+    handle: Annotated[str, Field(pattern=r"^@?[\w.+-]+([/@][\w.-]+)?$")] | None = None
+    """The team on the code host, for CODEOWNERS: `@example/finance`."""
+    approvers: _Words = ()
+    """Names on the code host of those whose review approves a change of what the group owns."""
     roles: _Words = ()
     """Roles of the database that its people have, for `grants` of views."""
     config: Config = Config()

@@ -13,6 +13,7 @@ import tempfile
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path, PurePosixPath
 from typing import Final
 
@@ -31,6 +32,7 @@ class Extracted:
 
     folder: Path
     submodules: tuple[str, ...]
+    commit: str
 
 
 @contextmanager
@@ -62,7 +64,7 @@ def project_at(
                 file.parent.mkdir(parents=True, exist_ok=True)
                 shutil.copyfile(root / path, file)
         submodules = (os.path.relpath(top / path, folder) for path in _submodules(listing))
-        yield Extracted(folder, tuple(Path(path).as_posix() for path in submodules))
+        yield Extracted(folder, tuple(Path(path).as_posix() for path in submodules), commit)
 
 
 def _commit(root: Path, ref: str) -> str:
@@ -129,7 +131,7 @@ def _git(root: Path, *arguments: str, given: bytes = b"") -> bytes:
     said = done.stderr.decode(errors="replace").strip().splitlines() or ["no reason given"]
     if "not a git repository" in said[0]:
         message = f"`{root}` is not in a git repository"
-        hint = "compare with a folder instead: `--state DIR`"
+        hint = "compare with a folder instead"
         raise ConfigError(Issue("bad-value", message, None, hint))
     raise ConfigError(Issue("unreadable-file", f"git cannot read `{root}`: {said[0]}"))
 
@@ -155,3 +157,114 @@ def _run(root: Path, *arguments: str, given: bytes = b"") -> subprocess.Complete
     except subprocess.TimeoutExpired as error:
         message = f"git gave no answer within {_SECONDS} seconds"
         raise ConfigError(Issue("unreadable-file", message)) from error
+
+
+# ------------------------------------------------------------------------------- what is compared
+
+
+def default_branch(root: Path) -> str:
+    """What a review compares with: the main branch, as the remote has it if there is one.
+
+    Raises:
+        ConfigError: there is no git, no repository or no commit.
+    """
+    _commit(root, "HEAD")
+    for name in ("origin/HEAD", "main", "master"):
+        if is_reference(root, name):
+            return name
+    return "HEAD"
+
+
+def merge_base(root: Path, one: str, other: str) -> str:
+    """The newest commit that both lines of work have.
+
+    Raises:
+        ConfigError: one of them is no commit, or they have none in common.
+    """
+    commits = _commit(root, one), _commit(root, other)
+    found = _run(root, "merge-base", *commits)
+    if found.returncode != 0:
+        message = f"`{one}` and `{other}` have no commit in common"
+        hint = "a shallow clone lacks older commits: `git fetch --unshallow`"
+        raise ConfigError(Issue("bad-value", message, None, hint))
+    return found.stdout.decode().strip()
+
+
+def is_reference(root: Path, name: str) -> bool:
+    """Whether git knows a commit by this name."""
+    if not name or name.startswith("-") or not name.isprintable():
+        return False
+    found = _run(root, "rev-parse", "--verify", "--quiet", f"{name}^{{commit}}")
+    return found.returncode == 0
+
+
+def head_commit(root: Path) -> str:
+    """The commit that is checked out; empty without git."""
+    try:
+        return _commit(root, "HEAD")
+    except ConfigError:
+        return ""
+
+
+# ------------------------------------------------------------------------------------------ history
+
+
+@dataclass(frozen=True, slots=True)
+class Commit:
+    """A commit: who wrote it when, its first line, and who is said to have approved it."""
+
+    id: str
+    at: datetime
+    author: str
+    subject: str
+    approved_by: tuple[str, ...] = ()
+
+
+#: What people write below a commit's message to say who agreed.
+_APPROVALS: Final = ("Approved-by", "Reviewed-by", "Acked-by")
+#: Between NULs, which no commit's text can hold.
+_FIELDS: Final = "%H%x00%cI%x00%an%x00%s%x00%(trailers:valueonly,separator=%x1d"
+
+
+def commits(root: Path, until: str = "HEAD", since: str | None = None) -> tuple[Commit, ...]:
+    """The commits of the first-parent line that touched the project's folder, oldest first.
+
+    Those after the commit or reference ``since`` only, if it is given.
+
+    Raises:
+        ConfigError: there is no git, no repository or no such reference.
+    """
+    last = _commit(root, until)
+    span = last if since is None else f"{_commit(root, since)}..{last}"
+    keys = "".join(f",key={key}" for key in _APPROVALS)
+    told = _git(
+        root,
+        "log",
+        "-z",
+        "--first-parent",
+        "--reverse",
+        f"--format={_FIELDS}{keys})%x00",
+        span,
+        "--",
+        ".",
+    ).decode(errors="replace")
+    found = []
+    parts = told.split("\0")
+    for start in range(0, len(parts) - 5, 6):  # five fields, and what `-z` puts between commits
+        name, at, author, subject, approvals = parts[start : start + 5]
+        people = tuple(dict.fromkeys(p.strip() for p in approvals.split("\x1d") if p.strip()))
+        found.append(Commit(name.strip(), datetime.fromisoformat(at), author, subject, people))
+    return tuple(found)
+
+
+def prefix(root: Path) -> str:
+    """The folder of the project in its repository, `analytics/`; empty at the top or without git.
+
+    >>> prefix(Path("/"))
+    ''
+    """
+    try:
+        found = _run(root, "rev-parse", "--show-prefix")
+    except ConfigError:
+        return ""
+    return found.stdout.decode(errors="replace").strip() if found.returncode == 0 else ""

@@ -494,3 +494,35 @@ def test_all_metrics_may_go(shop: Shop) -> None:
     )
     shop.define("views: []", no_metrics).publish(schema=shop.schema)
     assert shop.rows("kpi_catalog", "COUNT(*)") == [(0,)]
+
+
+@pytest.mark.parametrize("kind", ["timestamptz", "timestamp"])
+def test_days_of_a_declared_zone_are_the_same_for_every_reader(shop: Shop, kind: str) -> None:
+    shop.execute(
+        f"CREATE TABLE instants AS SELECT CAST('2026-01-31 23:30:00+00' AS {kind}) AS happened, 5 AS amount, 1 AS id"
+    )
+    definitions = """
+models:
+  - name: instants
+    semantic_model: true
+    agg_time_dimension: happened
+    columns:
+      - {name: id, entity: {type: primary, name: event}}
+      - {name: happened, granularity: second, dimension: {type: time, timezone: UTC, report_timezone: Europe/Berlin}}
+    metrics:
+      - {name: total, agg: sum, expr: amount}
+"""
+    project = shop.define("views: []", definitions)
+    [left_out] = [n for n in project.plan(schema=shop.schema).notices if n.severity == "warning"]
+    assert "`total` has no view" in left_out.message and "type is not known" in left_out.message
+    project.lock()
+    Project.load(shop.engine.folder, connection=shop.engine.connection).publish(schema=shop.schema)
+    months = set()
+    for zone in ("UTC", "Asia/Tokyo", "America/New_York"):
+        shop.execute(f"SET TimeZone = '{zone}'")
+        found = shop.engine.connection.execute(
+            f"SELECT metric_time, total FROM {shop.schema}.total"
+        )
+        months |= {(str(month)[:10], total) for month, total in found.fetchall()}
+    shop.execute("SET TimeZone = 'UTC'")
+    assert months == {("2026-02-01", 5)}

@@ -5,6 +5,7 @@ Every case starts from the project in ``shop/``. Blocks of a file, between two h
     ```yaml metrics/finance.yml     a file; it replaces the one of that name. `latin-1 ..` writes it
                                     in that encoding, `removed ..` takes it away
     ```uninstalled psycopg          a Python package that is not there
+    ```before metrics/finance.yml    the same in a project beside it, `../before`, for `diff`
     ```query                        keyword arguments of `Project.prepare`, as YAML
     ```console                      `$ kpilayer ..`: a command, its talk on stderr is compared;
                                     `$ duckdb ..`: SQL in the project's own database
@@ -74,13 +75,19 @@ def cases(text: str) -> Iterator[Case]:
             action, asked = kind, block["body"]
         else:
             assert path, f"a block says which file it is: `{block['info']}`"
+            path = f"before {path}" if kind == "before" else path
             files[path] = (kind, block["body"])
 
 
 def outcome(case: Case, root: Path, code: str) -> str:
     """What is said, with the folder of the test shown as `/shop`."""
     shutil.copytree(HERE / "shop", root)
+    shutil.copytree(HERE / "shop", root.parent / "before")
     for path, (kind, text) in case.files.items():
+        if path.startswith("before "):
+            other = root.parent / "before" / path.removeprefix("before ")
+            other.write_text(text, encoding="utf-8", newline="\n")
+            continue
         if kind == "removed":
             (root / path).unlink()
         if kind in ("removed", "uninstalled", "writing"):

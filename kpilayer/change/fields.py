@@ -1,0 +1,212 @@
+"""Which rule an edited field falls under, by kind of definition: the visible table."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+_COMMON: Final[dict[str, str]] = {
+    "label": "wording",
+    "description": "wording",
+    "config.enabled": "unknown-key",
+    "config.group": "ownership",
+    "config.tags": "tagging",
+    "config.meta": "tagging",
+}
+
+_METRIC: Final[dict[str, str]] = {
+    **_COMMON,
+    "type": "kind",
+    "format": "wording",
+    "synonyms": "wording",
+    "hidden": "wording",
+    "metric_tests": "metric-test",
+    "contracts": "promise",
+    "status": "status",
+    "sunset": "status",
+    "replaced_by": "status",
+    "certified": "certificate",
+    "version": "version",
+    "previous": "version",
+    "unit": "unit",
+    "time_granularity": "default-grain",
+    "overlapping": "narrower",
+    "mask": "masked",
+    "agg": "aggregation",
+    "percentile": "aggregation",
+    "percentile_type": "aggregation",
+    "expr": "formula",
+    "sql": "formula",
+    "filter": "condition",
+    "model": "source",
+    "agg_time_dimension": "time",
+    "as_of": "time",
+    "non_additive_dimension": "balance",
+    "fill_nulls_with": "gaps",
+    "join_to_timespine": "gaps",
+    "input_metric": "inputs",
+    "input_metrics": "inputs",
+    "numerator": "inputs",
+    "denominator": "inputs",
+    "base_metric": "inputs",
+    "conversion_metric": "inputs",
+    "steps": "inputs",
+    "entity": "inputs",
+    "constant_properties": "inputs",
+    "calculation": "kind",
+    "window": "window",
+    "grain_to_date": "window",
+    "period_agg": "window",
+    "rows": "gaps",
+    "after": "window",
+    "base_event": "window",
+    "window_end": "window",
+    "per": "inputs",
+    "within": "inputs",
+}
+
+_MODEL: Final[dict[str, str]] = {
+    **_COMMON,
+    "relation": "source",
+    "path": "source",
+    "hive_partitioning": "source",
+    "union_by_name": "source",
+    "ref": "source",
+    "sql": "source",
+    "semantic_model": "narrower",
+    "agg_time_dimension": "time",
+    "primary_entity": "join",
+    "active": "time",
+    "bridge": "join",
+    "row_access": "row-access",
+    "materialized": "making",
+}
+
+_DIMENSION: Final[dict[str, str]] = {
+    **_COMMON,
+    "type": "dimension",
+    "granularity": "dimension",
+    "expr": "dimension",
+    "is_partition": "join",
+    "validity_params": "join",
+    "timezone": "dimension",
+    "report_timezone": "dimension",
+    "from": "dimension",
+    "from_": "dimension",
+}
+
+_ENTITY: Final[dict[str, str]] = {
+    **_COMMON,
+    "type": "join",
+    "expr": "join",
+    "columns": "join",
+    "to": "join",
+}
+
+_VIEW: Final[dict[str, str]] = {
+    **_COMMON,
+    "metrics": "column",
+    "grain": "column",
+    "dimensions": "column",
+    "where": "condition",
+    "levels": "column",
+    "rollup": "column",
+    "all_time": "column",
+    "expose_components": "column",
+    "materialized": "making",
+    "late": "making",
+    "grants": "rights",
+    "renamed": "column",
+}
+
+_USED: Final[dict[str, str]] = {
+    **_COMMON,
+    "query_params": "usage",
+    "exports": "usage",
+    "tags": "tagging",
+    "type": "usage",
+    "url": "wording",
+    "maturity": "tagging",
+    "owner": "ownership",
+    "depends_on": "usage",
+    "meta": "tagging",
+    "handle": "ownership",
+    "approvers": "ownership",
+    "roles": "rights",
+}
+
+_SPINE: Final[dict[str, str]] = {**_COMMON}
+
+_CONFIG: Final[dict[str, str]] = {
+    "name": "wording",
+    "dialect": "dialect",
+    "model_paths": "making",
+    "metric_paths": "making",
+    "macro_paths": "making",
+    "profile": "making",
+    "timezone": "calendar",
+    "week_start": "calendar",
+    "week_starts": "calendar",
+    "fiscal_year_start": "calendar",
+    "fiscal_year_named_by": "calendar",
+    "fanout": "narrower",
+    "dbt_project": "making",
+    "dbt_manifest": "making",
+    "publish": "rights",
+    "vars": "making",  # what they change is seen in what uses them
+}
+
+FIELDS: Final[Mapping[str, Mapping[str, str]]] = {
+    "metric": _METRIC,
+    "model": _MODEL,
+    "query": _MODEL,
+    "dimension": _DIMENSION,
+    "entity": _ENTITY,
+    "conformed_dimension": _DIMENSION,
+    "view": _VIEW,
+    "saved_query": _USED,
+    "exposure": _USED,
+    "group": _USED,
+    "time_spine": _SPINE,
+    "config": _CONFIG,
+}
+
+#: Grains from fine to coarse decide whether more or less can be asked.
+_UNKNOWN: Final = {"time_spine": "calendar"}
+
+
+def rule_of(kind: str, field: str, before: Any, after: Any, *, certified: bool = False) -> str:
+    """The rule of an edit; ``field`` is a path with dots, values are plain.
+
+    >>> rule_of("metric", "filter", ["a = 1"], [])
+    'condition'
+    >>> rule_of("metric", "overlapping", False, True)
+    'wider'
+    """
+    table = FIELDS[kind]
+    rule = table.get(field) or table.get(field.split(".")[0])
+    if rule is None:
+        return _UNKNOWN.get(kind, "unknown-key")
+    if rule == "wording" and field == "description" and certified:
+        return "certified-wording"
+    if rule == "narrower" and _widens(field, before, after):
+        return "wider"
+    if rule == "column" and _only_adds(before, after):
+        return "wider"
+    return rule
+
+
+def _widens(field: str, before: Any, after: Any) -> bool:
+    match field:
+        case "overlapping" | "semantic_model":
+            return not before and bool(after)
+        case "fanout":
+            return bool(after == "answer")
+    return False
+
+
+def _only_adds(before: Any, after: Any) -> bool:
+    """Whether a list has all that it had, in its order, and more behind it; or a switch is on."""
+    if isinstance(before, list) and isinstance(after, list):
+        return after[: len(before)] == before
+    return before is False and after is True
