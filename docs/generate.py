@@ -435,11 +435,19 @@ def _codes() -> str:
 def _python() -> str:
     import kpilayer
 
+    public = {name: getattr(kpilayer, name) for name in kpilayer.__all__}
     return "\n\n".join(
-        _class(name, getattr(kpilayer, name))
-        for name in kpilayer.__all__
-        if inspect.isclass(getattr(kpilayer, name))
+        _class(name, value) if inspect.isclass(value) else _function(name, value)
+        for name, value in public.items()
+        if inspect.isclass(value) or inspect.isfunction(value)
     )
+
+
+def _function(name: str, function: Callable[..., Any]) -> str:
+    text = _prose(inspect.getdoc(function) or "")
+    doctests = re.compile(r"^>>>(?:.+\n?)+", re.MULTILINE)
+    shown = doctests.sub(lambda m: f"```python\n{m[0].rstrip()}\n```\n", text)
+    return "\n\n".join([f"## {name}", _signature(name, function), shown])
 
 
 def _class(name: str, kind: type) -> str:
@@ -496,6 +504,31 @@ def _anchor(title: str) -> str:
 
 anchor = _anchor
 
+
+def _changes() -> str:
+    """Every rule of changes by class, the most severe first, and the fields that it is about."""
+    from kpilayer.change.fields import FIELDS
+    from kpilayer.change.rules import LEVELS, RULES
+
+    fields: dict[str, list[str]] = {}
+    for kind, known in FIELDS.items():
+        for field, rule in known.items():
+            fields.setdefault(rule, []).append(f"{kind.replace('_', ' ')}: `{field.rstrip('_')}`")
+    rows = [
+        (
+            rule.level,
+            f"`{name}`",
+            rule.title,
+            "by proof or rows" if rule.provable else "",
+            ", ".join(dict.fromkeys(fields.get(name, ()))),
+        )
+        for level in reversed(LEVELS)
+        for name, rule in RULES.items()
+        if rule.level == level
+    ]
+    return table(("class", "rule", "what it is", "lowered", "fields"), rows)
+
+
 PARTS: Final[dict[str, Callable[[], str]]] = {
     **{
         f"keys-{name}": (lambda name=name: _definition(name))  # type: ignore[misc]
@@ -512,6 +545,7 @@ PARTS: Final[dict[str, Callable[[], str]]] = {
     "command-pages": _command_pages,
     "common-flags": _common_flags,
     "codes": _codes,
+    "changes": _changes,
     "python": _python,
 }
 

@@ -585,4 +585,74 @@ CODES: Final[dict[str, Code]] = {
         "It was stopped, on the server too, so that it holds up nothing else.",
         "Ask for less, or raise `timeout_seconds` in profiles.yml.",
     ),
+    # --------------------------------------------------------------------------------------- review
+    "certified-changed": Code(
+        "A certified metric means something else, and is not a new version.",
+        "Somebody vouched for a meaning; reports that rest on it must not drift unseen.",
+        "Raise `version`, keep the former definition under `previous` with a `reason`, and have "
+        "the new one certified.",
+    ),
+    "void-certificate": Code(
+        "A certificate names another fingerprint than that of the metric.",
+        "What was vouched for is not what is there now.",
+        "Certify the new fingerprint, or remove `certified`.",
+    ),
+    "removed-too-early": Code(
+        "A metric that others rely on is gone without a deprecation that has ended.",
+        "Questions, views and dashboards that ask for it fail at once.",
+        "Keep it for a while with `status: deprecated`, `sunset` and `replaced_by`.",
+    ),
+    "past-sunset": Code(
+        "A deprecated metric is there after its last day, or has none.",
+        "A deprecation without an end is never acted on.",
+        "Remove the metric, or say until when it is there: `sunset`.",
+    ),
+    "uses-deprecated": Code(
+        "A metric newly reads one that is deprecated.",
+        "It breaks when the deprecated one goes.",
+        "Use what replaces it (`replaced_by`).",
+    ),
+    "bad-approval": Code(
+        "An entry of approvals.yml has ended, approves nothing, or is by a group that does not own "
+        "the change.",
+        "A list of approvals that nobody needs hides the ones that count.",
+        "Remove the entry, or name a change id that `kpilayer diff` prints and the owner's group.",
+    ),
+    # ---------------------------------------------------------------------------------------- drift
+    "drift-conflict": Code(
+        "SQL outside the layer calculates a KPI differently from its metric.",
+        "Two numbers under one name end in a meeting about which of them is right.",
+        "Read the metric's view instead; or, if the other one is meant, give it a name of its own, "
+        "accept it in the baseline (`--write-baseline`), or ignore it with a reason.",
+    ),
+    "drift-same": Code(
+        "SQL outside the layer calculates a KPI as its metric does.",
+        "It is right today; the next change of the definition will not reach it.",
+        "Read the metric's view, or ask for the metric.",
+    ),
+    "drift-possible": Code(
+        "SQL outside the layer may calculate a KPI; neither a proof nor rows decide.",
+        "What is not decided is shown, and not counted against anybody.",
+        "Compare the two by hand; `kpilayer show METRIC` prints the definition.",
+    ),
+    "drift-duplicate": Code(
+        "Two metrics of the layer are the same number under two names.",
+        "One of them will be changed alone, and then both are believed.",
+        "Keep one; give it the other name as a synonym, or deprecate the other (`replaced_by`).",
+    ),
+    "drift-unread": Code(
+        "SQL outside the layer was not understood.",
+        "What is not read is neither drift nor free of it.",
+        "Name the dialect (`--dialect`, or `dialect:path`), or leave the file out.",
+    ),
+    "bad-ignore": Code(
+        "A comment that ignores drift has no reason, has ended, or ignores nothing.",
+        "A list of exceptions that nobody needs hides the ones that count.",
+        'Write `-- kpilayer: ignore drift-conflict reason=".." until=2026-12-31`, or remove it.',
+    ),
+    "stale-baseline": Code(
+        "An entry of the baseline no longer occurs.",
+        "The same drift could come back under its cover.",
+        "Remove the entry, or write the baseline anew: `--write-baseline`.",
+    ),
 }

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import date
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Unpack
@@ -17,6 +19,7 @@ from kpilayer import (
     comparing,
     debugging,
     describe,
+    drifting,
     exporting,
     loading,
     locking,
@@ -26,8 +29,18 @@ from kpilayer.access import role_of
 from kpilayer.arguments import Words
 from kpilayer.asking import Asked
 from kpilayer.catalog import Catalog
+from kpilayer.change.codeowners import codeowners
+from kpilayer.change.diff import diff
+from kpilayer.change.evidence import USUAL, Effort
+from kpilayer.change.history import Event
+from kpilayer.change.impact import Impact, impact
+from kpilayer.change.policy import Rules, judge
+from kpilayer.change.review import Review
+from kpilayer.change.rules import Level
+from kpilayer.change.values import ValuesAsked
 from kpilayer.check import RULES, Context
 from kpilayer.debugging import Check
+from kpilayer.drifting import Drift
 from kpilayer.errors import DefinitionError, Issue, sorted_issues
 from kpilayer.exporting import Exported
 from kpilayer.identity import Identity
@@ -38,8 +51,10 @@ from kpilayer.interop.superset.push import push
 from kpilayer.interop.superset.views import dataset
 from kpilayer.interop.verify import Verdict
 from kpilayer.join_graph import JoinGraph
+from kpilayer.load.approvals import reviewers
 from kpilayer.load.files import shown_from
 from kpilayer.load.layout import read_layout
+from kpilayer.load.snapshot import SNAPSHOT, snapshot
 from kpilayer.locking import LockReport
 from kpilayer.model.config import ProjectConfig
 from kpilayer.model.definitions import Kind
@@ -49,12 +64,15 @@ from kpilayer.publish.apply import OnStep
 from kpilayer.publish.plan import Allowed, Plan
 from kpilayer.publish.states import Published
 from kpilayer.publishing import Publisher, place, refuse_unproven
+from kpilayer.remembering import remembered
+from kpilayer.reviewing import Diff, measured, sides
 from kpilayer.running import Warehouse
 from kpilayer.selection.choose import Selection, choose
 from kpilayer.selection.dependencies import Dependencies
+from kpilayer.selection.git import prefix
 from kpilayer.selection.issues import concerning
 from kpilayer.selection.state import Changes, state_of
-from kpilayer.selection.versions import Version
+from kpilayer.selection.versions import Side, Version
 from kpilayer.sql.compiled import Compiled, compile_query
 from kpilayer.verify.outcome import Kind as TestKind
 from kpilayer.verify.outcome import Outcome
@@ -209,8 +227,11 @@ class Project:
     def _changes_since(self, state: str) -> Changes:
         whole = all(issue.severity != "error" for issue in self._issues)
         now = state_of(self.catalog, self._identity if whole else None, self.name)
-        version = Version(self.root, self.config, loading.told(self.target), self.given_vars)
-        return Changes(now, version.before(state))
+        return Changes(now, self._version.before(state))
+
+    @property
+    def _version(self) -> Version:
+        return Version(self.root, self.config, loading.told(self.target), self.given_vars)
 
     @cached_property
     def metrics(self) -> tuple[describe.MetricInfo, ...]:
@@ -431,16 +452,132 @@ class Project:
         names = [name for name in chosen if name in identity.catalog.metrics]
         return checking.tested(identity, names, self.lock_file, self._warehouse, kinds)
 
+    # --------------------------------------------------------------------------------------- review
+
+    def diff(
+        self,
+        base: str | None = None,
+        head: str | None = None,
+        *,
+        effort: Effort = USUAL,
+        fail_on: Level | None = None,
+        reviews: str | Path | None = None,
+        today: date | None = None,
+        values: ValuesAsked | None = None,
+        on_step: OnStep | None = None,
+    ) -> Diff:
+        """Everything that differs between two versions of the definitions, and what it does.
+
+        ``base`` and ``head`` are git references, `REF...` (where it was left) or folders; by
+        default where this line of work left the main branch, and the files as they are now.
+        ``effort`` says how hard to prove and refute. What may merge is judged as of ``today``,
+        with ``reviews``, the code host's list of them (a JSON file); ``fail_on`` is the class
+        from which on a change must be approved. With ``values``, both definitions are asked of the
+        target's data. ``on_step`` hears name, number and count.
+
+        Raises:
+            ConfigError: one of them is not there.
+            DefinitionError: one of them has errors.
+            QueryError: values cannot be asked for so.
+            WarehouseError: values are asked for, and the target cannot be reached.
+        """
+        began = time.perf_counter()
+        for name in effort.dialects:
+            loading.dialect_of(name, self.target)
+        older, newer, ruling = sides(self._version, base, head, lambda: self._identity)
+        changes = diff(older, newer, effort, on_step)
+        people = reviewers(Path(reviews), newer.commit) if reviews is not None else frozenset()
+        rules = Rules(today or date.today(), ruling, people, fail_on)
+        seconds = time.perf_counter() - began
+        judged = judge(changes, rules)
+        found = measured(changes, values, self._warehouse, on_step) if values is not None else None
+        return Diff(Review(changes, judged, self.name, prefix(self.root), seconds, found))
+
+    def impact(self, name: str) -> Impact:
+        """Whom a metric, a model or a dimension (`orders.status`) reaches, and whom to ask.
+
+        Raises:
+            DefinitionError: the project's definitions have errors.
+            QueryError: there is no definition of this name.
+        """
+        return impact(Side(self.name, self._identity), name.lower())
+
+    def codeowners(self) -> str:
+        """The lines of CODEOWNERS that send files of definitions to the teams that own them.
+
+        Raises:
+            DefinitionError: the project's definitions have errors.
+        """
+        return codeowners(self._identity.catalog, prefix(self.root))
+
+    def history(
+        self,
+        metric: str | None = None,
+        *,
+        since: str | None = None,
+        until: str = "HEAD",
+        effort: Effort = USUAL,
+    ) -> tuple[Event, ...]:
+        """Each commit at which a metric got another meaning or name, newest first.
+
+        Without ``metric``: what each commit did to every definition, oldest first. Commits are
+        those of the main line (first parents) after ``since`` that touch the project's folder.
+
+        Raises:
+            ConfigError: there is no git, no repository or no such reference.
+            QueryError: no metric has this name now.
+        """
+        names = sorted(self.catalog.metrics)
+        return tuple(
+            remembered(self._version, metric, names, since=since, until=until, effort=effort)
+        )
+
+    def drift(
+        self,
+        paths: Sequence[str] | str = (),
+        *,
+        dialect: str | None = None,
+        views: str | None = None,
+        layer: bool = False,
+        baseline: str | None = None,
+        trials: int = 60,
+        seed: int = 0,
+        prove: bool = True,
+        today: date | None = None,
+        on_step: OnStep | None = None,
+    ) -> Drift:
+        """SQL elsewhere that computes a metric, well or not, and what is different.
+
+        ``paths`` are files, folders and globs, `dialect:path` where one has a dialect of its own;
+        ``views`` a schema of the warehouse. Without any, or with ``layer``, metrics that are one
+        number under two names. What stands in ``baseline`` does not fail.
+
+        Raises:
+            ConfigError: a path leads nowhere, or the baseline is none.
+            WarehouseError: ``views`` are asked for, and the warehouse cannot be reached.
+        """
+        words = (paths,) if isinstance(paths, str) else tuple(paths)
+        asked = drifting.Asked(
+            words, dialect or self.dialect, views, layer, baseline, trials, seed, prove, today
+        )
+        side = Side(self.name, self._identity)
+        return drifting.drift(self._version, side, self._warehouse, asked, {}, on_step)
+
     # ------------------------------------------------------------------------------------ artefacts
 
     def compile_all(
         self, dialects: Sequence[str] | None = None, *, unverified: bool = False
     ) -> tuple[artefacts.CompiledFile, ...]:
-        """The files of target/kpilayer/: every metric's SQL by dialect, and manifest.json."""
+        """The files of target/kpilayer/: every metric's SQL by dialect, and manifest.json.
+
+        Beside them stands project.json, the definitions, for ``diff`` to compare with.
+        """
         spoken, schema = tuple(dialects or (self.dialect,)), self._warehouse.schema
-        return artefacts.compile_all(
+        made = artefacts.compile_all(
             self._identity, self.name, spoken, schema, unverified=unverified
         )
+        text = snapshot(read_layout(self.root, os.environ))
+        return (artefacts.CompiledFile(SNAPSHOT, text), *made)
 
     def write_compiled(
         self,

@@ -74,6 +74,10 @@ class Warehouse:
         table, sql = self._table(compiled, connection)
         return Result.from_table(table, sql=sql).rows()
 
+    def table(self, compiled: Compiled, connection: Connection) -> pa.Table:
+        """The rows of a compiled question as Arrow, on a connection that is open already."""
+        return self._table(compiled, connection)[0]
+
     def answer(self, compiled: Compiled, on_progress: OnProgress | None = None) -> Result:
         """The answer to a compiled question.
 

@@ -46,7 +46,7 @@ FLOORS: dict[str, tuple[str, ...]] = {
     ),
     "compiler": ("plan", "sql"),
     "warehouse": ("warehouse",),
-    "products": ("demo", "propose", "verify", "publish", "interop"),
+    "products": ("proof", "demo", "propose", "verify", "publish", "change", "drift", "interop"),
     "doors": (
         "describe",
         "artefacts",
@@ -61,6 +61,9 @@ FLOORS: dict[str, tuple[str, ...]] = {
         "exporting",
         "publishing",
         "modelling",
+        "reviewing",
+        "remembering",
+        "drifting",
         "project",
         "schema",
         "cli",
@@ -88,7 +91,10 @@ MAY_KNOW: dict[str, set[str]] = {
         "check",
         "plan",
         "sql",
+        "proof",
         "publish",
+        "change",
+        "drift",
     },
     "pydantic": {"model", "load"},
     "pydantic_core": {"model", "load"},
@@ -102,6 +108,7 @@ MAY_KNOW: dict[str, set[str]] = {
     "pyarrow": {"warehouse", "cli"},
     "pandas": {"warehouse"},
     "polars": {"warehouse"},
+    "z3": {"proof"},
 }
 
 

@@ -25,7 +25,7 @@ from kpilayer.cli.output import (
 from kpilayer.cli.progress import Progress
 from kpilayer.cli.question import split_names
 from kpilayer.cli.select import Wanted, select_flags
-from kpilayer.codes import CODES
+from kpilayer.codes import CODES, Code
 from kpilayer.errors import Issue, did_you_mean, sorted_issues
 
 if TYPE_CHECKING:
@@ -280,10 +280,11 @@ def explain(session: Session, code: str | None) -> None:
 
     What it means, why it matters, and the way out. Without a code, all of them are listed.
     """
-    if code is not None and code not in CODES:
-        hint = did_you_mean(code, CODES) or "`kpilayer explain` lists all codes"
+    known = {**CODES, **_rules()}
+    if code is not None and code not in known:
+        hint = did_you_mean(code, known) or "`kpilayer explain` lists all codes"
         raise click.UsageError(f"There is no code `{code}`; {hint}")
-    chosen = CODES if code is None else {code: CODES[code]}
+    chosen = known if code is None else {code: known[code]}
     if session.format == "json":
         results = [
             {"code": name, "title": text.title, "why": text.why, "instead": text.instead}
@@ -291,8 +292,25 @@ def explain(session: Session, code: str | None) -> None:
         ]
         write_envelope(session, results, {"count": len(results)})
     elif code is None:
-        write_rows(session, ("code", "meaning"), [(n, t.title) for n, t in CODES.items()])
+        write_rows(session, ("code", "meaning"), [(n, t.title) for n, t in known.items()])
     else:
-        text = CODES[code]
+        text = known[code]
         parts = (f"{code}: {text.title}", f"Why: {text.why}", f"Instead: {text.instead}")
         write(session, "\n\n".join(click.wrap_text(part, 96) for part in parts) + "\n")
+
+
+def _rules() -> dict[str, Code]:
+    """The rules by which `diff` tells what an edit is, as codes are told."""
+    from kpilayer.change.rules import RULES
+
+    advice = {
+        "cosmetic": "Nothing: it is counted, and not asked about.",
+        "governance": "Have the group that owns it agree.",
+        "added": "Nothing: what was asked before gives what it gave.",
+        "value": "Look at the rows that tell the two apart, at `diff --values`, and ask its owner.",
+        "interface": "Keep the old name or column for a while, with a `sunset`.",
+    }
+    return {
+        name: Code(f"{rule.title} Class of the change: {rule.level}.", rule.why, advice[rule.level])
+        for name, rule in RULES.items()
+    }

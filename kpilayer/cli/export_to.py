@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -11,6 +12,7 @@ from kpilayer.cli.options import Session, command, group, output_flags, pass_ses
 from kpilayer.cli.output import (
     counted,
     issue_values,
+    replacing,
     say,
     show_issues,
     write,
@@ -122,5 +124,41 @@ def _say_left_out(session: Session, left_out: tuple[LeftOut, ...]) -> None:
         say(session, f"Left out {counted(len(names), kind)}, since {reason}: {', '.join(names)}")
 
 
+@command(
+    "codeowners",
+    examples=(
+        "kpilayer export codeowners -o .github/CODEOWNERS    # other lines stay",
+        "kpilayer export codeowners --check -o .github/CODEOWNERS   # in CI",
+    ),
+)
+@click.option("--check", "only_check", is_flag=True, help="Write nothing; exit 1 where stale.")
+@click.option("-o", "--output", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE",
+              help="The CODEOWNERS file; the lines between our marks are replaced.")  # fmt: skip
+@pass_session
+def codeowners(session: Session, only_check: bool, output: Path | None) -> int:
+    """Write CODEOWNERS: files of definitions with the teams that own them.
+
+    A group's `handle` is its team on the code host. The file only asks for reviews; who has to
+    agree to a change is judged by `kpilayer diff`, from the base.
+    """
+    from kpilayer.change.codeowners import merged
+
+    block = session.load().codeowners()
+    if output is None:
+        write(session, block)
+        return 0
+    known = output.read_text(encoding="utf-8") if output.exists() else ""
+    wanted = merged(known, block)
+    if only_check and wanted != known:
+        say(session, f"{output} is stale: run `kpilayer export codeowners -o {output}`")
+        return 1
+    if wanted != known:
+        with replacing(output) as file:
+            file.write(wanted.encode())
+    say(session, f"{output} {'is up to date' if wanted == known else 'written'}")
+    return 0
+
+
+export.add_command(codeowners)
 export.add_command(dbt)
 export.add_command(spark)

@@ -92,6 +92,14 @@ COMMANDS: Final[dict[str, Entry]] = {
         "Publish", "publish:views", "List views with their state: published, edited, ..."
     ),
     "bi": Entry("Publish", "bi:bi", "Push published views to a BI tool."),
+    "diff": Entry(
+        "Review", "review:diff", "Show what a change of definitions does, before it merges."
+    ),
+    "impact": Entry("Review", "review:impact", "Show whom a definition reaches, and whom to ask."),
+    "history": Entry(
+        "Review", "review:history", "Show every meaning that a metric ever had, from git."
+    ),
+    "drift": Entry("Review", "drift:drift", "Find the same KPI calculated elsewhere."),
     "lock": Entry("Review", "lock:lock", "Write down column types for checks to use."),
 }
 

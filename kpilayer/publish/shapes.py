@@ -15,7 +15,7 @@ from typing import Final, Literal
 from kpilayer.access import READER
 from kpilayer.address import METRIC_TIME, metric_column
 from kpilayer.catalog import Catalog
-from kpilayer.errors import Issue, QueryError
+from kpilayer.errors import Issue, QueryError, Severity
 from kpilayer.formula.build import formula
 from kpilayer.grain import GRAINS
 from kpilayer.identity import Identity, fingerprint
@@ -35,6 +35,8 @@ RESERVED: Final = frozenset(
 #: A question to its SQL, in the dialect of the views.
 Ask = Callable[[Query], Compiled]
 _LEAVES_OUT: Final = frozenset({"not-supported-yet", "unsupported-in-dialect"})
+#: What another grain, or none, may be the answer to.
+_COARSER: Final = frozenset({"grain-too-fine", "no-time-dimension"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,9 +124,7 @@ def shapes(identity: Identity, dialect: str, schema: str, *, unverified: bool = 
             try:
                 found.append(_default(metric, identity, ask))
             except QueryError as error:
-                why = [i for i in error.issues if i.code in _LEAVES_OUT]
-                issues += [i for i in error.issues if i not in why]
-                left_out += [_left_out(name, i) for i in why]
+                left_out += [_left_out(name, issue) for issue in error.issues]
     issues += _names_twice(found)
     issues += _names_taken(found)
     if issues:
@@ -134,7 +134,8 @@ def shapes(identity: Identity, dialect: str, schema: str, *, unverified: bool = 
 
 def _left_out(metric: str, issue: Issue) -> Issue:
     message = f"`{metric}` has no view: {issue.message}"
-    return replace(issue, message=message, location=None, severity="notice")
+    severity: Severity = "notice" if issue.code in _LEAVES_OUT else "warning"
+    return replace(issue, message=message, location=None, severity=severity)
 
 
 def _at_view(catalog: Catalog, view: View, issues: Iterable[Issue]) -> Iterator[Issue]:
@@ -175,8 +176,8 @@ def _default(metric: Metric, identity: Identity, ask: Ask) -> Shape:
             shape = _shape(view, view.metrics, (), asked, identity, ask)
         except QueryError as error:
             first = first or error
-            if any(i.code in _LEAVES_OUT for i in error.issues):
-                break
+            if any(i.code not in _COARSER for i in error.issues):
+                raise
             continue
         if grain == "":
             shape = replace(shape, grain=_grain_of(shape))

@@ -1,0 +1,143 @@
+"""Arithmetic over totals: a tree of it as one quotient, guards against nothing seen through."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from fractions import Fraction
+from typing import Final
+
+from sqlglot import exp
+
+from kpilayer.drift.measure import ONE, Measure, Total
+from kpilayer.drift.rows import aggregate_number
+from kpilayer.drift.spelling import NUMBERS, added, key, multiplied, scaled, text_of, unnumbered
+
+_DIVIDES: Final = frozenset({"safe_divide", "div0", "div0null", "try_divide", "safe_div"})
+
+
+def quotient(node: exp.Expr, symbol: Callable[[exp.Expr], Measure | None]) -> Measure:
+    """Arithmetic over measures as one measure; what is no arithmetic is a name of its own."""
+    found = symbol(node)
+    if found is not None:
+        return found
+
+    def of(inner: exp.Expr) -> Measure:
+        return quotient(inner, symbol)
+
+    match node:
+        case exp.Column():
+            return Measure({(unnumbered(key(node)),): Fraction(1)})
+        case exp.Paren() | exp.Round():
+            return of(node.this)
+        case exp.Literal() if not node.is_string:
+            return Measure({(): Fraction(node.name)} if Fraction(node.name) else {})
+        case exp.Cast() if node.to.this in NUMBERS:
+            return of(node.this)
+        case exp.Nullif() | exp.Coalesce() if is_zero(second(node)):
+            return of(node.this)
+        case exp.Neg():
+            inner = of(node.this)
+            return replace(inner, above=scaled(inner.above, Fraction(-1)))
+        case exp.Add() | exp.Sub():
+            sign = Fraction(-1 if isinstance(node, exp.Sub) else 1)
+            return plus(of(node.this), of(node.expression), sign)
+        case exp.Mul():
+            return times(of(node.this), of(node.expression))
+        case exp.Div() if not (node.args.get("typed") and _is_whole(node, symbol)):
+            return over(of(node.this), of(node.expression))
+        case exp.SafeDivide():
+            return over(of(node.this), of(node.expression))
+        case exp.Anonymous() if node.name.lower() in _DIVIDES:
+            return over(*map(of, node.expressions[:2]))
+        case exp.Case() | exp.If():
+            branch = _guarded(node)
+            if branch is not None:
+                return of(branch)
+    return _opaque(node, of)
+
+
+def second(node: exp.Expr) -> exp.Expr | None:
+    """The second argument."""
+    if isinstance(node, exp.Nullif):
+        return node.args.get("expression")
+    return node.expressions[0] if node.expressions else None
+
+
+def is_zero(node: exp.Expr | None) -> bool:
+    """Whether it is the number 0."""
+    return isinstance(node, exp.Literal) and not node.is_string and Fraction(node.name) == 0
+
+
+def plus(a: Measure, b: Measure, sign: Fraction) -> Measure:
+    """The sum of two, or their difference."""
+    totals = {**a.totals, **b.totals}
+    if a.below == b.below:
+        return Measure(added(a.above, scaled(b.above, sign)), a.below, totals)
+    above = added(multiplied(a.above, b.below), scaled(multiplied(b.above, a.below), sign))
+    return Measure(above, multiplied(a.below, b.below), totals)
+
+
+def times(a: Measure, b: Measure) -> Measure:
+    """The product of two."""
+    totals = {**a.totals, **b.totals}
+    return Measure(multiplied(a.above, b.above), multiplied(a.below, b.below), totals)
+
+
+def over(a: Measure, b: Measure) -> Measure:
+    """One over the other."""
+    return times(a, Measure(b.below, b.above, b.totals))
+
+
+def _is_whole(node: exp.Expr, symbol: Callable[[exp.Expr], Measure | None]) -> bool:
+    """Whether a division is one of whole numbers, where the dialect cuts those."""
+    for part in (node.this, node.expression):
+        for leaf in part.walk(prune=lambda n: symbol(n) is not None):
+            if isinstance(leaf, exp.Cast) and not leaf.find(exp.Div):
+                if leaf.to.this not in exp.DataType.INTEGER_TYPES:
+                    return False
+            elif isinstance(leaf, exp.Literal) and ("." in leaf.name or "e" in leaf.name.lower()):
+                if aggregate_number(leaf.parent) is None if leaf.parent is not None else True:
+                    return False
+            elif (found := symbol(leaf)) is not None:
+                if not all(t.function.startswith("count") for t in found.totals.values()):
+                    return False
+                if found.below != ONE:
+                    return False
+    return True
+
+
+def _guarded(node: exp.Expr) -> exp.Expr | None:
+    """What a CASE gives beside the guard against no rows, or a division by zero."""
+    ifs = node.args["ifs"] if isinstance(node, exp.Case) else [node]
+    if len(ifs) != 1 or (node.args.get("this") is not None and isinstance(node, exp.Case)):
+        return None
+    condition, then = ifs[0].this.unnest(), ifs[0].args["true"]
+    other = node.args.get("default") if isinstance(node, exp.Case) else node.args.get("false")
+    match condition:
+        case exp.GT() | exp.NEQ() if is_zero(condition.expression):
+            return then if other is None or _is_empty(other) else None
+        case exp.EQ() if is_zero(condition.expression):
+            return other if _is_empty(then) else None
+        case exp.And() if isinstance(condition.this.unnest(), exp.EQ):
+            return other if _is_empty(then) else None
+    return None
+
+
+def _is_empty(node: exp.Expr) -> bool:
+    return isinstance(node, exp.Null) or is_zero(node)
+
+
+def _opaque(node: exp.Expr, of: Callable[[exp.Expr], Measure]) -> Measure:
+    totals: dict[str, Total] = {}
+    texts = []
+    for name in sorted(node.args):
+        value = node.args[name]
+        for part in value if isinstance(value, list) else [value]:
+            if isinstance(part, exp.Expr) and not isinstance(part, exp.DataType | exp.Var):
+                inner = of(part)
+                totals |= inner.totals
+                texts.append(f"{text_of(inner.above)}/{text_of(inner.below)}")
+            elif part not in (None, False):
+                texts.append(str(part).lower())
+    return Measure({(f"{node.key}({', '.join(texts)})",): Fraction(1)}, totals=totals)

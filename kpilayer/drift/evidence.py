@@ -1,0 +1,149 @@
+"""The ladder of proof for a column that differs from a metric in its normal form.
+
+The normal form decides what is the same. Where it differs, rows have to show that: a difference
+that no trial shows is none until it is proved, and then the column is the metric after all.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import TYPE_CHECKING, Final
+
+from sqlglot import exp
+
+from kpilayer.drift.compare import Match, Verdict
+from kpilayer.drift.layer import LEVEL, Layer
+from kpilayer.drift.measure import Measure, Total
+from kpilayer.drift.spelling import Sum
+from kpilayer.proof.prove import prove
+from kpilayer.proof.refute import refute
+from kpilayer.proof.verdict import Example
+
+if TYPE_CHECKING:
+    from kpilayer.drift.search import Search
+
+DIALECT: Final = "duckdb"
+_FUNCTIONS: Final[dict[str, type[exp.Expr]]] = {"min": exp.Min, "max": exp.Max, "avg": exp.Avg}
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """A verdict, what decided it, and rows that show a difference."""
+
+    verdict: Verdict
+    method: str
+    why: tuple[str, ...] = ()
+    example: Example | None = None
+
+
+def weighed(found: Match, layer: Layer, search: Search) -> Evidence:
+    """The verdict about a column, after rows and proofs have had their say."""
+    compared = found.found
+    if found.verdict != "conflicting":
+        return Evidence(found.verdict, "normal form")
+    mine, metric = found.site.measure, compared.metric.measure
+    if compared.is_only_time or metric is None:
+        return Evidence("conflicting", "time" if metric is not None else "rule", compared.why)
+    theirs = metric.where(found.site.slices.values(), layer.known, mine.totals.values())
+    if any(t.rule and t.rule != LEVEL for t in theirs.totals.values()):
+        return Evidence("conflicting", "rule", compared.why)
+    one, other = as_query(mine), as_query(theirs)
+    if one is None or other is None:
+        return Evidence("conflicting", "normal form", compared.why)
+    tried = refute(one, other, layer.facts, DIALECT, trials=search.trials, seed=search.seed)
+    if tried.example is not None:
+        return Evidence("conflicting", "rows", compared.why, tried.example)
+    if compared.is_late:
+        return Evidence("conflicting", "time", compared.why)
+    if tried.untested or any(t.rule for t in theirs.totals.values()):
+        return Evidence("conflicting", "normal form", compared.why)
+    if search.prove and prove(one, other, layer.facts, DIALECT) is not None:
+        return Evidence("equivalent", "proof")
+    return Evidence("possible", "none", compared.why)
+
+
+# ---------------------------------------------------------------------------------------- in SQL
+
+
+def as_query(measure: Measure) -> exp.Query | None:
+    """A measure as a query of one number, or None where a part of it has no SQL of its own."""
+    above, below = _sum(measure.above, measure), _sum(measure.below, measure)
+    if above is None or below is None:
+        return None
+    value: exp.Expr = above
+    if measure.below != {(): Fraction(1)}:
+        zero = exp.Literal.number(0)
+        value = exp.Div(
+            this=exp.Paren(this=above), expression=exp.Nullif(this=below, expression=zero)
+        )
+    return exp.Select(expressions=[exp.alias_(value, "value")])
+
+
+def _sum(terms: Sum, measure: Measure) -> exp.Expr | None:
+    found: exp.Expr | None = None
+    for factors, count in sorted(terms.items()):
+        product: exp.Expr = _number(count)
+        for factor in factors:
+            total = measure.totals.get(factor)
+            query = None if total is None else _total(total)
+            if query is None:
+                return None
+            product = exp.Mul(this=product, expression=query)
+        found = product if found is None else exp.Add(this=found, expression=product)
+    return exp.Paren(this=found) if found is not None else exp.Literal.number(0)
+
+
+def _number(value: Fraction) -> exp.Expr:
+    whole = exp.Literal.number(abs(value.numerator))
+    shown: exp.Expr = exp.Neg(this=whole) if value < 0 else whole
+    if value.denominator == 1:
+        return shown
+    cast = exp.Cast(this=shown, to=exp.DataType.build("double"))
+    return exp.Paren(this=exp.Div(this=cast, expression=exp.Literal.number(value.denominator)))
+
+
+def _total(total: Total) -> exp.Expr | None:
+    if total.inner or total.per or not total.base or not total.scale or _is_told(total):
+        return None
+    value: exp.Expr
+    tree = exp.Star() if total.tree is None else total.tree.copy()
+    match total.function:
+        case "sum":
+            value = exp.Coalesce(this=exp.Sum(this=tree), expressions=[exp.Literal.number(0)])
+        case "count":
+            value = exp.Count(this=tree)
+        case "count_distinct":
+            value = exp.Count(this=exp.Distinct(expressions=[tree]))
+        case "percentile 0.5":
+            value = exp.Median(this=tree)
+        case name if name in _FUNCTIONS:
+            value = _FUNCTIONS[name](this=tree)
+        case _:
+            return None
+    query = exp.Select(expressions=[value]).from_(exp.Table(this=_name(total.base)))
+    for join in total.joins:
+        on = exp.and_(*(c.copy() for c in join.on)) if join.on else exp.true()
+        kind = "LEFT" if join.is_outer else None
+        node = exp.Join(this=exp.Table(this=_name(join.table)), on=on)
+        if kind:
+            node.set("side", kind)
+        query.append("joins", node)
+    if total.where:
+        query.set("where", exp.Where(this=exp.and_(*(c.copy() for c in total.where.values()))))
+    if total.scale == 1:
+        return exp.Subquery(this=query)
+    scale = exp.Cast(this=exp.Paren(this=_number(total.scale)), to=exp.DataType.build("double"))
+    return exp.Paren(this=exp.Div(this=exp.Subquery(this=query), expression=scale))
+
+
+def _name(table: str) -> exp.Identifier:
+    return exp.to_identifier(table, quoted=True)
+
+
+def _is_told(total: Total) -> bool:
+    """Whether conditions stand in it that are only words here."""
+    trees = [*total.where.values(), *([total.tree] if total.tree is not None else [])]
+    return any(
+        node.name.startswith("KPI_") for tree in trees for node in tree.find_all(exp.Anonymous)
+    )

@@ -1,0 +1,110 @@
+"""What is different between a column and a metric, in words."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from sqlglot import exp
+
+from kpilayer.drift.layer import LEVEL, Governed
+from kpilayer.drift.measure import Measure, Total
+from kpilayer.drift.rows import numbers_in
+from kpilayer.drift.site import Site, is_middle, leaves, other_time, wheres
+from kpilayer.drift.spelling import key, list_of
+
+
+def reasons(site: Site, metric: Governed, sliced: Measure) -> tuple[str, ...]:
+    """What is different, in words."""
+    found: list[str] = []
+    mine, theirs = site.measure, sliced
+    if any(t.rule == LEVEL for t in theirs.totals.values()):
+        stripped = theirs.changed(lambda t: replace(t, rule=""))
+        if mine.equals(stripped):
+            found.append("adds up a level over time instead of taking its last value")
+        theirs = stripped
+    late = other_time(site, metric)
+    if late:
+        found.append(late)
+    for total in leaves(mine):
+        for table in total.repeats:
+            found.append(f"a row of `{total.base}` counts once for each row of `{table}`")
+    for total in mine.totals.values():
+        if total.per:
+            found.append(f"a {function_of(total)} of values by {', '.join(total.per)}")
+    functions = {function_of(t) for t in leaves(mine)}
+    wanted = {function_of(t) for t in leaves(theirs)}
+    if is_middle(site, metric):
+        functions = {_raw(site)}
+    if functions != wanted:
+        found.append(f"{_listed(functions)} instead of {_listed(wanted)}")
+    columns = {c for t in mine.totals.values() for c in t.columns}
+    others = {c for t in theirs.totals.values() for c in t.columns}
+    if others - columns:
+        found.append(f"without {_listed(others - columns)}")
+    if columns - others:
+        found.append(f"with {_listed(columns - others)}")
+    found += _conditions(mine, theirs)
+    if not found:
+        found.append("another formula over the same totals")
+    return tuple(dict.fromkeys(found))
+
+
+def _raw(site: Site) -> str:
+    """The function of a column of one aggregate, as it is written."""
+    used = {site.output.aggregates[n].function for n in numbers_in(site.output.value)}
+    return ", ".join(sorted(used)).replace("avg", "mean").replace("percentile 0.5", "median")
+
+
+def function_of(total: Total) -> str:
+    """The function of a total, as people say it."""
+    return total.function.replace("_", " ").replace("percentile 0.5", "median")
+
+
+def _listed(values: set[str]) -> str:
+    return ", ".join(f"`{v}`" for v in sorted(values))
+
+
+def _conditions(mine: Measure, theirs: Measure) -> list[str]:
+    own, wanted = wheres(mine), wheres(theirs)
+    more = {k: c for k, c in own.items() if k not in wanted}
+    less = {k: c for k, c in wanted.items() if k not in own}
+    found: list[str] = []
+    if len(more) == len(less) == 1:
+        found = list(_of_lists(*more.values(), *less.values()))
+    if found:
+        return found
+    found += [f"no filter on {shown(c)}" for c in less.values()]
+    return found + [f"only where {shown(c)}" for c in more.values()]
+
+
+def _of_lists(mine: exp.Expr, theirs: exp.Expr) -> Iterator[str]:
+    """How two lists of values of one column differ: what also counts, and what does not."""
+    one, other = list_of(mine), list_of(theirs)
+    is_plain = isinstance(mine, exp.EQ | exp.In) and isinstance(theirs, exp.EQ | exp.In)
+    if one is None or other is None or not is_plain or key(one[0]) != key(other[0]):
+        return
+    here, there = ({key(v): v for v in values} for _, values in (one, other))
+    for told, values in (
+        ("also counts", [v for k, v in here.items() if k not in there]),
+        ("leaves out", [v for k, v in there.items() if k not in here]),
+    ):
+        if values:
+            yield f"{told} {shown(_list(one[0], values))}"
+
+
+def _list(column: exp.Expr, values: list[exp.Expr]) -> exp.Expr:
+    if len(values) == 1:
+        return exp.EQ(this=column.copy(), expression=values[0].copy())
+    return exp.In(this=column.copy(), expressions=[v.copy() for v in values])
+
+
+def shown(condition: exp.Expr) -> str:
+    """A condition as people write it."""
+
+    def bare(node: exp.Expr) -> exp.Expr:
+        if isinstance(node, exp.Column):
+            return exp.Column(this=exp.to_identifier(node.name))
+        return node
+
+    return f"`{condition.copy().transform(bare).sql('duckdb')}`"

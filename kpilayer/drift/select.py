@@ -1,0 +1,228 @@
+"""A SELECT: its rows, the groups that it reads, and what it gives."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Final
+
+from sqlglot import exp
+
+from kpilayer.drift.rows import NotRead, Relation, Source, aggregate_number, numbers_in
+from kpilayer.drift.spelling import conjuncts, key
+from kpilayer.drift.values import Values, is_measured
+
+#: Rows that are made of nothing, such as dates: each value once.
+GENERATED: Final = "generated rows"
+
+
+class Select(Values):
+    """One SELECT being read."""
+
+    def read(self) -> Relation:
+        """What it gives to those that read it."""
+        tree = self.tree
+        from_ = tree.args.get("from_")
+        if from_ is not None:
+            self._add(from_.this, None)
+        for join in tree.args.get("joins") or ():
+            self._add(join.this, join)
+        if tree.args.get("laterals") or tree.args.get("pivots"):
+            raise NotRead("lateral and pivoted rows are not looked into")
+        if _makes_rows(tree):
+            return Relation(is_generated=True)
+        where = tree.args.get("where")
+        if where is not None:
+            self._filter(conjuncts(self.value(where.this)))
+        for projection in tree.selects:
+            if isinstance(projection, exp.Alias):
+                self.aliases.setdefault(projection.alias.lower(), projection.this)
+        keys = self.keys()
+        outputs = dict(self._outputs())
+        if keys is None and any(map(is_measured, self._own(tree))):
+            keys = ()
+        if keys is None and tree.args.get("distinct"):
+            keys = tuple(value for value in outputs.values() if not numbers_in(value))
+        if keys is None and self.grouped:
+            inner = [k for g in self.grouped for k in (g.keys or ())]
+            keys = tuple({key(k): k for k in inner}.values())
+        if keys is None and tree.args.get("qualify") is not None:
+            self.where += conjuncts(self.value(tree.args["qualify"].this))
+        cut = keys is None and bool(tree.args.get("limit"))
+        return Relation(outputs, self.sources, self.where, keys, cut)
+
+    def _own(self, tree: exp.Select) -> Iterator[exp.Expr]:
+        """Parts of the SELECT itself in which an aggregate makes it one of groups."""
+        yield from tree.selects
+        for clause in ("having", "order", "qualify"):
+            if tree.args.get(clause) is not None:
+                yield tree.args[clause]
+
+    def _outputs(self) -> Iterator[tuple[str, exp.Expr]]:
+        number = 0
+        for projection in self.tree.selects:
+            if projection.is_star:
+                yield from self._star(projection)
+                continue
+            number += 1
+            name = projection.alias_or_name.lower() or f"_col_{number}"
+            try:
+                yield name, self.value(projection.unalias())
+            except NotRead:
+                yield name, exp.Anonymous(this="KPI_UNREAD")
+
+    def _star(self, projection: exp.Expr) -> Iterator[tuple[str, exp.Expr]]:
+        of = projection.table.lower() if isinstance(projection, exp.Column) else ""
+        star = projection.this if isinstance(projection, exp.Column) else projection
+        left_out = {e.name.lower() for e in star.args.get("except_") or ()}
+        for alias, scope in self.scopes.items():
+            if of and alias != of:
+                continue
+            names = scope if isinstance(scope, dict) else self.reader.tables.get(scope.table, ())
+            for name in names:
+                if name.lower() not in left_out:
+                    yield name.lower(), self._from(scope, name.lower())
+
+    def _add(self, node: exp.Expr, join: exp.Join | None) -> None:
+        alias = node.alias_or_name.lower()
+        is_outer = join is not None and (join.side or "").upper() == "LEFT"
+        before = len(self.sources)
+        match node:
+            case exp.Table():
+                relation = self._named(node)
+            case exp.Subquery():
+                relation = renamed(self.reader.relation(node, self.ctes), node)
+            case exp.Unnest() | exp.Lateral() | exp.Values():
+                relation = self.reader.source(GENERATED)
+            case _:
+                raise NotRead(f"rows of {node.key} are not looked into")
+        if isinstance(relation, Relation) and relation.is_generated:
+            relation = self.reader.source(GENERATED)
+        if isinstance(relation, Relation) and relation.is_cut:
+            raise NotRead("some rows of a query, by LIMIT, are not looked into")
+        if isinstance(relation, Source):
+            self.scopes[alias or relation.table] = relation
+            self.sources.append(relation)
+        else:
+            self.scopes[alias or f"_{len(self.scopes)}"] = relation.outputs
+            if relation.keys is None:
+                self.sources += relation.sources
+            else:
+                self.grouped.append(relation)
+        inner_where = (
+            relation.where if isinstance(relation, Relation) and relation.keys is None else []
+        )
+        on = [*self._on(join, alias)] if join is not None else []
+        if is_outer and len(self.sources) > before:
+            held = (*self.sources[before].on, *on, *inner_where)
+            self.sources[before] = replace(self.sources[before], on=held, is_outer=True)
+            if isinstance(relation, Source):
+                self.scopes[alias or relation.table] = self.sources[before]
+        elif not is_outer:
+            self.where += inner_where
+            self._filter(on)
+
+    def _named(self, node: exp.Table) -> Relation | Source:
+        if not isinstance(node.this, exp.Identifier):
+            return self.reader.source(GENERATED)
+        name = node.name.lower()
+        if not node.db and name in self.ctes:
+            found = self.ctes[name]
+            return self.reader.source(GENERATED) if found.is_generated else self._again(found)
+        if name in self.reader.named:
+            return self.reader.relation(self.reader.named[name].copy(), {})
+        return self.reader.source(name)
+
+    def _again(self, found: Relation) -> Relation:
+        """A CTE's rows once more: its tables under names of their own, its aggregates anew."""
+        if found.keys is not None:
+            return self._afresh(found)
+        fresh = {s.name: self.reader.source(s.table) for s in found.sources}
+
+        def moved(tree: exp.Expr) -> exp.Expr:
+            copied = tree.copy()
+            for column in (
+                [copied] if isinstance(copied, exp.Column) else copied.find_all(exp.Column)
+            ):
+                if column.table in fresh:
+                    column.set("table", exp.to_identifier(fresh[column.table].name))
+            return copied
+
+        sources = [
+            replace(s, name=fresh[s.name].name, on=tuple(map(moved, s.on))) for s in found.sources
+        ]
+        outputs = {name: moved(value) for name, value in found.outputs.items()}
+        return Relation(outputs, sources, [moved(w) for w in found.where], None, found.is_cut)
+
+    def _afresh(self, found: Relation) -> Relation:
+        """Groups whose aggregates may be narrowed here, and stay as they are for others."""
+        fresh: dict[int, int] = {}
+        for value in found.outputs.values():
+            for number in numbers_in(value):
+                if number not in fresh:
+                    self.reader.add(self.reader.aggregates[number])
+                    fresh[number] = len(self.reader.aggregates) - 1
+        outputs = {name: value.copy() for name, value in found.outputs.items()}
+        for value in outputs.values():
+            for node in list(value.find_all(exp.Anonymous)):
+                old = aggregate_number(node)
+                if old is not None:
+                    node.set("expressions", [exp.Literal.number(fresh[old])])
+        return replace(found, outputs=outputs, where=[*found.where])
+
+    def _on(self, join: exp.Join, alias: str) -> Iterator[exp.Expr]:
+        if join.args.get("on") is not None:
+            yield from conjuncts(self.value(join.args["on"]))
+        for name in join.args.get("using") or ():
+            word = name.name.lower()
+            here = self._from(self.scopes[alias], word)
+            others = [s for a, s in self.scopes.items() if a != alias and self._has(s, word)]
+            if others:
+                yield from conjuncts(
+                    exp.EQ(this=self._from(others[0], word), expression=here.copy())
+                )
+
+    def _filter(self, conditions: Iterator[exp.Expr] | list[exp.Expr]) -> None:
+        """Conditions on the rows; those on keys of groups hold for the rows that made them."""
+        for condition in conditions:
+            if numbers_in(condition):
+                condition = self._told(condition)
+                (self.where if self.sources else self.having).append(condition)
+            elif not self.grouped or (self.sources and not _is_of(condition, self.grouped)):
+                self.where.append(condition)
+            else:
+                self._narrow(condition)
+
+    def _narrow(self, condition: exp.Expr) -> None:
+        """A condition on keys of groups, pushed into their aggregates."""
+        tables = {column.table for column in condition.find_all(exp.Column)}
+        for relation in self.grouped:
+            for number in {n for v in relation.outputs.values() for n in numbers_in(v)}:
+                made = self.reader.aggregates[number]
+                if tables <= {s.name for s in made.sources}:
+                    where = (*made.where, condition)
+                    self.reader.aggregates[number] = replace(made, where=where)
+            if relation.keys is not None and tables <= {s.name for s in relation.sources}:
+                relation.where.append(condition)
+
+
+def _makes_rows(tree: exp.Select) -> bool:
+    """Whether a SELECT makes rows of nothing: `SELECT UNNEST(GENERATE_SERIES(..))`."""
+    if tree.args.get("from_") is not None:
+        return False
+    return any(s.find(exp.Unnest, exp.Explode, exp.GenerateSeries) for s in tree.selects)
+
+
+def _is_of(condition: exp.Expr, grouped: list[Relation]) -> bool:
+    """Whether a condition is about keys of groups alone."""
+    tables = {column.table for column in condition.find_all(exp.Column)}
+    return bool(tables) and any(tables <= {s.name for s in g.sources} for g in grouped)
+
+
+def renamed(found: Relation, named: exp.Expr) -> Relation:
+    """A relation under the names of columns that stand beside its alias."""
+    names = [n.name.lower() for n in named.args["alias"].columns] if named.args.get("alias") else []
+    if names and len(names) == len(found.outputs):
+        outputs = dict(zip(names, found.outputs.values(), strict=True))
+        return Relation(outputs, found.sources, found.where, found.keys, found.is_cut)
+    return found

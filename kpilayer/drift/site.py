@@ -1,0 +1,178 @@
+"""A column elsewhere: what it measures, how it is cut, and the times that it is told by."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+
+from sqlglot import exp
+
+from kpilayer.drift.layer import Governed, Layer
+from kpilayer.drift.measure import Measure, Total
+from kpilayer.drift.names import Words, is_of_a_check, words_of
+from kpilayer.drift.rows import LAST, Output, numbers_in
+from kpilayer.drift.spelling import key, plain
+from kpilayer.drift.totals import measure
+
+
+@dataclass(frozen=True)
+class Site:
+    """A column of SQL elsewhere that aggregates: its measure, its groups, and the words for it."""
+
+    output: Output
+    measure: Measure
+    layer: Layer
+
+    @cached_property
+    def words(self) -> Words:
+        """What its name says beside what its expression does."""
+        columns = {c for t in self.measure.totals.values() for c in t.columns}
+        known = {w for c in columns for w in words_of(c.partition(".")[2]).all}
+        found = words_of(self.output.name)
+        # A name made of columns and functions is a tool's: "sum:amount:ok".
+        return words_of(self.output.name, known) if _is_made(self.output.name) else found
+
+    @cached_property
+    def conditions(self) -> Mapping[str, exp.Expr]:
+        """The conditions that all of its totals share."""
+        found: dict[str, exp.Expr] | None = None
+        for total in leaves(self.measure):
+            own = dict(total.where)
+            found = own if found is None else {k: v for k, v in found.items() if k in own}
+        return found or {}
+
+    @cached_property
+    def slices(self) -> dict[str, exp.Expr]:
+        """Shared conditions on what metrics may be cut by, times among them."""
+        return {k: c for k, c in self.conditions.items() if self._is_slice(c)}
+
+    def _is_slice(self, condition: exp.Expr) -> bool:
+        def cut(node: exp.Expr) -> exp.Expr:
+            return exp.true() if key(node) in self.layer.dimensions else node
+
+        left = condition.copy().transform(cut)
+        if left.find(exp.Column) is not None:
+            columns = {key(c) for c in left.find_all(exp.Column)}
+            if not columns <= self.layer.times:
+                return False
+        for node in left.find_all(exp.Anonymous):
+            told = node.expressions[0].name if node.expressions else ""
+            if node.name == "KPI_OF" and not told.startswith(("max(", "min(")):
+                return False
+        names = {n.name for n in left.find_all(exp.Anonymous)}
+        return not names & {"KPI_WINDOW", "KPI_SUBQUERY", "KPI_UNREAD", "KPI_HAS"}
+
+    @cached_property
+    def axis(self) -> frozenset[str]:
+        """The columns of time that it is grouped or cut by."""
+        found = {c for k in self.output.keys for c in columns_of(k)}
+        for condition in self.conditions.values():
+            if isinstance(condition, exp.EQ | exp.LT | exp.LTE | exp.GT | exp.GTE | exp.In):
+                columns = columns_of(condition)
+                if len(columns) == 1:
+                    found |= columns
+        return frozenset(found & self.layer.times)
+
+    @cached_property
+    def moments(self) -> frozenset[str]:
+        """The columns of time that have one value in each of its groups."""
+        tests = [c.this for c in self.conditions.values() if _is_pinned(c)]
+        found = {c for node in (*self.output.keys, *tests) for c in self._pinned(plain(node))}
+        units: dict[str, set[str]] = {}
+        for group in self.output.keys:
+            node = plain(group)
+            if isinstance(node, exp.Extract | exp.Year | exp.Month | exp.Week | exp.Quarter):
+                unit = (node.name if isinstance(node, exp.Extract) else node.key).lower()
+                for column in columns_of(node):
+                    units.setdefault(column, set()).add(unit)
+        found |= {
+            c
+            for c, u in units.items()
+            if self.layer.steps.get(c) == "month" and {"year", "month"} <= u
+        }
+        for condition in self.conditions.values():
+            for node in condition.find_all(exp.Anonymous):
+                if node.name == LAST:
+                    found |= columns_of(condition)
+        return frozenset(found & self.layer.times)
+
+    def _pinned(self, node: exp.Expr) -> set[str]:
+        """The columns of time that one value of an expression leaves one value."""
+        while isinstance(node, exp.Cast | exp.Date | exp.TsOrDsToDate):
+            node = node.this
+        if isinstance(node, exp.Column):
+            return columns_of(node)
+        unit = ""
+        if isinstance(node, exp.TimestampTrunc | exp.DateTrunc):
+            unit = node.text("unit").lower().partition("(")[0]
+        elif isinstance(node, exp.TimeToStr | exp.ToChar | exp.LastDay):
+            told = node.text("format")
+            is_month = "%m" in told or "MM" in told.upper() or isinstance(node, exp.LastDay)
+            unit = "month" if is_month and "%d" not in told else ""
+        return {c for c in columns_of(node) if unit and self.layer.steps.get(c) == unit}
+
+    @property
+    def is_of_a_check(self) -> bool:
+        """Whether its name says that data is checked."""
+        return is_of_a_check(self.output.name)
+
+
+def _is_pinned(condition: exp.Expr) -> bool:
+    """Whether a condition leaves one value of its left side."""
+    return isinstance(condition, exp.EQ) and condition.expression.find(exp.Column) is None
+
+
+def _is_made(name: str) -> bool:
+    return any(mark in name for mark in (":", "(", "_ok", "__")) or name.startswith(
+        ("sum_", "cnt_", "avg_")
+    )
+
+
+def columns_of(node: exp.Expr) -> set[str]:
+    """The columns of tables in an expression."""
+    return {key(c).split("#")[0] if "#" not in key(c) else _plain_name(key(c))
+            for c in node.find_all(exp.Column)}  # fmt: skip
+
+
+def _plain_name(text: str) -> str:
+    table, _, column = text.partition(".")
+    return f"{table.split('#')[0]}.{column}"
+
+
+def leaves(found: Measure) -> list[Total]:
+    """The totals of a measure, those within nested ones too."""
+    leaves: list[Total] = []
+    for total in found.totals.values():
+        leaves += total.inner or (total,)
+    return leaves
+
+
+def site_of(output: Output, layer: Layer) -> Site:
+    """What a column computes, in the terms of the layer."""
+    return Site(output, measure(output.value, output.aggregates, layer.known), layer)
+
+
+def other_time(site: Site, metric: Governed) -> str:
+    """Why a column of equal measure is not the metric: it is told by another date."""
+    for base in {t.base for t in leaves(site.measure)}:
+        axis = {c for c in site.axis if c.startswith(f"{base}.")}
+        own = {c for c in metric.times if c.startswith(f"{base}.")}
+        if axis and own and not axis & own:
+            return f"by `{_short(axis)}`, not by `{_short(own)}`"
+    return ""
+
+
+def _short(columns: set[str] | frozenset[str]) -> str:
+    return ", ".join(sorted(c.partition(".")[2] for c in columns))
+
+
+def wheres(found: Measure) -> dict[str, exp.Expr]:
+    """All conditions of a measure by their texts."""
+    return {k: v for t in leaves(found) for k, v in t.where.items()}
+
+
+def is_middle(site: Site, metric: Governed) -> bool:
+    """Whether a mean stands for a median, or the other way round."""
+    used = {site.output.aggregates[n].function for n in numbers_in(site.output.value)}
+    return metric.family == "middle" and bool(used & {"avg", "percentile 0.5"})

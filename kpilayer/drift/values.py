@@ -1,0 +1,314 @@
+"""Expressions of a SELECT over columns of tables: aggregates, subqueries and windows."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from typing import Final
+
+from sqlglot import exp
+
+from kpilayer.drift.aggregating import Split, is_aggregate, split
+from kpilayer.drift.rows import (
+    LAST,
+    Aggregate,
+    NotRead,
+    Relation,
+    Source,
+    aggregate_number,
+    numbers_in,
+    stand_in,
+)
+from kpilayer.drift.scope import Scope, made_column
+from kpilayer.drift.spelling import conjuncts, inner_of, key
+
+_ADDS_UP: Final = frozenset({"sum", "count"})
+_AGAIN: Final = {"sum": _ADDS_UP, "max": frozenset({"max"}), "min": frozenset({"min"})}
+
+
+class Values(Scope):
+    """The values of one SELECT."""
+
+    def value(self, tree: exp.Expr) -> exp.Expr:
+        """An expression over the tables' columns and aggregates."""
+        while isinstance(tree, exp.Paren):
+            tree = tree.this
+        if isinstance(tree, exp.Column):
+            return self._column(tree)
+        if isinstance(tree, exp.Window):
+            if self._numbers_one(tree):
+                return exp.Literal.number(1)
+            last = self._is_last(tree)
+            if last is not None:
+                return last
+            return exp.Anonymous(this="KPI_WINDOW", expressions=[exp.Literal.string(tree.sql())])
+        if isinstance(tree, exp.Subquery | exp.Exists) or tree.args.get("query") is not None:
+            return self._semi_joined(tree) or self._subquery(tree)
+        if is_aggregate(tree):
+            return self._aggregate(tree)
+        copied = tree.copy()
+        for name, argument in list(tree.args.items()):
+            if isinstance(argument, exp.Expr):
+                copied.set(name, self.value(argument))
+            elif isinstance(argument, list):
+                copied.set(
+                    name, [self.value(a) if isinstance(a, exp.Expr) else a for a in argument]
+                )
+        return copied
+
+    def _numbers_one(self, tree: exp.Window) -> bool:
+        """Whether rows are numbered within keys of themselves, so that each is the first."""
+        if not isinstance(tree.this, exp.RowNumber | exp.Rank | exp.DenseRank):
+            return False
+        parts = [self.value(p) for p in tree.args.get("partition_by") or ()]
+        return any(self._names_rows(source, tuple(parts)) for source in self.sources)
+
+    def _is_last(self, tree: exp.Window) -> exp.Expr | None:
+        """The last value of a column over all rows, or the rank of a row by it."""
+        order = tree.args.get("order")
+        of: exp.Expr | None = None
+        if isinstance(tree.this, exp.Max):
+            of = tree.this.this
+        elif isinstance(tree.this, exp.Rank | exp.DenseRank) and order is not None:
+            of = order.expressions[0].this if order.expressions[0].args.get("desc") else None
+        if not isinstance(of, exp.Column):
+            return None
+        value = self.value(of)
+        within = [self.value(p) for p in tree.args.get("partition_by") or ()]
+        if {key(c) for part in within for c in part.find_all(exp.Column)} <= {key(value)}:
+            return exp.Anonymous(this=LAST, expressions=[value])
+        return None
+
+    def _semi_joined(self, tree: exp.Expr) -> exp.Expr | None:
+        """`x IN (SELECT key ..)` or EXISTS as a lookup, where the rows found are one at most."""
+        query = tree.args.get("query") or tree.this
+        query = query.this if isinstance(query, exp.Subquery) else query
+        if not isinstance(query, exp.Select) or tree.find_ancestor(exp.Not, exp.Or):
+            return None
+        joined = query.copy()
+        if any(joined.args.get(k) for k in ("group", "joins", "having", "limit", "with_")):
+            return None
+        from_, where = joined.args.get("from_"), joined.args.get("where")
+        if from_ is None or not isinstance(from_.this, exp.Table) or self.grouped:
+            return None
+        if from_.this.name.lower() in self.ctes or from_.this.name.lower() in self.reader.named:
+            return None
+        source = self.reader.source(from_.this.name.lower())
+        inner = type(self)(self.reader, joined, self.ctes)
+        inner.scopes = {**self.scopes, from_.this.alias_or_name.lower(): source}
+        held = [] if where is None else [*conjuncts(inner._first(where.this, source))]
+        if isinstance(tree, exp.In):
+            value = inner._first(joined.selects[0].unalias(), source)
+            held += conjuncts(exp.EQ(this=self.value(tree.this), expression=value))
+        columns = {
+            c.name for h in held if isinstance(h, exp.EQ) for c in (h.this, h.expression)
+            if isinstance(c, exp.Column) and c.table == source.name
+        }  # fmt: skip
+        if not any(set(k) <= columns for k in self.reader.keys.get(source.table, ())):
+            return None
+        self.sources.append(source)
+        self.where += held
+        return exp.true()
+
+    def _first(self, tree: exp.Expr, source: Source) -> exp.Expr:
+        """An expression in which names of a subquery's own table go before others."""
+
+        def step(node: exp.Expr) -> exp.Expr:
+            if (
+                isinstance(node, exp.Column)
+                and not node.table
+                and self._has(source, node.name.lower())
+            ):
+                return made_column(node.name.lower(), source.name)
+            if isinstance(node, exp.Column) and node.table.lower() in self.scopes:
+                return self._column(node)
+            return node
+
+        return tree.copy().transform(step)
+
+    def _subquery(self, tree: exp.Expr) -> exp.Expr:
+        if isinstance(tree, exp.Subquery):
+            try:
+                found = self.reader.relation(tree, self.ctes)
+            except NotRead:  # it reads the rows around it
+                found = Relation()
+            if found.keys == () and len(found.outputs) == 1:
+                return next(iter(found.outputs.values()))
+        if isinstance(tree, exp.In) and self._is_of_last(tree):
+            return exp.Anonymous(this=LAST, expressions=[self.value(tree.this)])
+        return exp.Anonymous(this="KPI_SUBQUERY", expressions=[exp.Literal.string(tree.sql())])
+
+    def _is_of_last(self, tree: exp.In) -> bool:
+        """Whether a column is asked to be the last one of its table, or of a period."""
+        query = tree.args["query"]
+        query = query.this if isinstance(query, exp.Subquery) else query
+        if not isinstance(query, exp.Select) or not isinstance(tree.this, exp.Column):
+            return False
+        last = query.selects[0].unalias()
+        group = query.args.get("group")
+        named = {c.name.lower() for c in group.find_all(exp.Column)} if group is not None else set()
+        name = tree.this.name.lower()
+        is_last = isinstance(last, exp.Max) and last.this.name.lower() == name
+        return is_last and named <= {name} and query.args.get("where") is None
+
+    def _aggregate(self, tree: exp.Expr) -> exp.Expr:
+        parts = split(tree)
+        if parts is None:
+            raise NotRead(f"{tree.key} is not looked into")
+        value = None if parts.value is None else self.value(parts.value)
+        held = [self._told(c) for w in parts.where for c in conjuncts(self.value(w))]
+        held += self.having
+        if not self.grouped or (self.sources and not (value is not None and numbers_in(value))):
+            rows_of = ""
+            if isinstance(value, exp.Column):
+                rows_of = value.table
+            made = Aggregate(
+                parts.function, value, (*self.where, *held), tuple(self.sources), rows_of=rows_of
+            )
+            return self.reader.add(made)
+        return self._again_aggregated(parts, value, held)
+
+    def _again_aggregated(
+        self, parts: Split, value: exp.Expr | None, held: list[exp.Expr]
+    ) -> exp.Expr:
+        """An aggregate over groups: of their values, or of their keys."""
+        if value is None or not numbers_in(value):
+            return self._of_keys(parts, value, held)
+        if parts.function == "sum" and not held and self._is_linear(value):
+            return value
+        per = [k for g in self.grouped for k in (g.keys or ())]
+        if parts.function == "avg" and not held and len(self.grouped) == 1:
+            outer = {key(k) for k in self.keys() or ()}
+            left = [k for k in per if key(k) not in outer]
+            if len(left) == 1 and self._is_linear(value):
+                counted = self._of_keys(Split("count"), None, [])
+                return exp.Div(this=exp.Paren(this=value), expression=counted)
+        number = aggregate_number(_without_fill(value))
+        if number is not None and not held:
+            inner = self.reader.aggregates[number]
+            if inner.function in _AGAIN.get(parts.function, ()) and not inner.per:
+                return stand_in(number)
+        inner_ = tuple(self.reader.aggregates[n] for n in numbers_in(value))
+        return self.reader.add(
+            Aggregate(parts.function, value, tuple(held), (), per=tuple(per), inner=inner_)
+        )
+
+    def _is_linear(self, value: exp.Expr) -> bool:
+        """Whether sums of it over groups are what it is over all rows."""
+        value = _without_fill(value)
+        number = aggregate_number(value)
+        if number is not None:
+            inner = self.reader.aggregates[number]
+            return inner.function in _ADDS_UP and not inner.per
+        match value:
+            case exp.Add() | exp.Sub():
+                return self._is_linear(value.this) and self._is_linear(value.expression)
+            case exp.Neg() | exp.Round():
+                return self._is_linear(value.this)
+            case exp.Mul() | exp.Div() if isinstance(value.expression, exp.Literal):
+                return self._is_linear(value.this)
+            case exp.Mul() if isinstance(value.this, exp.Literal):
+                return self._is_linear(value.expression)
+        return False
+
+    def _of_keys(self, parts: Split, value: exp.Expr | None, held: list[exp.Expr]) -> exp.Expr:
+        """A count of groups is a count of different keys, or of rows that a key names."""
+        if len(self.grouped) != 1:
+            raise NotRead("groups that are joined and counted are not looked into")
+        group = self.grouped[0]
+        keys = group.keys or ()
+        sources, where = tuple(group.sources), (*group.where, *held)
+        row = next((s for s in sources if self._names_rows(s, keys)), None)
+        if row is not None and all(s is row or s.is_outer for s in sources):
+            alone = (replace(row, on=(), is_outer=False),)
+            used = {c.table for w in where for c in w.find_all(exp.Column)} - {row.name}
+            kept = alone if not used else sources
+            return self.reader.add(Aggregate(parts.function, value, where, kept, rows_of=row.name))
+        outer = {key(k) for k in self.keys() or ()}
+        left = [k for k in keys if key(k) not in outer]
+        counts_rows = parts.function == "count" and value is None
+        if counts_rows and len(left) == 1:
+            return self.reader.add(Aggregate("count_distinct", left[0], where, sources))
+        if parts.function == "count_distinct" and value is not None:
+            return self.reader.add(Aggregate("count_distinct", value, where, sources))
+        per = keys
+        return self.reader.add(Aggregate(parts.function, value, where, sources, per=per))
+
+    def _names_rows(self, source: Source, keys: tuple[exp.Expr, ...]) -> bool:
+        bare = {k.name for k in keys if isinstance(k, exp.Column) and k.table == source.name}
+        return any(set(unique) <= bare for unique in self.reader.keys.get(source.table, ()))
+
+    def _told(self, condition: exp.Expr) -> exp.Expr:
+        """A condition with aggregates in words, since their numbers mean nothing elsewhere."""
+
+        def step(node: exp.Expr) -> exp.Expr:
+            number = aggregate_number(node)
+            if number is None:
+                return node
+            text = described(self.reader.aggregates[number])
+            return exp.Anonymous(this="KPI_OF", expressions=[exp.Literal.string(text)])
+
+        return condition.copy().transform(step)
+
+    def keys(self) -> tuple[exp.Expr, ...] | None:
+        """What the SELECT groups by, or None."""
+        group = self.tree.args.get("group")
+        if group is None:
+            return None
+        selects = self.tree.selects
+        if group.args.get("all"):
+            return tuple(
+                self.value(s.unalias()) for s in selects if not any(map(is_measured, (s,)))
+            )
+        found: list[exp.Expr] = []
+        nodes = [*group.expressions]
+        for kind in ("rollup", "cube", "grouping_sets"):
+            for more in group.args.get(kind) or ():
+                nodes += [e for part in more.expressions for e in _flat(part)]
+        for node in nodes:
+            if isinstance(node, exp.Rollup | exp.Cube | exp.GroupingSets):
+                found += [self.value(e) for part in node.expressions for e in _flat(part)]
+            elif isinstance(node, exp.Literal) and node.is_int:
+                at = int(node.name) - 1
+                if at < len(selects):
+                    found.append(self.value(selects[at].unalias()))
+            else:
+                found.append(self.value(node))
+        return tuple(found)
+
+
+def described(made: Aggregate) -> str:
+    """An aggregate in words: equal words, equal values."""
+    tables = " ".join(sorted(source.table for source in made.sources))
+    parts = [f"{made.function}({key(made.value)})", *sorted(map(key, made.where)), tables]
+    parts += [key(k) for k in made.per] + [described(inner) for inner in made.inner]
+    return re.sub(r"#\d+", "", "; ".join(parts))
+
+
+def _flat(node: exp.Expr) -> list[exp.Expr]:
+    node = node.unnest()
+    return list(node.expressions) if isinstance(node, exp.Tuple) else [node]
+
+
+def is_measured(tree: exp.Expr) -> bool:
+    """Whether an aggregate stands in it, outside of windows and subqueries."""
+    if isinstance(tree, exp.Window | exp.Query):
+        return isinstance(tree, exp.Window) and any(
+            is_measured(a) for part in tree.this.args.values() for a in _each(part)
+        )
+    return is_aggregate(tree) or any(
+        is_measured(a) for part in tree.args.values() for a in _each(part)
+    )
+
+
+def _each(part: object) -> list[exp.Expr]:
+    found = part if isinstance(part, list) else [part]
+    return [node for node in found if isinstance(node, exp.Expr)]
+
+
+def _without_fill(value: exp.Expr) -> exp.Expr:
+    value = value.unnest()
+    if isinstance(value, exp.Coalesce) and len(value.expressions) == 1:
+        if value.expressions[0].name == "0":
+            return inner_of(value)
+    return value

@@ -1,0 +1,9 @@
+SELECT
+    DATE_TRUNC('QUARTER', s.SENT_AT) AS QUARTER,
+    COUNT(a.ANSWER_ID) / COUNT(s.SURVEY_ID) AS RESPONSE_RATE,
+    COUNT_IF(a.SCORE >= 4) / COUNT(s.SURVEY_ID) AS CSAT,
+    AVG(a.SCORE) AS MEAN_SCORE
+FROM {{ ref('surveys') }} s
+LEFT JOIN {{ ref('survey_answers') }} a ON a.SURVEY_ID = s.SURVEY_ID
+WHERE s.TYPE = 'csat'
+GROUP BY 1
