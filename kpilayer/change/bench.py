@@ -112,15 +112,21 @@ class Bench:
     @cached_property
     def facts(self) -> Facts:
         """What is known of the tables: from kpilayer.lock, and keys that entities declare."""
-        known: dict[str, Table] = {}
-        for side in (self.base, self.head):
-            for source, relation, keys in _described(side.catalog):
-                name = self.tables.get(source)
-                table = _table(name, side.catalog.lock, relation, keys) if name else None
-                if table is not None:  # of others, trials infer columns from their use
-                    before = known.get(table.name) if side is self.head else None
-                    known[table.name] = table if before is None else _weaker(before, table)
-        return Facts(known)
+        base, head = (self._told(side) for side in (self.base, self.head))
+        both = {name: _weaker(base[name], head[name]) for name in base.keys() & head.keys()}
+        known = {**base, **head, **both}
+        told = {name: table for name, table in known.items() if table.columns}
+        return Facts(told, {name: t.keys for name, t in known.items() if name not in told})
+
+    def _told(self, side: Side) -> dict[str, Table]:
+        """What one side says of tables, all its models together."""
+        told: dict[str, Table] = {}
+        for source, relation, keys in _described(side.catalog):
+            name = self.tables.get(source)
+            if name is not None:
+                before = told[name].keys if name in told else ()
+                told[name] = _table(name, side.catalog.lock, relation, (*before, *keys))
+        return told
 
 
 def questions(side: Side, metric: str) -> tuple[Question, ...]:
@@ -217,14 +223,12 @@ def _column_name(catalog: Catalog, sql: str) -> str | None:
 
 def _table(
     name: str, lock: Lock | None, relation: Relation, keys: tuple[tuple[str, ...], ...]
-) -> Table | None:
-    """What is known of a table; None where nobody has told its columns."""
+) -> Table:
+    """What is known of a table: without columns where nobody has told them."""
     locked = lock.relations.get(relation.key) if lock is not None else None
     if lock is None or locked is None:
-        return None
+        return Table(name, (), tuple(dict.fromkeys(keys)))
     columns = tuple(_columns(locked, lock.dialect))
-    if not columns:
-        return None
     return Table(name, columns, tuple(dict.fromkeys((*keys, *locked.keys))))
 
 

@@ -6,6 +6,7 @@ that no trial shows is none until it is proved, and then the column is the metri
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import TYPE_CHECKING, Final
@@ -49,6 +50,9 @@ def weighed(found: Match, layer: Layer, search: Search) -> Evidence:
     if any(t.rule and t.rule != LEVEL for t in theirs.totals.values()):
         return Evidence("conflicting", "rule", compared.why)
     one, other = as_query(mine), as_query(theirs)
+    unknown = _unknown_function(mine)
+    if unknown:
+        return Evidence("possible", "none", (f"nothing is known of the function `{unknown}`",))
     if one is None or other is None:
         return Evidence("conflicting", "normal form", compared.why)
     tried = refute(one, other, layer.facts, DIALECT, trials=search.trials, seed=search.seed)
@@ -143,7 +147,16 @@ def _name(table: str) -> exp.Identifier:
 
 def _is_told(total: Total) -> bool:
     """Whether conditions stand in it that are only words here."""
-    trees = [*total.where.values(), *([total.tree] if total.tree is not None else [])]
-    return any(
-        node.name.startswith("KPI_") for tree in trees for node in tree.find_all(exp.Anonymous)
-    )
+    return any(name.startswith("KPI_") for name in _functions(total))
+
+
+def _unknown_function(measure: Measure) -> str:
+    """A function of one's own in what a column adds up."""
+    names = (n for t in measure.totals.values() for n in _functions(t))
+    return next((n for n in names if not n.startswith("KPI_")), "")
+
+
+def _functions(total: Total) -> Iterator[str]:
+    """Functions that SQL itself does not have."""
+    for tree in (*total.where.values(), *([total.tree] if total.tree is not None else [])):
+        yield from (node.name for node in tree.find_all(exp.Anonymous))

@@ -128,7 +128,8 @@ class Layer:
 
     @cached_property
     def _keys(self) -> Mapping[str, tuple[tuple[str, ...], ...]]:
-        return {name: table.keys for name, table in self._bench.facts.tables.items()}
+        facts = self._bench.facts
+        return {**facts.keys, **{name: table.keys for name, table in facts.tables.items()}}
 
     @cached_property
     def _domains(self) -> Mapping[str, frozenset[str]]:

@@ -109,13 +109,21 @@ def _names(query: exp.Expr) -> list[str]:
 
 
 def _positions(query: exp.Expr) -> dict[int, tuple[int, int]]:
+    """Line and column of each projection: of its name, where that stands on its first line."""
     found: dict[int, tuple[int, int]] = {}
     for index, projection in enumerate(query.selects if isinstance(query, exp.Query) else ()):
-        places = [
-            (node.meta["line"], max(1, node.meta["col"] - len(node.name) + 1))
-            for node in projection.walk()
-            if "line" in node.meta and "col" in node.meta
-        ]
+        places = [place for node in projection.walk() if (place := _place(node))]
+        name = projection.args.get("alias")
         if places:
-            found[index] = min(places)
+            first = min(places)
+            named = _place(name) if isinstance(name, exp.Expr) else None
+            found[index] = named if named and named[0] == first[0] else first
     return found
+
+
+def _place(node: exp.Expr) -> tuple[int, int] | None:
+    """Where a token begins; sqlglot tells the column of its end."""
+    at = node.meta
+    if not at.keys() >= {"line", "col", "start", "end"}:
+        return None
+    return at["line"], at["col"] - at["end"] + at["start"]

@@ -12,6 +12,7 @@ from kpilayer.calendar import zone_problem
 from kpilayer.grain import GRAINS
 
 _NAME: Final = re.compile(r"\A[a-z]((?!__)[a-z0-9_])*[a-z0-9]\Z")
+_HANDLE: Final = re.compile(r"\A@?[\w.+-]+([/@][\w.-]+)?\Z", re.ASCII)
 _TAKEN: Final = frozenset({*GRAINS, "nanosecond", "metric_time", "mf_internal_uuid"})
 
 
@@ -53,6 +54,19 @@ def checked_zone(value: Any) -> Any:
     return value
 
 
+def checked_handle(value: Any) -> Any:
+    """The name of a team or person on a code host, or a mail address.
+
+    Raises:
+        PydanticCustomError: `bad-value`, where it cannot be one.
+    """
+    if isinstance(value, str) and not _HANDLE.match(value):
+        said = f"`{value}` is no name on a code host"
+        hint = "such as `@example/finance`, or a mail address"
+        raise PydanticCustomError("bad-value", "{said}", {"said": said, "hint": hint})
+    return value
+
+
 def lowered_grain(value: Any) -> Any:
     """The name of a grain in lower case; whether the project has it is the catalog's question."""
     return value.lower() if isinstance(value, str) else value
@@ -75,6 +89,8 @@ Name = Annotated[str, BeforeValidator(checked_name)]
 Reference = Annotated[str, BeforeValidator(lambda v: v.lower() if isinstance(v, str) else v)]
 #: A time zone, such as `Europe/Berlin`.
 Zone = Annotated[str, BeforeValidator(checked_zone)]
+#: A team on a code host, such as `@example/finance`.
+Handle = Annotated[str, BeforeValidator(checked_handle)]
 #: A grain by name: a standard one, or one of the project's calendar.
 GrainName = Annotated[str, BeforeValidator(lowered_grain)]
 #: A SQL snippet in the project's authoring dialect.

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, ConfigDict, Field
 
 from kpilayer.model.metric_parts import GroupBys
-from kpilayer.model.names import Conditions, Config, Definition, Name, Reference
+from kpilayer.model.names import Conditions, Config, Definition, Handle, Name, Reference
 
 
 def _one_as_list(value: Any) -> Any:
@@ -121,7 +121,7 @@ class Group(Definition):
     """What it is responsible for."""
     owner: Owner = Owner()
     """Whom to ask."""
-    handle: Annotated[str, Field(pattern=r"^@?[\w.+-]+([/@][\w.-]+)?$")] | None = None
+    handle: Handle | None = None
     """The team on the code host, for CODEOWNERS: `@example/finance`."""
     approvers: _Words = ()
     """Names on the code host of those whose review approves a change of what the group owns."""

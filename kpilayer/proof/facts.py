@@ -48,9 +48,12 @@ class Table:
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """Tables by their names in lower case."""
+    """Tables by their names in lower case, and keys of those whose columns nobody has told."""
 
     tables: Mapping[str, Table] = field(default_factory=lambda: MappingProxyType({}))
+    keys: Mapping[str, tuple[tuple[str, ...], ...]] = field(
+        default_factory=lambda: MappingProxyType({})
+    )
 
     def table(self, node: exp.Table) -> Table | None:
         """What is known of a table that a query reads."""

@@ -70,12 +70,14 @@ def completed(
             kind = next(iter(kinds), _WHOLE if _is_joined(place, reads) else _TEXT)
             columns.append(Column(place[1], exp.DataType.build(kind)))
         columns = columns or [Column("any_column", exp.DataType.build(_WHOLE))]
-        added[key] = Table(key, tuple(columns))
+        known = {column.name.lower() for column in columns}
+        keys = tuple(k for k in facts.keys.get(key, ()) if known.issuperset(map(str.lower, k)))
+        added[key] = Table(key, tuple(columns), keys)
     notes = tuple(
         f"inferred: {table.name}({', '.join(f'{c.name} {c.type.sql()}' for c in table.columns)})"
         for table in added.values()
     )
-    return Facts({**facts.tables, **added}), notes, ""
+    return Facts({**facts.tables, **added}, facts.keys), notes, ""
 
 
 def _is_joined(place: Place, reads: Reads) -> bool:

@@ -277,12 +277,14 @@ def _name_pattern() -> str:
 
 _NUMBER: Final = rf"^{_ANY_SPACE}(?!0+\s)[0-9]{{1,6}}\s+"
 _NAME_RULE: Final = "a name: letters, digits and single underscores, a letter first, two at least"
+_HANDLE_RULE: Final = "a name on a code host, such as @example/finance, or a mail address"
 _ZONE_RULE: Final = "a time zone of the IANA database: `UTC`, `Europe/Berlin`"
 _LENGTH_RULE: Final = "a number from 1 up, a space and a grain: `28 days`, `1 month`"
 
 #: Texts of a form of their own, by the function that checks them.
 _TEXTS: Final[dict[Callable[[Any], Any], tuple[str, str]]] = {
     names.checked_name: (_name_pattern(), _NAME_RULE),
+    names.checked_handle: (r"^@?[A-Za-z0-9_.+-]+([/@][A-Za-z0-9_.-]+)?$", _HANDLE_RULE),
     names.checked_zone: (r"^[A-Z][A-Za-z0-9_+-]*(/[A-Za-z0-9_+-]+)*$", _ZONE_RULE),
     periods.checked_length: (rf"{_NUMBER}[A-Za-z][A-Za-z0-9_]*{_ANY_SPACE}$", _LENGTH_RULE),
     periods.checked_standard_length: (

@@ -11,6 +11,7 @@ Every case starts from the project in ``shop/``. Blocks of a file, between two h
                                     `$ duckdb ..`: SQL in the project's own database
     ```writing shop.sqlite          a SQLite file into which somebody else is writing
     ```live                         SQL that makes tables; the project is checked on them
+    ```drift                        keyword arguments of `Project.drift`, as YAML: what it finds
     ```superset                     what a Superset has, as YAML (`_pushed`), and a view is pushed to it
     ```text                         the issues, all of them, in reading order
 
@@ -26,7 +27,7 @@ import shutil
 import sqlite3
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, chdir, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -71,7 +72,7 @@ def cases(text: str) -> Iterator[Case]:
         if kind == "text":
             yield Case(dict(files), action, asked, block.span("body"), block["body"].rstrip("\n"))
             action, asked = "check", ""
-        elif kind in ("query", "console", "live", "superset"):
+        elif kind in ("query", "console", "live", "drift", "superset"):
             action, asked = kind, block["body"]
         else:
             assert path, f"a block says which file it is: `{block['info']}`"
@@ -114,6 +115,10 @@ def _said(case: Case, root: Path, code: str) -> str:
             with duckdb.connect(":memory:") as connection:
                 connection.execute(case.asked)
                 issues = Project.load(root, connection=connection).check_live()
+        case "drift":
+            with chdir(root):
+                found = Project.load(root).drift(**yaml.safe_load(case.asked))
+            issues = [*(finding.issue() for finding in found.findings), *found.issues]
         case "superset":
             issues = _pushed(**yaml.safe_load(case.asked))
         case _:
@@ -174,13 +179,9 @@ def _run(line: str, root: Path) -> str:
             connection.execute(line.removeprefix("$ duckdb "))
         return ""
     assert line.startswith("$ kpilayer "), f"a command begins with `$ kpilayer`: {line}"
-    before = Path.cwd()
-    os.chdir(root)
-    try:
+    with chdir(root):
         arguments = shlex.split(line.removeprefix("$ kpilayer "))
         return CliRunner().invoke(cli, [*arguments, "--no-progress"]).stderr
-    finally:
-        os.chdir(before)
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)

@@ -376,3 +376,11 @@ def test_examples_of_every_seed_hold_the_constraints(seed: int, pair: str) -> No
     assert example is not None
     one, other = (replayed(example, ddl, sql) for sql in (before, after))
     assert not answers.same(one, other)
+
+
+def test_a_key_of_a_table_whose_columns_nobody_has_told_holds_in_trials() -> None:
+    one = "SELECT SUM(o.amount) AS x FROM o"
+    other = "SELECT SUM(o.amount) AS x FROM o LEFT JOIN c ON c.id = o.c_id"
+    assert tried(one, other, Facts()).example is not None
+    told = Facts(keys={"c": (("id",),)})
+    assert tried(one, other, told).example is None
