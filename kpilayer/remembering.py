@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from itertools import chain
 
 from kpilayer.change.evidence import Effort
 from kpilayer.change.history import Event, changelog, history
 from kpilayer.errors import Issue, QueryError, did_you_mean
-from kpilayer.selection.git import Commit, commits
+from kpilayer.selection.git import Commit, commits, is_shallow
 from kpilayer.selection.versions import Side, Version
 
 
@@ -37,6 +38,12 @@ def remembered(
         return version.whole(f"git:{commit.id}", commit.id[:7])
 
     start = None if since is None else version.whole(f"git:{since}", since)
+    cut = _cut(each) if since is None and is_shallow(version.root) else ()
     if metric is None:
-        return changelog(read, each, start, effort)
-    return history(read, each, start, metric, effort)
+        return chain(cut, changelog(read, each, start, effort))
+    return chain(history(read, each, start, metric, effort), cut)
+
+
+def _cut(each: Sequence[Commit]) -> tuple[Event, ...]:
+    problem = "older commits are not in this shallow clone: `git fetch --unshallow`"
+    return tuple(Event(commit, None, problem=problem) for commit in each[:1])

@@ -7,6 +7,7 @@ aggregate expressions are read here, too.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -49,6 +50,7 @@ class Snippet:
 
 
 #: Cannot stand in a YAML text, so no snippet that somebody wrote begins with it.
+_HALF_A_CHARACTER: Final = re.compile("[\ud800-\udfff]")
 _COLUMN_MARK: Final = "\0"
 
 
@@ -171,6 +173,10 @@ def parse_statements(text: str, dialect: str) -> tuple[tuple[exp.Expr, ...], tup
 
 
 def _parse_all(text: str, dialect: str) -> tuple[Sequence[exp.Expr | None], tuple[Problem, ...]]:
+    half = _HALF_A_CHARACTER.search(text)
+    if half is not None:
+        message = "half of a character stands here, which no database can read"
+        return (), (Problem("bad-sql", message, half.start(), 1),)
     spoken = Dialect.get_or_raise(dialect)
     try:
         tokens = spoken.tokenize(text)

@@ -92,7 +92,8 @@ def reads(
     named: dict[Place, tuple[Any, ...]] = {}
     for (_, places), value in zip(wanted, evaluate([c for c, _ in wanted]), strict=True):
         for place in places if value is not None else ():
-            named[place] = (*named.get(place, ()), value)
+            values = value if isinstance(value, list) else (value,)  # `ALL (ARRAY[1, 2])`
+            named[place] = (*named.get(place, ()), *values)
     named = {place: tuple(dict.fromkeys(values)) for place, values in named.items()}
     return Reads(
         tuple(uses), tuple(dict.fromkeys(lost)), named, _merged(compared), frozenset(glued)

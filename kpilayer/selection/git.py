@@ -79,7 +79,7 @@ def _commit(root: Path, ref: str) -> str:
     unborn = _run(root, "rev-parse", "--verify", "--quiet", "HEAD").returncode != 0
     if unborn and (name == "HEAD" or not known):
         message = "there is no commit yet to compare with"
-        other = "commit once, or compare with a folder: `--state DIR`"
+        other = "commit once, or compare with a folder"
         raise ConfigError(Issue("bad-value", message, None, other))
     hint = did_you_mean(name, known.splitlines()) if name else "write `git:main`"
     shallow = "a shallow clone lacks older commits and other branches: `git fetch` it first"
@@ -140,7 +140,7 @@ def _run(root: Path, *arguments: str, given: bytes = b"") -> subprocess.Complete
     program = shutil.which("git")
     if program is None:
         message = "`git:` needs the program git, which is not installed"
-        raise ConfigError(Issue("bad-value", message, None, "compare with a folder: `--state DIR`"))
+        raise ConfigError(Issue("bad-value", message, None, "compare with a folder instead"))
     quiet = {"GIT_OPTIONAL_LOCKS": "0", "GIT_TERMINAL_PROMPT": "0", "GIT_NO_LAZY_FETCH": "1"}
     try:
         return subprocess.run(
@@ -255,6 +255,11 @@ def commits(root: Path, until: str = "HEAD", since: str | None = None) -> tuple[
         people = tuple(dict.fromkeys(p.strip() for p in approvals.split("\x1d") if p.strip()))
         found.append(Commit(name.strip(), datetime.fromisoformat(at), author, subject, people))
     return tuple(found)
+
+
+def is_shallow(root: Path) -> bool:
+    """Whether the clone lacks older commits."""
+    return _run(root, "rev-parse", "--is-shallow-repository").stdout.strip() == b"true"
 
 
 def prefix(root: Path) -> str:

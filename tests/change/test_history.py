@@ -65,6 +65,16 @@ def test_a_metric_is_followed_through_its_other_name(repository: Repository) -> 
     assert [e.change.rules for e in found if e.change] == [("renamed",), ("new",)]
 
 
+def test_a_shallow_clone_says_that_its_history_is_cut(repository: Repository) -> None:
+    repository.shop.edit("agg: sum", "agg: max")
+    repository.commit("The largest order")
+    origin = (repository.shop.root / "after").as_uri()
+    repository.git("clone", "-q", "--depth", "1", origin, str(repository.shop.root / "shallow"))
+    found = Project.load(repository.shop.root / "shallow").history("revenue")
+    assert "git fetch --unshallow" in found[-1].problem
+    assert [event.problem for event in repository.history("revenue")] == ["", ""]
+
+
 def test_what_a_metric_reads_is_part_of_its_history(repository: Repository) -> None:
     repository.shop.edit("agg: sum", "agg: max")
     repository.commit("The largest order")

@@ -128,6 +128,16 @@ def test_what_clickhouse_makes_of_no_rows_is_not_taken_for_null() -> None:
     assert compare_sql(*pair, schema=schema, dialect="clickhouse").answer == "different"
 
 
+def test_members_of_a_list_are_tried_as_values() -> None:
+    verdict = compare_sql(
+        "SELECT a FROM t WHERE b <> ALL (ARRAY[7, 8])",
+        "SELECT a FROM t WHERE b <> 7",
+        schema="CREATE TABLE t (a INT, b INT)",
+        dialect="postgres",
+    )
+    assert verdict.answer == "different"
+
+
 def test_texts_that_are_no_query_are_all_reported_with_their_place() -> None:
     with pytest.raises(QueryError) as caught:
         compare_sql("SELECT a\nFORM b, c", "DELETE FROM b", schema="CREATE TABLE b (a INT")
@@ -139,6 +149,8 @@ def test_texts_that_are_no_query_are_all_reported_with_their_place() -> None:
     ]
     with pytest.raises(QueryError, match="a second statement follows"):
         compare_sql("SELECT 1", "SELECT 1; SELECT 2")
+    with pytest.raises(QueryError, match="half of a character"):
+        compare_sql("SELECT '\ud800'", "SELECT 1")
     with pytest.raises(QueryError, match=r"did you mean `postgres`"):
         compare_sql("SELECT 1", "SELECT 1", dialect="postgrs")
     with pytest.raises(QueryError, match="`trials` is a number from 1"):
