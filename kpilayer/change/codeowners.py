@@ -14,12 +14,15 @@ from kpilayer.change.reach import group_of
 
 BEGIN: Final = "# kpilayer: begin (written by `kpilayer export codeowners`)"
 END: Final = "# kpilayer: end"
+#: Who has agreed to what; it counts once it stands in the base.
+_APPROVALS: Final = "approvals.yml"
 
 
 def codeowners(catalog: Catalog, prefix: str) -> str:
     """The lines of CODEOWNERS: each file of definitions with the teams whose definitions it holds.
 
-    ``prefix`` is the project's folder in the repository. Groups without a ``handle`` are left out.
+    approvals.yml is everybody's. ``prefix`` is the project's folder in the repository. Groups
+    without a ``handle`` are left out.
     """
     lines = [f"{_pattern(prefix, path)} {' '.join(handles)}" for path, handles in _owned(catalog)]
     return "\n".join([BEGIN, *lines, END]) + "\n"
@@ -48,6 +51,9 @@ def _owned(catalog: Catalog) -> Iterator[tuple[str, tuple[str, ...]]]:
             found.setdefault(query.path, set()).add(group.handle)
     for view in definitions.views:
         _add(found, catalog, "view", view.name, view.config.group)
+    everybody = {group.handle for group in definitions.groups if group.handle}
+    if everybody:
+        found[_APPROVALS] = everybody
     for path in sorted(found):
         yield path, tuple(sorted(found[path]))
 

@@ -19,7 +19,7 @@ _METRIC: Final[dict[str, str]] = {
     "type": "kind",
     "format": "wording",
     "synonyms": "wording",
-    "hidden": "wording",
+    "hidden": "usage",
     "metric_tests": "metric-test",
     "contracts": "promise",
     "status": "status",

@@ -156,6 +156,7 @@ def test_codeowners_sends_files_to_the_teams_whose_definitions_they_hold(shop: S
     lines = Project.load(shop.root / "after").codeowners().splitlines()
     assert lines == [
         BEGIN,
+        "/approvals.yml @example/finance @example/sales",
         "/metrics/shop.yml @example/finance",
         "/models/shop.yml @example/sales",
         END,
