@@ -18,6 +18,7 @@ from kpilayer.change.bench import Bench
 from kpilayer.change.edits import Edit, Subject, edits, metric_edits, origin_edits
 from kpilayer.change.evidence import USUAL, Effort, Evidence, compare_metrics, compare_parts
 from kpilayer.change.origins import Origins
+from kpilayer.change.paths import rerouted
 from kpilayer.change.reach import NOBODY, Reach, Users, owner
 from kpilayer.change.renames import possible_renames, renames
 from kpilayer.change.rules import LEVELS, RULES, Level, worst
@@ -209,6 +210,8 @@ class _Work:
         kept = [edit for edit in found if edit.subject not in gone | came]
         for was, name in self.renamed.items():
             kept += metric_edits(self.base.catalog, self.head.catalog, was, name)
+        if any(edit.subject[0] in ("model", "entity") for edit in kept):
+            kept += rerouted(self.base, self.head)
         return tuple(kept)
 
     @cached_property

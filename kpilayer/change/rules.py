@@ -110,6 +110,11 @@ RULES: Final[dict[str, Rule]] = {
     "condition": Rule("value", "Which rows count.", _ASK, provable=True),
     "source": Rule("value", "Where rows come from.", _ASK, provable=True),
     "join": Rule("value", "How rows find those of other models.", _ASK, provable=True),
+    "path": Rule(
+        "value",
+        "A group-by is found by another path of joins, though nobody wrote so.",
+        "Rows find other rows, so groups have other numbers.",
+    ),
     "inputs": Rule("value", "What a metric is computed from.", _ASK, provable=True),
     "dimension": Rule("value", "What a group-by means.", _ASK, provable=True),
     "macro": Rule("value", "A macro or variable that definitions use.", _ASK, provable=True),

@@ -280,6 +280,34 @@ def test_change_ids_do_not_depend_on_where_and_how_a_change_is_written(shop: Sho
     assert shop.diff()["revenue"].id == first
 
 
+def test_a_group_by_that_a_new_entity_sends_another_way_is_told(shop: Shop) -> None:
+    regions = """
+        models:
+          - name: regions
+            semantic_model: true
+            relation: regions
+            columns:
+              - {name: region_id, entity: {type: primary, name: area}}
+              - {name: country, dimension: categorical}
+        """
+    query = "query_params: {metrics: [aov], group_by: [metric_time__month, customer__region]}"
+    for side in ("before", "after"):
+        shop.write(side, {"models/regions.yml": regions, "kpilayer.lock": ""})
+        (shop.root / side / "kpilayer.lock").unlink()
+        shop.edit("- {name: region, dim", "- {name: region_id, entity: {type: foreign, name: area}}\n"
+                  "      - {name: region, dim", "models/shop.yml", side)  # fmt: skip
+        shop.edit(
+            query, query.replace("customer__region", "area__country"), "models/uses.yml", side
+        )
+    shop.edit("- {name: status, dim", "- {name: area_id, entity: {type: foreign, name: area}}\n"
+              "      - {name: status, dim", "models/shop.yml")  # fmt: skip
+    change = shop.diff()["saved_query board"]
+    assert (change.level, change.rules) == ("value", ("path",))
+    (edit,) = change.edits
+    assert edit.before == "customers (by customer), regions (by area)"
+    assert edit.after == "regions (by area)"
+
+
 # ------------------------------------------------------------------------------------------- rules
 
 
