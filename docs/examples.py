@@ -104,10 +104,16 @@ def starts_in(text: str) -> str | None:
 
 
 def build_demo(folder: Path) -> Path:
-    """The example project with its data, as `kpilayer demo` makes it."""
-    subprocess.run(
-        [BIN / "kpilayer", "demo", folder], env=_environment(), check=True, capture_output=True
+    """The example project with its data, as `kpilayer demo` makes it, in git as in a clone."""
+    who = ["-c", "user.name=Team", "-c", "user.email=team@example.com"]
+    commands = (
+        [BIN / "kpilayer", "demo", folder],
+        ["git", "-C", folder, "init", "-q", "-b", "main"],
+        ["git", "-C", folder, "add", "--", "*.yml", "*.lock", "*.sql", "*.jinja"],
+        ["git", "-C", folder, *who, "commit", "-qm", "Definitions"],
     )
+    for command in commands:
+        subprocess.run(command, env=_environment(), check=True, capture_output=True)
     return folder
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Sequence
+from decimal import Decimal
 from typing import Any, Final
 
 from kpilayer.change.diff import Change, as_names
@@ -123,7 +124,7 @@ def example_words(evidence: Evidence) -> Iterator[str]:
 def _literal(value: Any) -> str:
     if value is None:
         return "NULL"
-    return str(value) if isinstance(value, int | float) else f"'{value}'"
+    return str(value) if isinstance(value, int | float | Decimal) else f"'{value}'"
 
 
 def _answer(columns: Sequence[str], rows: Any) -> str:
