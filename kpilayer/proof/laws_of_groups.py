@@ -6,9 +6,9 @@ from dataclasses import dataclass, replace
 from functools import partial
 from itertools import permutations
 
+from kpilayer.proof.aligned import depends_on_group, in_sources_of, selects
 from kpilayer.proof.laws_of_joins import Context, matched
 from kpilayer.proof.laws_of_nesting import with_source
-from kpilayer.proof.match import depends_on_group, in_sources_of, selects
 from kpilayer.proof.normal import determines, never_null, optional_sources, source_of
 from kpilayer.proof.query import Left, Select, Source, windows
 from kpilayer.proof.term import (

@@ -17,7 +17,7 @@ from kpilayer.proof.normal import (
 )
 from kpilayer.proof.polynomials import TooLarge
 from kpilayer.proof.query import Left, Select, Source, windows
-from kpilayer.proof.read import as_exists
+from kpilayer.proof.read_from import as_exists
 from kpilayer.proof.solver import Solver, Unsolvable
 from kpilayer.proof.term import (
     FALSE,

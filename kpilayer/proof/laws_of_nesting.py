@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+from kpilayer.proof.aligned import depends_on_group, in_sources_of
 from kpilayer.proof.laws_of_joins import Context, matched
-from kpilayer.proof.match import depends_on_group, in_sources_of
 from kpilayer.proof.normal import source_of
 from kpilayer.proof.query import Left, Query, Select, Source, Union, windows
 from kpilayer.proof.term import (

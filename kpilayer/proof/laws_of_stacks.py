@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from kpilayer.proof.aligned import depends_on_group
 from kpilayer.proof.laws_of_joins import Context
-from kpilayer.proof.match import depends_on_group
 from kpilayer.proof.normal import source_of
 from kpilayer.proof.query import Left, Select, Source, Union, windows
 from kpilayer.proof.term import (

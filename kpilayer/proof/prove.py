@@ -12,16 +12,17 @@ from dataclasses import dataclass
 from sqlglot import exp
 
 from kpilayer.canonical import canonical
+from kpilayer.proof.aligned import selects
 from kpilayer.proof.congruence import by_parts
 from kpilayer.proof.doubles import decided_alike
 from kpilayer.proof.facts import Facts
 from kpilayer.proof.given import GIVEN, Given
 from kpilayer.proof.laws import normal
 from kpilayer.proof.laws_of_joins import Context
-from kpilayer.proof.match import Matcher, selects
+from kpilayer.proof.match import Matcher
 from kpilayer.proof.normal import source_of
 from kpilayer.proof.query import Query, Unreadable
-from kpilayer.proof.read import Reader, read_query
+from kpilayer.proof.read import read_query, reader_of
 from kpilayer.proof.row import Row, same_value_in, solver_for
 from kpilayer.proof.solver import SECONDS, Unsolvable
 from kpilayer.proof.term import subterms, terms_of
@@ -111,7 +112,7 @@ class Attempts:
         """What is known of a query's rows, or of a table's, by itself."""
         star = exp.Select(expressions=[exp.Star()]).from_(node.copy(), copy=False)
         try:
-            reader = Reader(self.facts, self.dialect, given)
+            reader = reader_of(self.facts, self.dialect, given)
             read = read_query(star if isinstance(node, exp.Table) else node, reader, {})
             source = source_of(read, reader.number())
         except FAILURES:
@@ -197,7 +198,7 @@ def _by_normal_form(
     seconds: float,
     typed: bool,
 ) -> Proof | None:
-    reader = Reader(facts, dialect, given)
+    reader = reader_of(facts, dialect, given)
     read = [read_query(query, reader, {}) for query in (before, after)]
     if not _same_names(read[0], read[1]):
         return None
