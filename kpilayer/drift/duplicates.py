@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from kpilayer.drift.layer import Governed, Layer
 from kpilayer.drift.names import likeness
 from kpilayer.drift.reasons import shown
-from kpilayer.errors import Issue
+from kpilayer.errors import Issue, Severity
 from kpilayer.formula.build import formula
 from kpilayer.formula.tree import rules
 from kpilayer.model.metric import SimpleMetric
@@ -15,21 +15,35 @@ from kpilayer.model.metric import SimpleMetric
 
 def duplicates(layer: Layer) -> Iterator[Issue]:
     """Pairs of metrics of equal meaning, and pairs of like names that differ in a condition."""
-    places = layer.catalog.definitions
-    measured = [m for m in layer.metrics if m.measure is not None and not m.measure.is_empty]
-    for number, one in enumerate(measured):
-        for other in measured[:number]:
-            if _is_deliberate(one, other, layer):
-                continue
-            assert one.measure is not None and other.measure is not None, "measured"
-            at = places.at("metric", one.name)
-            see = (("the other one", place),) if (place := places.at("metric", other.name)) else ()
-            if one.measure.equals(other.measure):
-                message = f"`{one.name}` is `{other.name}` under another name"
-                yield Issue("drift-duplicate", message, at, severity="warning", see=see)
-            elif (told := _nearly(one, other)) is not None:
-                message = f"`{one.name}` and `{other.name}` have like names and differ: {told}"
-                yield Issue("drift-duplicate", message, at, severity="notice", see=see)
+    beside: dict[frozenset[str], list[Governed]] = {}
+    for one in layer.metrics:
+        if one.measure is None or one.measure.is_empty:
+            continue
+        others = beside.setdefault(one.bases, [])
+        for other in others:
+            told = _told(one, other)
+            if told is not None and not _is_deliberate(one, other, layer):
+                yield _issue(one, other, layer, *told)
+        others.append(one)
+
+
+def _told(one: Governed, other: Governed) -> tuple[str, Severity] | None:
+    """What somebody has to know of two metrics, and how urgently."""
+    assert one.measure is not None and other.measure is not None, "measured"
+    if one.measure.equals(other.measure):
+        return f"`{one.name}` is `{other.name}` under another name", "warning"
+    near = _nearly(one, other)
+    if near is None:
+        return None
+    return f"`{one.name}` and `{other.name}` have like names and differ: {near}", "notice"
+
+
+def _issue(one: Governed, other: Governed, layer: Layer, told: str, severity: Severity) -> Issue:
+    at, place = (
+        layer.catalog.definitions.at("metric", metric.name, "name") for metric in (one, other)
+    )
+    see = (("the other one", place),) if place is not None else ()
+    return Issue("drift-duplicate", told, at, severity=severity, see=see)
 
 
 def _is_deliberate(one: Governed, other: Governed, layer: Layer) -> bool:

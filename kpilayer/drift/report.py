@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from kpilayer.drift.search import Finding
@@ -13,7 +13,7 @@ _ORDER: Final = ("conflicting", "possible", "equivalent", "exact")
 _MOST_ROWS: Final = 5
 
 
-def text(findings: Iterable[Finding], issues: Iterable[Issue], *, verbose: bool) -> str:
+def text(findings: Sequence[Finding], issues: Sequence[Issue], *, verbose: bool) -> str:
     """A line for each finding, with what is different and rows that show it.
 
     What is known or ignored is only counted, unless ``verbose``.
@@ -23,16 +23,18 @@ def text(findings: Iterable[Finding], issues: Iterable[Issue], *, verbose: bool)
     for finding in sorted(shown, key=lambda f: _ORDER.index(f.verdict)):
         lines += _lines(finding, verbose)
     lines += [str(issue) for issue in issues if verbose or issue.severity != "notice"]
-    lines.append(("" if not lines else "\n") + headline(findings))
+    lines.append(("" if not lines else "\n") + headline(findings, issues))
     return "\n".join(lines) + "\n"
 
 
-def headline(findings: Iterable[Finding]) -> str:
-    """How many findings of each verdict there are."""
+def headline(findings: Iterable[Finding], issues: Iterable[Issue] = ()) -> str:
+    """How many findings of each verdict there are, and duplicates in the layer."""
     found = list(findings)
     counts = {v: sum(f.verdict == v and f.state == "new" for f in found) for v in _ORDER}
     told = [f"{count} {verdict}" for verdict, count in counts.items() if count]
     told += [f"{n} {s}" for s in ("known", "ignored") if (n := sum(f.state == s for f in found))]
+    doubles = sum(i.code == "drift-duplicate" and i.severity == "warning" for i in issues)
+    told += [f"{doubles} {'duplicate' if doubles == 1 else 'duplicates'}"] if doubles else []
     return ", ".join(told) or "no drift"
 
 
@@ -63,6 +65,8 @@ def example_lines(finding: Finding) -> Iterator[str]:
     if example is None:
         return
     for table, (columns, rows) in example.tables.items():
+        if not rows:
+            yield f"example {table} is empty"
         for row in rows[:_MOST_ROWS]:
             cells = ", ".join(f"{c}={_cell(v)}" for c, v in zip(columns, row, strict=True))
             yield f"example {table}({cells})"
@@ -82,10 +86,10 @@ def _answer(rows: object) -> str:
     return ", ".join(values) or "nothing"
 
 
-def markdown(findings: Iterable[Finding], issues: Iterable[Issue]) -> str:
+def markdown(findings: Sequence[Finding], issues: Sequence[Issue]) -> str:
     """A comment for a pull request: the headline, a table, and rows that show differences."""
     found = [f for f in findings if f.state == "new"]
-    lines = [f"### KPIs calculated elsewhere: {headline(findings)}", ""]
+    lines = [f"### KPIs calculated elsewhere: {headline(findings, issues)}", ""]
     if found:
         lines += ["| | where | column | metric | what is different |", "|---|---|---|---|---|"]
     for finding in sorted(found, key=lambda f: _ORDER.index(f.verdict)):
