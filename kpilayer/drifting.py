@@ -16,7 +16,8 @@ from kpilayer.drift.accepted import Known, accept, ignores
 from kpilayer.drift.duplicates import duplicates
 from kpilayer.drift.layer import Layer
 from kpilayer.drift.search import DIALECTS, Finding, Search
-from kpilayer.drift.texts import Text, texts
+from kpilayer.drift.texts import texts
+from kpilayer.drift.views import views as views_of
 from kpilayer.errors import Issue
 from kpilayer.load.drift_baseline import read_baseline, write_baseline
 from kpilayer.load.sql_template import rendered_sql
@@ -128,7 +129,8 @@ def drift(
     layer = Layer(side)
     found, unread = texts(asked.paths, version.root, DIALECTS, parquet_rows)
     if asked.views is not None:
-        found += _views(warehouse, asked.views)
+        with warehouse.connected() as connection:
+            found += views_of(connection, asked.views)
 
     def render(path: str, sql: str, dialect: str) -> tuple[str, tuple[int, ...]]:
         quote = "`" if dialect in _BACKTICKS else '"'
@@ -150,20 +152,3 @@ def drift(
 
 def _known(path: str) -> Sequence[Known]:
     return [Known(**entry) for entry in read_baseline(Path(path))]
-
-
-def _views(warehouse: Warehouse, schema: str) -> list[Text]:
-    """The views of a schema of the warehouse, as its information_schema has them."""
-    wanted = schema.replace("'", "''")
-    sql = (
-        "SELECT table_name AS name, view_definition AS body FROM information_schema.views "
-        f"WHERE table_schema = '{wanted}' ORDER BY table_name"
-    )
-    with warehouse.connected() as connection:
-        rows = connection.run(sql).to_pylist()
-        dialect = connection.dialect
-    return [
-        Text(f"{schema}.{row['name']}", row["body"], shown="", dialect=dialect)
-        for row in rows
-        if row["body"]
-    ]
