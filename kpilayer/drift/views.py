@@ -57,10 +57,12 @@ def _shown(connection: Connection, schema: str) -> dict[str, str]:
     place = _named(connection, schema)
     listed = connection.run(f"SHOW VIEWS IN {place}").to_pylist()
     names = [row["viewName"] for row in listed if not row["isTemporary"]]
-    return {
-        name: str(connection.run(f"SHOW CREATE TABLE {_named(connection, schema, name)}")[0][0])
-        for name in names
-    }
+    return {name: _text_in_spark(connection, _named(connection, schema, name)) for name in names}
+
+
+def _text_in_spark(connection: Connection, view: str) -> str:
+    told = connection.run(f"DESCRIBE TABLE EXTENDED {view}").to_pylist()
+    return next((row["data_type"] for row in told if row["col_name"] == "View Text"), "")
 
 
 def _published(connection: Connection, schema: str) -> frozenset[str]:
