@@ -16,6 +16,7 @@ from kpilayer.catalog import REF
 from kpilayer.drift.compare import Match, Verdict, match
 from kpilayer.drift.evidence import Evidence, weighed
 from kpilayer.drift.layer import Layer
+from kpilayer.drift.rendered import as_written
 from kpilayer.drift.rows import NotRead
 from kpilayer.drift.site import site_of
 from kpilayer.drift.spelling import text_of
@@ -155,6 +156,8 @@ class Search:
         if self.render is not None and ("{{" in sql or "{%" in sql or "{#" in sql):
             sql, lines = self.render(text.path, sql, dialect)
         parsed = sqlglot.parse(sql, read=dialect)
+        if dialect == "postgres":
+            parsed = [tree and as_written(tree) for tree in parsed]
         trees: list[exp.Expr] = [
             q for tree in parsed if tree is not None and (q := _query(tree)) is not None
         ]
