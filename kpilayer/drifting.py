@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 from typing import Any, Final
 
 from kpilayer import __version__
+from kpilayer.catalog import Catalog
 from kpilayer.change.machines import issue_commands, issues_junit, issues_sarif
 from kpilayer.drift import report
 from kpilayer.drift.accepted import Known, accept, ignores
@@ -22,7 +23,7 @@ from kpilayer.errors import Issue
 from kpilayer.load.drift_baseline import read_baseline, write_baseline
 from kpilayer.load.sql_template import rendered_sql
 from kpilayer.running import Warehouse
-from kpilayer.selection.versions import Side, Version
+from kpilayer.selection.versions import Version
 from kpilayer.warehouse.parquet import parquet_rows
 
 OnStep = Callable[[str, int, int], None]
@@ -113,10 +114,9 @@ class Drift:
 
 def drift(
     version: Version,
-    side: Side,
+    layer: Layer,
     warehouse: Warehouse,
     asked: Asked,
-    views: Mapping[str, str],
     on_step: OnStep | None,
 ) -> Drift:
     """Everything that computes a metric of the project elsewhere.
@@ -126,7 +126,6 @@ def drift(
         WarehouseError: views are asked for, and the warehouse cannot be reached.
     """
     began = time.perf_counter()
-    layer = Layer(side)
     found, unread = texts(asked.paths, version.root, DIALECTS, parquet_rows)
     if asked.views is not None:
         with warehouse.connected() as connection:
@@ -137,7 +136,7 @@ def drift(
         return rendered_sql(path, sql, version.target, version.variables, quote)
 
     search = Search(
-        layer, asked.dialect, asked.trials, asked.seed, asked.prove, views, render
+        layer, asked.dialect, asked.trials, asked.seed, asked.prove, _views(layer.catalog), render
     )  # fmt: skip
     scanned = search.run(found, on_step)
     known = () if asked.baseline is None else _known(asked.baseline)
@@ -152,3 +151,8 @@ def drift(
 
 def _known(path: str) -> Sequence[Known]:
     return [Known(**entry) for entry in read_baseline(Path(path))]
+
+
+def _views(catalog: Catalog) -> dict[str, str]:
+    """The declared view of each metric that has one."""
+    return {name: view.name for view in catalog.definitions.views for name in view.metrics}

@@ -40,6 +40,7 @@ from kpilayer.change.rules import Level
 from kpilayer.change.values import ValuesAsked
 from kpilayer.check import RULES, Context
 from kpilayer.debugging import Check
+from kpilayer.drift.layer import Layer
 from kpilayer.drifting import Drift
 from kpilayer.errors import DefinitionError, Issue, sorted_issues
 from kpilayer.exporting import Exported
@@ -159,6 +160,10 @@ class Project:
     @cached_property
     def _graph(self) -> JoinGraph:
         return JoinGraph(self.catalog)
+
+    @cached_property
+    def _layer(self) -> Layer:
+        return Layer(Side(self.name, self._identity))
 
     @cached_property
     def _identity(self) -> Identity:
@@ -560,8 +565,7 @@ class Project:
         asked = drifting.Asked(
             words, dialect or self.dialect, views, layer, baseline, trials, seed, prove, today
         )
-        side = Side(self.name, self._identity)
-        return drifting.drift(self._version, side, self._warehouse, asked, {}, on_step)
+        return drifting.drift(self._version, self._layer, self._warehouse, asked, on_step)
 
     # ------------------------------------------------------------------------------------ artefacts
 

@@ -48,13 +48,13 @@ def split(node: exp.Expr) -> Split | None:
             return Split("count", None, (node.this,))
         case exp.Bracket():
             return _quantiles(node)
+        case exp.ApproxQuantile():
+            return Split(f"approx_percentile {_number(node.args['quantile'])}", node.this)
         case exp.PercentileCont() | exp.PercentileDisc() | exp.Quantile():
             at = node.args.get("expression") or node.args.get("quantile")
             at = at.this if isinstance(at, exp.Order) else at
             kind = _percentile(node)
             return None if at is None else Split(f"{kind} {_number(at)}", node.this)
-        case exp.ApproxQuantile():
-            return Split(f"approx_percentile {_number(node.args['quantile'])}", node.this)
     name = _SIMPLE.get(type(node))
     if name is not None:
         value = node.this

@@ -5,12 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Final, Literal
 
+from sqlglot import exp
+
 from kpilayer.drift.conditions import disjoint
 from kpilayer.drift.layer import LEVEL, Governed, Layer, family_of
 from kpilayer.drift.measure import Measure, Total
-from kpilayer.drift.names import likeness
-from kpilayer.drift.reasons import function_of, reasons
+from kpilayer.drift.names import likeness, words_of
+from kpilayer.drift.nulls import not_null
+from kpilayer.drift.reasons import function_of, reasons, shown
 from kpilayer.drift.site import Site, columns_of, is_middle, leaves, other_time, wheres
+from kpilayer.drift.spelling import key, list_of
 
 Verdict = Literal["exact", "equivalent", "conflicting", "possible"]
 _PART: Final = 0.6
@@ -33,6 +37,12 @@ class Compared:
     is_narrower: bool = False
     is_disjoint: bool = False
     is_late: bool = False
+    is_far: bool = False
+    """Whether it only has the metric's name, and no table of it."""
+    is_unsure: bool = False
+    """Whether it is the metric only where columns are never NULL of which nothing is said."""
+    is_settled: bool = False
+    """Whether rows cannot show the difference: it is one of what is meant."""
 
 
 def compared(site: Site, metric: Governed, layer: Layer) -> Compared | None:
@@ -53,21 +63,34 @@ def compared(site: Site, metric: Governed, layer: Layer) -> Compared | None:
     shape = _shape(mine) == _shape(wanted) and _bare(mine).equals(_bare(wanted))
     note = ""
     is_same = not sliced.is_empty and mine.equals(sliced)
-    is_same = is_same or (not sliced.is_empty and mine.by_value().equals(sliced.by_value()))
+    is_same = is_same or _is_sum_of(mine, sliced, layer)
     if not is_same and wanted.is_composite and not sliced.is_empty:
         for factor in (100, 1000):
             if mine.is_times(sliced, factor) or sliced.is_times(mine, factor):
                 is_same, note = True, f"times {factor}" if factor != 100 else "in percent"
-    is_sliced = is_same and not mine.equals(wanted)
+    is_sliced = is_same and not (mine.equals(wanted) or _is_sum_of(mine, wanted, layer))
     extra = len(site.slices) if is_sliced else 0
     lost = _lost(site, metric)
     if is_same and lost:
         return Compared(metric, False, is_sliced, (lost,), like, True, True, extra=extra)
+    cut = _cut_again(site, wanted, layer) if is_sliced else ()
+    if cut and not _names_values(site, metric, cut):
+        return None
+    if cut and like and not site.words.telling - _telling(metric):
+        narrow = tuple(f"only where {shown(c)}" for c in cut)
+        return Compared(metric, False, is_sliced, narrow, like, True, extra=extra, is_settled=True)
     if is_same:
         late = "" if metric.is_active else other_time(site, metric)
         if late:
             return Compared(metric, False, is_sliced, (late,), like, True, True, extra=extra)
-        return Compared(metric, True, is_sliced, (), like, True, note=note, extra=extra)
+        presumed = sorted(c.partition(".")[2] for c in mine.presumes ^ sliced.presumes)
+        if presumed:
+            told = f"where {' and '.join(f'no `{c}`' for c in presumed)} is missing"
+            note = f"{note}, {told}" if note else told
+        unsure = not mine.presumes ^ sliced.presumes <= layer.known.presumed | layer.known.names
+        return Compared(
+            metric, True, is_sliced, (), like, True, note=note, extra=extra, is_unsure=unsure
+        )
     why = reasons(site, metric, sliced)
     own, other = wheres(mine), wheres(sliced)
     return Compared(
@@ -77,16 +100,66 @@ def compared(site: Site, metric: Governed, layer: Layer) -> Compared | None:
     )  # fmt: skip
 
 
+def _is_sum_of(mine: Measure, wanted: Measure, layer: Layer) -> bool:
+    """Whether both are equal where totals are those of all values of a list."""
+    parts = ({(t.function, t.value, t.base) for t in m.totals.values()} for m in (mine, wanted))
+    if wanted.is_empty or len({frozenset(p) for p in parts}) > 1:
+        return False
+    lists = {
+        key(found[0])
+        for total in (*mine.totals.values(), *wanted.totals.values())
+        for condition in total.where.values()
+        if (found := list_of(condition)) is not None
+    }
+    domains = {c: v for c, v in layer.known.domains.items() if c in lists}
+    return mine.by_value(domains).equals(wanted.by_value(domains))
+
+
 def _of_other_rows(site: Site, metric: Governed) -> Compared | None:
     """A column of a metric's name that counts rows of a table joined to the metric's own."""
     totals = leaves(site.measure)
     like = likeness(site.words, metric.words)
     if metric.measure is None or like < _SAME or site.measure.is_composite:
         return None
-    if not any(t.tables & metric.bases for t in totals):
+    assert metric.measure is not None, "compared with one"
+    is_joined = any(t.tables & metric.bases for t in totals)
+    if not is_joined and not _things(totals) & _things(leaves(metric.measure)):
         return None
     why = tuple(f"rows of `{t.base}` instead of `{', '.join(metric.bases)}`" for t in totals)
-    return Compared(metric, False, False, why, like, False, extra=len(totals))
+    far = not is_joined
+    return Compared(metric, False, False, why, like, False, extra=len(totals), is_far=far)
+
+
+def _things(totals: list[Total]) -> set[str]:
+    """The columns of which different values are counted, wherever they stand."""
+    return {t.value.partition(".")[2] for t in totals if t.function == "count_distinct"} - {""}
+
+
+def _cut_again(site: Site, wanted: Measure, layer: Layer) -> tuple[exp.Expr, ...]:
+    """Conditions that narrow what a metric's own conditions are about, or leave rows out unseen.
+
+    They cut no slice: under the metric's name, the number is of fewer rows than it says.
+    """
+    shown_ = {c for k in site.output.keys for c in columns_of(k)}
+    own = {c for w in wheres(wanted).values() for c in columns_of(w)} - layer.times
+    found = []
+    for text, condition in wheres(site.measure).items():
+        columns = columns_of(condition)
+        tested = not_null(condition)
+        is_unseen = tested is not None and columns <= layer.known.missing - layer.times
+        if text not in wheres(wanted) and not columns & shown_ and (columns & own or is_unseen):
+            found.append(condition)
+    return tuple(found)
+
+
+def _names_values(site: Site, metric: Governed, conditions: tuple[exp.Expr, ...]) -> bool:
+    """Whether a name is a metric's, but for the values that conditions ask for."""
+    values = [v.name for c in conditions for v in c.find_all(exp.Literal)]
+    return site.words.telling <= _telling(metric).union(*(words_of(v).all for v in values))
+
+
+def _telling(metric: Governed) -> frozenset[str]:
+    return frozenset().union(*(w.telling for w in metric.words))
 
 
 def _lost(site: Site, metric: Governed) -> str:
@@ -166,7 +239,7 @@ def match(site: Site, layer: Layer) -> Match | None:
         c for m in layer.metrics if not m.is_hidden and (c := compared(site, m, layer)) is not None
     ]
     same = [c for c in pairs if c.is_same]
-    named = [c for c in pairs if not c.is_same and _is_meant(site, c)]
+    named = [c for c in pairs if not c.is_same and not (c.is_far and same) and _is_meant(site, c)]
     best = min(same, key=lambda c: (-c.likeness, c.is_sliced, c.extra), default=None)
     rival = min(
         named,
@@ -176,6 +249,8 @@ def match(site: Site, layer: Layer) -> Match | None:
     if best is not None:
         beaten = rival is not None and _is_beaten(best, rival)
         if not beaten:
+            if best.is_unsure:
+                return Match(site, "possible", replace(best, why=(best.note,)))
             exact = site.measure.above == (best.metric.measure or site.measure).above
             return Match(site, "exact" if exact and not best.note else "equivalent", best)
     return None if rival is None else Match(site, "conflicting", rival)
@@ -196,6 +271,8 @@ def _is_meant(site: Site, found: Compared) -> bool:
     if metric.measure is None:
         return True
     is_nameless = not site.words.telling
+    if found.is_settled:
+        return True
     if found.is_only_time:
         return is_nameless or found.likeness > 0
     if found.is_disjoint and found.likeness < _SAME:
@@ -204,8 +281,12 @@ def _is_meant(site: Site, found: Compared) -> bool:
         return True
     families = {family_of(t) for t in leaves(mine)} & {family_of(t) for t in leaves(metric.measure)}
     if found.likeness >= _SAME:
-        return bool(families) or is_middle(site, metric)
-    if mine.is_composite != metric.measure.is_composite and not is_middle(site, metric):
+        is_median = _functions(mine) == {"percentile 0.5"} and metric.measure.is_ratio
+        is_like = is_median or _counts_instead(mine, metric.measure)
+        return bool(families) or is_middle(site, metric) or is_like
+    is_other = mine.is_composite != metric.measure.is_composite
+    is_other = is_other or mine.is_ratio != metric.measure.is_ratio
+    if is_other and not is_middle(site, metric):
         return False
     if found.likeness >= _PART:
         if not (families or is_middle(site, metric)):
@@ -214,7 +295,8 @@ def _is_meant(site: Site, found: Compared) -> bool:
         narrower = site.words.telling > shortest
         return not (narrower and found.is_narrower)
     if is_middle(site, metric) and _same_columns(mine, metric.measure):
-        return True
+        more = set(wheres(metric.measure)) - set(wheres(mine))
+        return is_nameless or found.likeness > 0 or not more
     if _same_columns(mine, metric.measure) and _functions(mine) == _functions(metric.measure):
         return (
             (is_nameless and not mine.is_composite)
@@ -233,6 +315,12 @@ def _adds_up_again(mine: Measure, metric: Governed) -> bool:
             if inner == {(t.function, t.value, t.base) for t in metric.measure.totals.values()}:
                 return True
     return False
+
+
+def _counts_instead(one: Measure, other: Measure) -> bool:
+    """Whether rows that meet the same conditions are counted instead of summed up, or so."""
+    is_like = _functions(one) | _functions(other) <= {"sum", "count", "count_distinct"}
+    return is_like and set(wheres(one)) == set(wheres(other))
 
 
 def _functions(found: Measure) -> set[str]:

@@ -16,6 +16,8 @@ from sqlglot import exp
 from kpilayer.drift.compare import Match, Verdict
 from kpilayer.drift.layer import LEVEL, Layer
 from kpilayer.drift.measure import Measure, Total
+from kpilayer.drift.rows import NOT_READ
+from kpilayer.drift.site import leaves
 from kpilayer.drift.spelling import Sum
 from kpilayer.proof.prove import prove
 from kpilayer.proof.refute import refute
@@ -44,20 +46,28 @@ def weighed(found: Match, layer: Layer, search: Search) -> Evidence:
     if found.verdict != "conflicting":
         return Evidence(found.verdict, "normal form")
     mine, metric = found.site.measure, compared.metric.measure
+    if compared.is_settled:
+        sure: Verdict = "conflicting" if compared.likeness >= 1 else "possible"
+        return Evidence(sure, "normal form", compared.why)
     if compared.is_only_time or metric is None:
         return Evidence("conflicting", "time" if metric is not None else "rule", compared.why)
     theirs = metric.where(found.site.slices.values(), layer.known, mine.totals.values())
     if any(t.rule and t.rule != LEVEL for t in theirs.totals.values()):
         return Evidence("conflicting", "rule", compared.why)
+    if mine.but_for_nulls(layer.known).equals(theirs.but_for_nulls(layer.known)):
+        return Evidence("possible", "none", compared.why)
     one, other = as_query(mine), as_query(theirs)
     unknown = _unknown_function(mine)
     if unknown:
         return Evidence("possible", "none", (f"nothing is known of the function `{unknown}`",))
+    if _is_unread(mine):
+        return Evidence("possible", "none", compared.why)
     if one is None or other is None:
         return Evidence("conflicting", "normal form", compared.why)
     tried = refute(one, other, layer.facts, DIALECT, trials=search.trials, seed=search.seed)
     if tried.example is not None:
-        return Evidence("conflicting", "rows", compared.why, tried.example)
+        sure = "possible" if _is_any_count(found) else "conflicting"
+        return Evidence(sure, "rows", compared.why, tried.example)
     if compared.is_late:
         return Evidence("conflicting", "time", compared.why)
     if tried.untested or any(t.rule for t in theirs.totals.values()):
@@ -65,6 +75,13 @@ def weighed(found: Match, layer: Layer, search: Search) -> Evidence:
     if search.prove and prove(one, other, layer.facts, DIALECT) is not None:
         return Evidence("equivalent", "proof")
     return Evidence("possible", "none", compared.why)
+
+
+def _is_any_count(found: Match) -> bool:
+    """Whether all rows of a table are counted, and no name says that a metric is meant."""
+    totals = found.site.measure.totals.values()
+    is_bare = all(t.function == "count" and not t.where and not t.repeats for t in totals)
+    return is_bare and not found.site.words.telling and not found.site.measure.is_composite
 
 
 # ---------------------------------------------------------------------------------------- in SQL
@@ -143,6 +160,13 @@ def _total(total: Total) -> exp.Expr | None:
 
 def _name(table: str) -> exp.Identifier:
     return exp.to_identifier(table, quoted=True)
+
+
+def _is_unread(measure: Measure) -> bool:
+    """Whether something of it is not understood: a window, or a subquery."""
+    trees = [tree for t in leaves(measure) for tree in (t.tree, *t.where.values())]
+    names = {n.name for t in trees if t is not None for n in t.find_all(exp.Anonymous)}
+    return bool(names & NOT_READ)
 
 
 def _is_told(total: Total) -> bool:

@@ -37,6 +37,7 @@ class Rows:
     tables: frozenset[str] = frozenset()
     inner: tuple[tuple[str, str], ...] = ()
     """Tables that are looked up by inner joins, each with a column that leads there."""
+    presumes: frozenset[str] = frozenset()
 
 
 def rows_of(
@@ -178,8 +179,12 @@ def _is_calendar(table: str, columns: set[str]) -> bool:
     """Whether a table has one row for each value of its columns, as lists of dates have."""
     if table == "generated rows":
         return True
-    words = set(table.split("_"))
-    return bool(words & {"calendar", "date", "dates", "spine", "timespine"}) and len(columns) == 1
+    return is_calendar(table) and len(columns) == 1
+
+
+def is_calendar(table: str) -> bool:
+    """Whether a table's name says that it is a list of dates."""
+    return bool(set(table.split("_")) & {"calendar", "date", "dates", "spine", "timespine"})
 
 
 def _repeats(

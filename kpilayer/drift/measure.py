@@ -17,15 +17,17 @@ from sqlglot import exp
 
 from kpilayer.drift.conditions import pruned
 from kpilayer.drift.joins import Join, Keys
+from kpilayer.drift.nulls import not_null
 from kpilayer.drift.spelling import (
     Sum,
     added,
-    inner_of,
     key,
     multiplied,
     scaled,
 )
 
+#: Longer lists are not looked at value by value.
+_MOST_VALUES: Final = 16
 ONE: Final[Sum] = {(): Fraction(1)}
 
 
@@ -56,6 +58,8 @@ class Total:
     """How many times the value ``tree`` is; 0 where the tree is not only that."""
     loses: tuple[tuple[str, str], ...] = ()
     """Tables whose inner join leaves out rows that miss a column."""
+    presumes: frozenset[str] = frozenset()
+    """Columns that are taken for never NULL, since nothing says that they may be."""
 
     @cached_property
     def key(self) -> str:
@@ -84,15 +88,22 @@ class Measure:
         """Whether both are the same number whatever the totals are."""
         return multiplied(self.above, other.below) == multiplied(other.above, self.below)
 
-    def is_times(self, other: Measure, factor: int) -> bool:
+    def is_times(self, other: Measure, factor: int | Fraction) -> bool:
         """Whether it is so many times the other one."""
         return replace(other, above=scaled(other.above, Fraction(factor))).equals(self)
 
-    def by_value(self) -> Measure:
-        """The measure with each total over a list of values as the sum over each of them."""
+    def by_value(self, domains: Mapping[str, frozenset[str]]) -> Measure:
+        """The measure with each total over a list of values as the sum over each of them.
+
+        ``domains`` are columns of which a total without a condition is one over all these values.
+        """
         found: dict[str, Measure] = {}
         for name, total in self.totals.items():
-            parts = _by_value(total) if total.function in ("sum", "count") else (total,)
+            parts = (
+                _by_value(_over_all(total, domains))
+                if total.function in ("sum", "count")
+                else (total,)
+            )
             sums: Sum = {(part.key,): Fraction(1) for part in parts}
             found[name] = Measure(sums, totals={part.key: part for part in parts})
 
@@ -110,6 +121,11 @@ class Measure:
         totals = {k: t for m in found.values() for k, t in m.totals.items()}
         return Measure(spelled(self.above), spelled(self.below), totals)
 
+    @cached_property
+    def presumes(self) -> frozenset[str]:
+        """Columns that are taken for never NULL."""
+        return frozenset().union(*(t.presumes for t in self.totals.values()))
+
     @property
     def is_empty(self) -> bool:
         """Whether it has no value, or the same for all rows."""
@@ -119,6 +135,11 @@ class Measure:
     def is_composite(self) -> bool:
         """Whether it is more than one total times a constant."""
         return len(self.totals) != 1 or self.below != ONE or any(len(f) != 1 for f in self.above)
+
+    @property
+    def is_ratio(self) -> bool:
+        """Whether something is divided by totals."""
+        return any(self.below)
 
     def changed(self, change: Callable[[Total], Total | None]) -> Measure:
         """The measure with other totals in their places; None stands for 1."""
@@ -165,6 +186,19 @@ class Measure:
 
         return self.changed(narrowed).without_empty()
 
+    def but_for_nulls(self, facts: Known) -> Measure:
+        """The measure without conditions that columns are not NULL which may never be so."""
+
+        def told(condition: exp.Expr) -> bool:
+            tested = not_null(condition)
+            return tested is None or bool(
+                {key(c) for c in tested.find_all(exp.Column)} & facts.missing
+            )
+
+        return self.changed(
+            lambda total: replace(total, where={k: c for k, c in total.where.items() if told(c)})
+        )
+
     def without_empty(self) -> Measure:
         """The measure without totals of no row, such as those of values of an empty list."""
         none = {k for k, t in self.totals.items() if any(map(is_never, t.where.values()))}
@@ -193,8 +227,25 @@ def is_never(condition: exp.Expr) -> bool:
     return is_list and not condition.expressions
 
 
+def _over_all(total: Total, domains: Mapping[str, frozenset[str]]) -> Total:
+    """A total that asks for all values of columns of its own table of which it asks for none."""
+    asked = {key(c) for w in total.where.values() for c in w.find_all(exp.Column)}
+    found = dict(total.where)
+    for column, values in domains.items():
+        table, _, name = column.partition(".")
+        if table == total.base and column not in asked and not total.inner:
+            value = exp.column(name, table=table, quoted=True)
+            listed: list[exp.Expr] = [exp.Literal.string(v.strip("'")) for v in sorted(values)]
+            condition = exp.In(this=value, expressions=listed)
+            found[key(condition)] = condition
+    return replace(total, where=found)
+
+
 def _by_value(total: Total) -> tuple[Total, ...]:
-    lists = [k for k, c in total.where.items() if isinstance(c, exp.In) and c.expressions]
+    lists = [
+        k for k, c in total.where.items()
+        if isinstance(c, exp.In) and 0 < len(c.expressions) <= _MOST_VALUES
+    ]  # fmt: skip
     if not lists or total.inner:
         return (total,)
     name = lists[0]
@@ -218,6 +269,15 @@ class Known:
     dates: frozenset[str] = frozenset()
     missing: frozenset[str] = frozenset()
     whole: frozenset[str] = frozenset()
+    presumed: frozenset[str] = frozenset()
+    """Numbers of which nothing says that they may be NULL; an average is one over all rows."""
+    names: frozenset[str] = frozenset()
+    """The same of columns that name things; a count of them is one of rows."""
+
+    @cached_property
+    def presuming(self) -> Known:
+        """The same, with what is presumed taken for known."""
+        return replace(self, filled=self.filled | self.presumed)
 
 
 def needed(
@@ -236,14 +296,7 @@ def needed(
     never = {f"{base}.{k[0]}" for k in known.keys.get(base, ()) if len(k) == 1} | known.filled
     found: dict[str, exp.Expr] = {}
     for condition in where:
-        tested = _is_not_null(condition)
+        tested = not_null(condition)
         if tested is None or not (key(tested) in strict or key(tested) in never):
             found[key(condition)] = condition
     return found
-
-
-def _is_not_null(node: exp.Expr) -> exp.Expr | None:
-    inner = node.this.unnest() if isinstance(node, exp.Not) else None
-    if isinstance(inner, exp.Is) and isinstance(inner.expression, exp.Null):
-        return inner_of(inner)
-    return None

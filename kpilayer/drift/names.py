@@ -51,6 +51,10 @@ _OF_CHECKS: Final = frozenset(
     {"failure", "duplicate", "orphan", "invalid", "missing", "violation", "null", "bad"}
     | {"mismatch", "error", "anomaly", "unexpected"}
 )
+_PERIODS: Final = frozenset(
+    {"day", "week", "month", "quarter", "year", "period", "date", "time", "timestamp", "dt", "ds"}
+    | {"hour", "yearmonth", "mon", "mth", "qtr", "ts"}
+)
 _PARTS: Final = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
 _CALL: Final = re.compile(r"^\s*(sum|avg|count|min|max|median|count_distinct)\s*\(.*\)\s*$", re.I)
 
@@ -86,6 +90,12 @@ def is_of_a_check(name: str) -> bool:
     words = {_one(part.lower()) for part in _PARTS.findall(name)}
     is_size = bool({"row", "rows"} & words) and bool({"count", "cnt", "n", "num"} & words)
     return is_size or bool(words & _OF_CHECKS)
+
+
+def is_period(name: str) -> bool:
+    """Whether a name says a time, and not of what: `month`, `__timestamp`, `week_start`."""
+    words = {_one(part.lower()) for part in _PARTS.findall(name)}
+    return bool(words & _PERIODS) and words <= _PERIODS | {"of", "the", "start", "end", "key"}
 
 
 def likeness(name: Words, others: Iterable[Words]) -> float:

@@ -13,6 +13,7 @@ from typing import Final
 
 from sqlglot import exp
 
+from kpilayer.drift.names import is_period
 from kpilayer.drift.rows import Aggregate, NotRead, Output, Relation, Source, numbers_in, stand_in
 from kpilayer.drift.select import Select, renamed
 
@@ -37,6 +38,10 @@ class Reader:
         for arm in arms(query):
             found, positions = self.relation(arm, {}), _positions(arm)
             shown = _names(query)
+            periods = tuple(
+                value for name, value in found.outputs.items()
+                if not numbers_in(value) and is_period(name)
+            )  # fmt: skip
             for index, (name, value) in enumerate(found.outputs.items()):
                 numbers = numbers_in(value)
                 if not numbers:
@@ -44,7 +49,13 @@ class Reader:
                 line, column = positions.get(index, (0, 0))
                 named = shown[index] if index < len(shown) else name
                 yield Output(
-                    named or name, value, tuple(self.aggregates), found.keys or (), line, column
+                    named or name,
+                    value,
+                    tuple(self.aggregates),
+                    found.keys or (),
+                    line,
+                    column,
+                    periods,
                 )
 
     # ------------------------------------------------------------------------------- relations

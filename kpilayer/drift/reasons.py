@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from fractions import Fraction
+from typing import Final
 
 from sqlglot import exp
 
@@ -12,6 +14,13 @@ from kpilayer.drift.measure import Measure, Total
 from kpilayer.drift.rows import numbers_in
 from kpilayer.drift.site import Site, is_middle, leaves, other_time, wheres
 from kpilayer.drift.spelling import key, list_of
+
+#: Units in each other: parts of an hour or a day, thousands and millions.
+_FACTORS: Final = tuple(
+    part
+    for n in (-1, 24, 60, 100, 1000, 1440, 3600, 86400, 1000000)
+    for part in (Fraction(n), Fraction(1, n))
+)
 
 
 def reasons(site: Site, metric: Governed, sliced: Measure) -> tuple[str, ...]:
@@ -46,7 +55,9 @@ def reasons(site: Site, metric: Governed, sliced: Measure) -> tuple[str, ...]:
         found.append(f"with {_listed(columns - others)}")
     found += _conditions(mine, theirs)
     if not found:
-        found.append("another formula over the same totals")
+        times = next((f for f in _FACTORS if mine.is_times(theirs, f)), Fraction(0))
+        told = f"times {times}" if times else "another formula over the same totals"
+        found.append(told)
     return tuple(dict.fromkeys(found))
 
 

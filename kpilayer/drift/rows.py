@@ -10,6 +10,12 @@ from sqlglot import exp
 AGGREGATE = "KPI_AGGREGATE"
 #: Says of a time that it is the last one.
 LAST = "KPI_LAST"
+#: Stand for what is not understood.
+NOT_READ = frozenset({"KPI_WINDOW", "KPI_SUBQUERY", "KPI_UNREAD"})
+#: Says that only some rows are read.
+SAMPLE = "KPI_SAMPLE"
+#: Counts the different values of a key, and one more where it is NULL.
+COUNT_GROUPS = "count of groups"
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +59,8 @@ class Output:
     keys: tuple[exp.Expr, ...]
     line: int = 0
     column: int = 0
+    periods: tuple[exp.Expr, ...] = ()
+    """What stands beside it and is called a month, a date or the like."""
 
 
 @dataclass(slots=True)
@@ -69,6 +77,8 @@ class Relation:
     keys: tuple[exp.Expr, ...] | None = None
     is_cut: bool = False
     is_generated: bool = False
+    having: list[exp.Expr] = field(default_factory=list)
+    """Conditions on groups, in words."""
 
 
 class NotRead(Exception):

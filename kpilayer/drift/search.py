@@ -145,7 +145,8 @@ class Search:
                     issues.append(_unread(text, str(error), "notice"))
                     continue
                 columns += len(found)
-                findings += [f for f in found if f is not None]
+                findings += [f for f in found if isinstance(f, Finding)]
+                issues += [i for i in found if isinstance(i, Issue)]
         findings.sort(key=lambda f: (f.location.path, f.location.line, f.location.column))
         return Scanned(tuple(findings), tuple(issues), queries, columns)
 
@@ -173,26 +174,25 @@ class Search:
             if text.is_file and len(trees) == 1 and name not in self.layer.tables:
                 tree = trees[0]
                 if "{{" in text.sql and isinstance(tree, exp.Query):
-                    found[name] = tree
+                    found[name] = _without_refs(tree)
         return found
 
     def _of_query(
         self, text: Text, tree: exp.Expr, lines: tuple[int, ...], models: dict[str, exp.Query]
-    ) -> Iterator[Finding | None]:
-        copied = tree.copy()
-        for table in copied.find_all(exp.Table):
-            if table.db == REF:
-                table.set("db", None)
+    ) -> Iterator[Finding | Issue | None]:
         reader = self.layer.reader()
-        reader.named = {**{k: _without_refs(v) for k, v in models.items()}, **reader.named}
+        reader.named = {**models, **reader.named}
         own = text.path.rpartition("/")[2].partition(".")[0].lower()
         reader.named = {k: v for k, v in reader.named.items() if k != own}
-        assert isinstance(copied, exp.Query), "only queries are kept"
-        for output in reader.outputs(copied):
+        assert isinstance(tree, exp.Query), "only queries are kept"
+        for output in reader.outputs(_without_refs(tree)):
             try:
                 found = match(site_of(output, self.layer), self.layer)
-            except _FAILURES:
+            except NotRead:
                 found = None
+            except _FAILURES as error:
+                yield _unread(text, f"`{output.name}` is not judged: {error!r}", "notice")
+                continue
             yield None if found is None else self._finding(text, found, lines)
 
     def _finding(self, text: Text, found: Match, lines: tuple[int, ...]) -> Finding:

@@ -8,8 +8,8 @@ from typing import Final
 
 from sqlglot import exp
 
-from kpilayer.drift.rows import NotRead, Relation, Source, aggregate_number, numbers_in
-from kpilayer.drift.spelling import conjuncts, key
+from kpilayer.drift.rows import SAMPLE, NotRead, Relation, Source, aggregate_number, numbers_in
+from kpilayer.drift.spelling import conjuncts, is_literal, key
 from kpilayer.drift.values import Values, is_measured
 
 #: Rows that are made of nothing, such as dates: each value once.
@@ -46,10 +46,32 @@ class Select(Values):
         if keys is None and self.grouped:
             inner = [k for g in self.grouped for k in (g.keys or ())]
             keys = tuple({key(k): k for k in inner}.values())
+        having = [*self.having, *self._of_groups()] if keys is not None else []
         if keys is None and tree.args.get("qualify") is not None:
             self.where += conjuncts(self.value(tree.args["qualify"].this))
         cut = keys is None and bool(tree.args.get("limit"))
-        return Relation(outputs, self.sources, self.where, keys, cut)
+        return Relation(outputs, self.sources, self.where, keys, cut, having=having)
+
+    def _of_groups(self) -> Iterator[exp.Expr]:
+        """Conditions that leave out groups, in words."""
+        for clause in ("having", "qualify"):
+            if self.tree.args.get(clause) is not None:
+                for condition in conjuncts(self.value(self.tree.args[clause].this)):
+                    if not self._holds_for_groups(condition):
+                        yield self._told(condition)
+        if self.tree.args.get("limit") is not None and self.tree.args.get("group") is not None:
+            told = exp.Literal.string(self.tree.args["limit"].sql())
+            yield exp.Anonymous(this="KPI_WINDOW", expressions=[told])
+
+    def _holds_for_groups(self, condition: exp.Expr) -> bool:
+        """Whether each group meets a condition, as there are rows in it."""
+        if not isinstance(condition, exp.GT | exp.GTE) or not is_literal(condition.expression):
+            return False
+        number = aggregate_number(condition.this)
+        least = "0" if isinstance(condition, exp.GT) else "1"
+        is_count = number is not None and self.reader.aggregates[number].function == "count"
+        counted = self.reader.aggregates[number] if is_count and number is not None else None
+        return counted is not None and counted.value is None and condition.expression.name == least
 
     def _own(self, tree: exp.Select) -> Iterator[exp.Expr]:
         """Parts of the SELECT itself in which an aggregate makes it one of groups."""
@@ -90,6 +112,7 @@ class Select(Values):
         match node:
             case exp.Table():
                 relation = self._named(node)
+                self._sampled(node)
             case exp.Subquery():
                 relation = renamed(self.reader.relation(node, self.ctes), node)
             case exp.Unnest() | exp.Lateral() | exp.Values():
@@ -109,6 +132,7 @@ class Select(Values):
                 self.sources += relation.sources
             else:
                 self.grouped.append(relation)
+                self.having += relation.having
         inner_where = (
             relation.where if isinstance(relation, Relation) and relation.keys is None else []
         )
@@ -121,6 +145,12 @@ class Select(Values):
         elif not is_outer:
             self.where += inner_where
             self._filter(on)
+
+    def _sampled(self, node: exp.Expr) -> None:
+        sample = node.args.get("sample")
+        if sample is not None:
+            told = exp.Literal.string(sample.sql())
+            self.where.append(exp.Anonymous(this=SAMPLE, expressions=[told]))
 
     def _named(self, node: exp.Table) -> Relation | Source:
         if not isinstance(node.this, exp.Identifier):
@@ -224,5 +254,5 @@ def renamed(found: Relation, named: exp.Expr) -> Relation:
     names = [n.name.lower() for n in named.args["alias"].columns] if named.args.get("alias") else []
     if names and len(names) == len(found.outputs):
         outputs = dict(zip(names, found.outputs.values(), strict=True))
-        return Relation(outputs, found.sources, found.where, found.keys, found.is_cut)
+        return replace(found, outputs=outputs)
     return found

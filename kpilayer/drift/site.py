@@ -8,10 +8,12 @@ from functools import cached_property
 
 from sqlglot import exp
 
+from kpilayer.drift.joins import is_calendar
 from kpilayer.drift.layer import Governed, Layer
 from kpilayer.drift.measure import Measure, Total
 from kpilayer.drift.names import Words, is_of_a_check, words_of
-from kpilayer.drift.rows import LAST, Output, numbers_in
+from kpilayer.drift.nulls import not_null
+from kpilayer.drift.rows import LAST, NOT_READ, SAMPLE, Output, numbers_in
 from kpilayer.drift.spelling import key, plain
 from kpilayer.drift.totals import measure
 
@@ -48,6 +50,12 @@ class Site:
         return {k: c for k, c in self.conditions.items() if self._is_slice(c)}
 
     def _is_slice(self, condition: exp.Expr) -> bool:
+        tested = not_null(condition)
+        if tested is not None and key(condition) not in self.layer.dimensions:
+            shown = {c for k in self.output.keys for c in columns_of(k)}
+            if not columns_of(tested) <= self.layer.times | shown:
+                return False
+
         def cut(node: exp.Expr) -> exp.Expr:
             return exp.true() if key(node) in self.layer.dimensions else node
 
@@ -61,7 +69,7 @@ class Site:
             if node.name == "KPI_OF" and not told.startswith(("max(", "min(")):
                 return False
         names = {n.name for n in left.find_all(exp.Anonymous)}
-        return not names & {"KPI_WINDOW", "KPI_SUBQUERY", "KPI_UNREAD", "KPI_HAS"}
+        return not names & {*NOT_READ, SAMPLE, "KPI_HAS"}
 
     @cached_property
     def axis(self) -> frozenset[str]:
@@ -160,6 +168,10 @@ def other_time(site: Site, metric: Governed) -> str:
         own = {c for c in metric.times if c.startswith(f"{base}.")}
         if axis and own and not axis & own:
             return f"by `{_short(axis)}`, not by `{_short(own)}`"
+    told = {c for p in site.output.periods for c in columns_of(p)} & site.layer.times
+    other = {c for c in told if not is_calendar(c.partition(".")[0])}
+    if other and metric.times and not (other | site.axis) & metric.times:
+        return f"by `{_short(other)}`, not by `{_short(metric.times)}`"
     return ""
 
 

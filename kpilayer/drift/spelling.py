@@ -26,6 +26,7 @@ _MIRRORED: Final[dict[type[exp.Expr], type[exp.Expr]]] = {
 _ARITHMETIC: Final = (exp.Add, exp.Sub, exp.Mul, exp.Div, exp.Neg)
 #: Types to which a number is cast and stays what it is.
 NUMBERS: Final = frozenset({*exp.DataType.NUMERIC_TYPES})
+_WHOLE: Final = frozenset({*exp.DataType.INTEGER_TYPES})
 _TEXTS: Final = frozenset({*exp.DataType.TEXT_TYPES})
 _TIMES: Final = frozenset({*exp.DataType.TEMPORAL_TYPES})
 
@@ -78,6 +79,11 @@ def _step(node: exp.Expr) -> exp.Expr:
                             default=node.args.get("false"))  # fmt: skip
         case exp.In() if len(node.expressions) == 1 and not node.args.get("query"):
             return exp.EQ(this=node.this, expression=node.expressions[0])
+        case exp.Like() | exp.ILike() if _is_word(node.expression):
+            if isinstance(node, exp.Like):
+                return exp.EQ(this=node.this, expression=node.expression)
+            word = exp.Literal.string(node.expression.name.lower())
+            return exp.EQ(this=exp.Lower(this=node.this), expression=word)
         case exp.EQ() | exp.NEQ() if isinstance(_either(node), exp.Boolean):
             value, other = _either(node), _other(node)
             truth = bool(value.this) == isinstance(node, exp.EQ)
@@ -93,6 +99,11 @@ def inner_of(node: exp.Expr) -> exp.Expr:
     """What a node of one argument stands around."""
     found: exp.Expr = node.this
     return found.unnest()
+
+
+def _is_word(node: exp.Expr) -> bool:
+    """Whether a pattern is a text without wildcards."""
+    return isinstance(node, exp.Literal) and not set(node.name) & set("%_\\")
 
 
 def _either(node: exp.Expr) -> exp.Expr:
@@ -172,14 +183,23 @@ def list_of(node: exp.Expr) -> tuple[exp.Expr, list[exp.Expr]] | None:
     """The expression and the literals of `a = 1`, `a <> 1`, `a IN (1, 2)` or its opposite."""
     node = node.this if isinstance(node, exp.Not) else node
     match node:
-        case exp.EQ() | exp.NEQ() if _is_literal(node.expression):
+        case exp.EQ() | exp.NEQ() if is_literal(node.expression):
             return node.this, [node.expression]
-        case exp.In() if node.expressions and all(map(_is_literal, node.expressions)):
+        case exp.In() if node.expressions and all(map(is_literal, node.expressions)):
             return node.this, list(node.expressions)
     return None
 
 
-def _is_literal(node: exp.Expr) -> bool:
+def keeps_number(node: exp.Cast) -> bool:
+    """Whether a cast leaves a number as it is, but for its type: it cuts off no fraction."""
+    scale = node.to.expressions[1:] if node.to.expressions else []
+    is_cut = bool(node.to.expressions) and (not scale or scale[0].name == "0")
+    is_decimal = node.to.this in (exp.DataType.Type.DECIMAL, exp.DataType.Type.BIGDECIMAL)
+    return node.to.this in NUMBERS - _WHOLE and not (is_decimal and is_cut)
+
+
+def is_literal(node: exp.Expr) -> bool:
+    """Whether it is a number or a text."""
     return isinstance(node, exp.Literal) or (
         isinstance(node, exp.Neg) and isinstance(node.this, exp.Literal)
     )
@@ -200,7 +220,7 @@ def key(node: exp.Expr | None) -> str:
             return f"{node.table}.{node.name}".lower()
         case exp.Literal():
             return repr(node.name) if node.is_string else _number(Fraction(node.name))
-        case exp.Cast() if node.to.this in NUMBERS:
+        case exp.Cast() if keeps_number(node):
             return key(node.this)
         case exp.And() | exp.Or():
             return f"{node.key}({', '.join(sorted({key(part) for part in node.flatten()}))})"
@@ -261,7 +281,7 @@ def sum_of(node: exp.Expr, symbol: Callable[[exp.Expr], str] = key) -> Sum:
     match node:
         case exp.Literal() if not node.is_string:
             return {(): Fraction(node.name)} if Fraction(node.name) else {}
-        case exp.Cast() if node.to.this in NUMBERS:
+        case exp.Cast() if keeps_number(node):
             return sum_of(node.this, symbol)
         case exp.Neg():
             return scaled(sum_of(node.this, symbol), Fraction(-1))
@@ -344,8 +364,9 @@ def multiplied(a: Sum, b: Sum) -> Sum:
     found: Sum = {}
     for one, x in a.items():
         for other, y in b.items():
-            found = added(found, {tuple(sorted((*one, *other))): x * y})
-    return found
+            factors = tuple(sorted((*one, *other)))
+            found[factors] = found.get(factors, Fraction(0)) + x * y
+    return {k: v for k, v in found.items() if v}
 
 
 def text_of(terms: Sum) -> str:

@@ -13,10 +13,12 @@ from kpilayer.drift.arithmetic import is_zero, over, plus, quotient, second
 from kpilayer.drift.conditions import pruned
 from kpilayer.drift.joins import Rows, rows_of
 from kpilayer.drift.measure import Known, Measure, Total, is_never, needed
-from kpilayer.drift.rows import Aggregate, aggregate_number
+from kpilayer.drift.nulls import not_null, strict_parts
+from kpilayer.drift.rows import COUNT_GROUPS, Aggregate, aggregate_number
 from kpilayer.drift.spelling import (
     NUMBERS,
     conjuncts,
+    is_literal,
     key,
     negated,
     plain,
@@ -26,6 +28,7 @@ from kpilayer.drift.spelling import (
     unnumbered,
 )
 
+_WHOLE: Final = (exp.DateDiff, exp.TimestampDiff, exp.DatetimeDiff, exp.Floor, exp.Length)
 _LINEAR: Final = frozenset({"sum"})
 _PREDICATES: Final = (exp.Predicate, exp.Not, exp.And, exp.Or, exp.Boolean)
 _INSENSITIVE: Final = frozenset({"count_distinct", "min", "max", "approx_count_distinct"})
@@ -45,9 +48,25 @@ def of_aggregate(made: Aggregate, known: Known) -> Measure:
     """The normal form of one aggregation."""
     if made.per or made.inner:
         return _nested(made, known)
-    value = None if made.value is None else _as_case(plain(made.value), known)
+    value = None if made.value is None else _as_case(plain(_uncast(made.value, known)), known)
     insensitive = made.function in _INSENSITIVE
-    return _cases(made.function, value, list(made.where), made, known, insensitive)
+    where = [_uncast(w, known) for w in made.where]
+    return _cases(made.function, value, where, made, known, insensitive)
+
+
+def _uncast(tree: exp.Expr, known: Known) -> exp.Expr:
+    """Without casts to whole numbers of what is whole."""
+
+    def step(node: exp.Expr) -> exp.Expr:
+        if isinstance(node, exp.Cast) and node.to.this in exp.DataType.INTEGER_TYPES:
+            inner: exp.Expr = node.this.unnest()
+            is_column = isinstance(inner, exp.Column) and unnumbered(key(inner)) in known.whole
+            if is_column or isinstance(inner, _WHOLE):
+                return inner
+        return node
+
+    found: exp.Expr = tree.transform(step)
+    return found
 
 
 def _nested(made: Aggregate, known: Known) -> Measure:
@@ -128,7 +147,7 @@ def _as_case(value: exp.Expr, known: Known) -> exp.Expr:
                     *(i.args["true"] for i in made.args["ifs"]),
                     made.args.get("default"),
                 ]:
-                    if isinstance(result, exp.Literal) and not is_zero(result):
+                    if result is not None and is_literal(result) and not is_zero(result):
                         result.replace(exp.Mul(this=result.copy(), expression=other.copy()))
                 return made
         return node
@@ -147,8 +166,7 @@ def _cases(
     if function == "avg":
         assert value is not None, "an average is of something"
         above = _cases("sum", value, where, made, known, False)
-        counted = value if isinstance(value, exp.Case) else None
-        return over(above, _cases("count", counted, where, made, known, False))
+        return over(above, _cases("count", value, where, made, known.presuming, False))
     if function == "count" and isinstance(value, exp.Or):
         parts = [part.unnest() for part in value.flatten()]
         if any(isinstance(part, exp.Null) for part in parts):
@@ -201,10 +219,19 @@ def _total(
     rows = rows_of(value, where, made, known.keys, insensitive=insensitive)
     value, held = rows.value, rows.where
     if function == "count" and value is not None:
-        if not isinstance(value, exp.Literal) and key(value) not in rows.unique:
-            if not (isinstance(value, exp.Column) and key(value) in known.filled):
-                held = [*held, exp.Not(this=exp.Is(this=value.copy(), expression=exp.Null()))]
+        parts = [p for p in strict_parts(value) if key(p) not in rows.unique]
+        presumed = (known.presumed & known.filled) | known.names
+        presumes = presumed & {key(p) for p in parts}
+        parts = [p for p in parts if key(p) not in known.filled | presumes]
+        held = [*held, *(exp.Not(this=exp.Is(this=p.copy(), expression=exp.Null())) for p in parts)]
+        rows = replace(rows, presumes=presumes)
         value = None
+    if function == COUNT_GROUPS and value is not None:
+        tested = {key(t) for w in held if (t := not_null(w)) is not None}
+        full = known.filled | known.names | rows.unique | tested
+        open_ = {key(p) for p in strict_parts(value)} - full
+        if not open_ & known.missing:
+            function, rows = "count_distinct", replace(rows, presumes=frozenset(open_))
     if function in ("count_distinct", "sum_distinct") and value is not None:
         if key(value) in rows.unique and function == "count_distinct":
             function, value = "count", None
@@ -286,5 +313,6 @@ def _made(
         scale=scale,
         strict=strict,
         loses=loses,
+        presumes=rows.presumes,
     )
     return Measure({(total.key,): factor} if factor else {}, totals={total.key: total})

@@ -10,6 +10,7 @@ from sqlglot import exp
 
 from kpilayer.drift.aggregating import Split, is_aggregate, split
 from kpilayer.drift.rows import (
+    COUNT_GROUPS,
     LAST,
     Aggregate,
     NotRead,
@@ -46,15 +47,16 @@ class Values(Scope):
             return self._semi_joined(tree) or self._subquery(tree)
         if is_aggregate(tree):
             return self._aggregate(tree)
-        copied = tree.copy()
-        for name, argument in list(tree.args.items()):
+        made: exp.Expr = type(tree)()  # a copy of the whole at each level would take long
+        for name, argument in tree.args.items():
             if isinstance(argument, exp.Expr):
-                copied.set(name, self.value(argument))
+                made.set(name, self.value(argument))
             elif isinstance(argument, list):
-                copied.set(
-                    name, [self.value(a) if isinstance(a, exp.Expr) else a for a in argument]
-                )
-        return copied
+                listed = [self.value(a) if isinstance(a, exp.Expr) else a for a in argument]
+                made.set(name, listed)
+            else:
+                made.set(name, argument)
+        return made
 
     def _numbers_one(self, tree: exp.Window) -> bool:
         """Whether rows are numbered within keys of themselves, so that each is the first."""
@@ -128,6 +130,9 @@ class Values(Scope):
 
     def _subquery(self, tree: exp.Expr) -> exp.Expr:
         if isinstance(tree, exp.Subquery):
+            last = self._last_of_period(tree)
+            if last is not None:
+                return exp.Anonymous(this=LAST, expressions=[self.value(last)])
             try:
                 found = self.reader.relation(tree, self.ctes)
             except NotRead:  # it reads the rows around it
@@ -137,6 +142,32 @@ class Values(Scope):
         if isinstance(tree, exp.In) and self._is_of_last(tree):
             return exp.Anonymous(this=LAST, expressions=[self.value(tree.this)])
         return exp.Anonymous(this="KPI_SUBQUERY", expressions=[exp.Literal.string(tree.sql())])
+
+    def _last_of_period(self, tree: exp.Subquery) -> exp.Column | None:
+        """The column that is compared with the last value of it in the same period."""
+        query, parent = tree.this, tree.parent
+        if not isinstance(query, exp.Select) or not isinstance(parent, exp.EQ):
+            return None
+        beside = parent.expression if parent.this is tree else parent.this
+        used = {k for k, v in query.args.items() if v} - {"expressions", "from_", "where"}
+        last, where = query.selects[0].unalias(), query.args.get("where")
+        if used or where is None or not isinstance(beside, exp.Column):
+            return None
+        held = list(conjuncts(where.this))
+        table, name = query.args["from_"].this, beside.name.lower()
+        source = self.scopes.get(beside.table.lower()) if beside.table else None
+        is_own = isinstance(source, Source) and table.name.lower() == source.table
+        is_last = isinstance(last, exp.Max) and last.this.name.lower() == name
+        if not (is_own and is_last and len(held) == 1 and isinstance(held[0], exp.EQ)):
+            return None
+        sides = [held[0].this.copy(), held[0].expression.copy()]
+        tables = {c.table.lower() for side in sides for c in side.find_all(exp.Column)}
+        for column in [c for side in sides for c in side.find_all(exp.Column)]:
+            column.set("table", None)
+        is_period = key(sides[0]) == key(sides[1]) and not isinstance(sides[0], exp.Column)
+        named = {c.name.lower() for side in sides for c in side.find_all(exp.Column)}
+        is_correlated = tables == {table.alias_or_name.lower(), beside.table.lower()}
+        return beside if is_period and is_correlated and named == {name} else None
 
     def _is_of_last(self, tree: exp.In) -> bool:
         """Whether a column is asked to be the last one of its table, or of a period."""
@@ -228,7 +259,9 @@ class Values(Scope):
         left = [k for k in keys if key(k) not in outer]
         counts_rows = parts.function == "count" and value is None
         if counts_rows and len(left) == 1:
-            return self.reader.add(Aggregate("count_distinct", left[0], where, sources))
+            return self.reader.add(Aggregate(COUNT_GROUPS, left[0], where, sources))
+        if parts.function == "count" and value is not None and [key(value)] == [*map(key, left)]:
+            return self.reader.add(Aggregate("count_distinct", value, where, sources))
         if parts.function == "count_distinct" and value is not None:
             return self.reader.add(Aggregate("count_distinct", value, where, sources))
         per = keys

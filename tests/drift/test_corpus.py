@@ -1,6 +1,6 @@
 """How much drift is found, and how often what is found is right: over SQL that others labelled.
 
-Of the frozen half, figures alone are looked at: no rule is made from its files.
+Of the frozen part, figures alone are looked at: no rule is made from its files.
 """
 
 from __future__ import annotations
@@ -77,22 +77,24 @@ def _score(judged: list[tuple[dict[str, Any] | None, Finding | None]]) -> Score:
 
 
 @pytest.fixture(scope="module")
-def open_half() -> Score:
+def open_part() -> Score:
     return _score(list(_judged("open")))
 
 
 @pytest.fixture(scope="module")
-def frozen_half() -> Score:
+def frozen_part() -> Score:
+    if not (CORPUS / "frozen").exists():
+        pytest.skip("no files are frozen at the moment")
     return _score(list(_judged("frozen")))
 
 
-def test_nearly_all_of_the_open_half_is_found_and_right(open_half: Score) -> None:
-    assert open_half.precision >= 0.95 and open_half.recall >= 0.95
+def test_nearly_all_of_the_open_part_is_found_and_right(open_part: Score) -> None:
+    assert open_part.precision >= 0.95 and open_part.recall >= 0.95
 
 
-def test_what_is_found_in_the_frozen_half_is_mostly_right(frozen_half: Score) -> None:
-    assert frozen_half.precision >= 0.75
+def test_what_is_found_in_the_frozen_part_is_right(frozen_part: Score) -> None:
+    assert frozen_part.precision >= 0.9
 
 
-def test_most_of_the_frozen_half_is_found(frozen_half: Score) -> None:
-    assert frozen_half.recall >= 0.7
+def test_most_of_the_frozen_part_is_found(frozen_part: Score) -> None:
+    assert frozen_part.recall >= 0.8

@@ -16,7 +16,8 @@ from kpilayer import Project
 
 ROOT = Path(__file__).parents[2]
 CORPUS = Path(__file__).parent / "corpus"
-PARTS = ("open", "frozen")
+#: There may be no frozen part at a time: what has been looked into is open from then on.
+PARTS = tuple(part for part in ("open", "frozen") if (CORPUS / part).exists())
 #: What dbt would put into a model's text, and what it would take out.
 JINJA = (
     (r"\{#.*?#\}", ""),

@@ -1,0 +1,232 @@
+"""What is true of SQL and metrics, rule by rule: what makes a number the metric, and what does not."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from kpilayer import Project
+from kpilayer.drift.search import Finding
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(scope="module")
+def acme() -> Project:
+    return Project.load(ROOT)
+
+
+def _found(acme: Project, folder: Path, sql: str, dialect: str = "duckdb") -> list[Finding]:
+    file = folder / "report.sql"
+    file.write_text(sql, encoding="utf-8")
+    return list(acme.drift([str(file)], dialect=dialect).findings)
+
+
+def _told(acme: Project, folder: Path, sql: str, dialect: str = "duckdb") -> list[tuple[str, str]]:
+    """Metrics and verdicts, `exact` and `equivalent` as one word."""
+    found = _found(acme, folder, sql, dialect)
+    same = {"exact": "same", "equivalent": "same"}
+    return [(f.metric, same.get(f.verdict, f.verdict)) for f in found]
+
+
+def test_all_values_that_a_description_lists_are_those_of_a_column() -> None:
+    from kpilayer.drift.tables import values_in
+
+    assert values_in("hot, cold; at times warm or mild.") == ("hot", "cold", "warm", "mild")
+    assert values_in("in or out; the sum is above zero.") == ("in", "out")
+    assert values_in("Who did it, where known.") == ()
+
+
+def test_values_left_out_are_those_that_are_not_listed(acme: Project, tmp_path: Path) -> None:
+    rest = "'discovery', 'demo', 'proposal', 'negotiation'"
+    sql = f"SELECT count(*) AS closed FROM opportunities WHERE stage NOT IN ({rest})"
+    assert _told(acme, tmp_path, sql) == [("closed_deals", "same")]
+
+
+def test_an_average_is_one_over_rows_that_have_the_value(acme: Project, tmp_path: Path) -> None:
+    sql = "SELECT avg(case when resolved_at <= sla_due_at then 1 when resolved_at > sla_due_at then 0 end) AS resolution_rate FROM tickets"
+    assert _told(acme, tmp_path, sql) == [("resolution_rate", "conflicting")]
+
+
+def test_an_average_of_numbers_that_are_not_said_to_miss_is_one_over_all_rows(
+    acme: Project, tmp_path: Path
+) -> None:
+    sql = "SELECT avg(amount - tax) v FROM invoices WHERE status <> 'void' AND amount >= 0"
+    found = _found(acme, tmp_path, sql)
+    assert [(f.metric, f.verdict) for f in found] == [("average_invoice_value", "equivalent")]
+    assert found[0].note == "where no `amount` and no `tax` is missing"
+
+
+def test_a_count_of_values_that_nothing_is_said_of_may_be_one_of_rows(
+    acme: Project, tmp_path: Path
+) -> None:
+    sql = "SELECT count(first_reply_minutes) AS tickets_opened FROM tickets"
+    assert _told(acme, tmp_path, sql) == [("tickets_opened", "possible")]
+    sql = "SELECT count(user_id) AS events FROM product_events"
+    assert _told(acme, tmp_path, sql) == [("events", "conflicting")]
+
+
+@pytest.mark.parametrize(
+    ("name", "verdict"),
+    [
+        ("invoiced_revenue", "conflicting"),  # what is open is left out
+        ("paid_invoiced_revenue", "same"),  # a slice that is called so
+        ("paid", "same"),
+        ("invoiced", "possible"),
+        ("cash_collected", None),  # another number, which the layer does not have
+    ],
+)
+def test_a_filter_on_what_a_metric_filters_itself_is_a_slice_where_the_name_says_it(
+    acme: Project, tmp_path: Path, name: str, verdict: str | None
+) -> None:
+    sql = (
+        f"SELECT sum(amount - tax) FILTER (WHERE status = 'paid') AS {name}, count(*) FROM invoices"
+    )
+    told = {m: v for m, v in _told(acme, tmp_path, sql) if m == "invoiced_revenue"}
+    assert told.get("invoiced_revenue") == verdict
+
+
+def test_rows_counted_under_the_name_of_a_sum_are_a_conflict(acme: Project, tmp_path: Path) -> None:
+    sql = "SELECT count(*) AS billable_hours FROM timesheets WHERE is_billable"
+    assert _told(acme, tmp_path, sql) == [("billable_hours", "conflicting")]
+
+
+def test_a_sum_over_all_values_of_a_list_is_the_sum_of_its_parts(
+    acme: Project, tmp_path: Path
+) -> None:
+    sql = "SELECT account_id, sum(delta) AS v FROM mrr_movements GROUP BY 1"
+    assert _told(acme, tmp_path, sql) == [("net_new_mrr", "same")]
+    sql = "SELECT sum(delta) AS net_new_mrr FROM mrr_movements WHERE type IN ('new', 'churn')"
+    assert _told(acme, tmp_path, sql) == [("net_new_mrr", "conflicting")]
+
+
+def test_a_mean_of_other_rows_is_not_taken_for_one_that_has_another_name(
+    acme: Project, tmp_path: Path
+) -> None:
+    sql = "SELECT avg(score) AS happiness FROM survey_answers WHERE type = 'csat'"
+    assert _told(acme, tmp_path, sql) == []
+
+
+def test_a_sum_is_not_taken_for_a_ratio_of_a_like_name(acme: Project, tmp_path: Path) -> None:
+    sql = "SELECT sum(amount) AS market FROM market_size"
+    assert _told(acme, tmp_path, sql) == [("market_sales", "same")]
+
+
+def test_a_number_by_the_month_of_another_table_is_told_by_another_date(
+    acme: Project, tmp_path: Path
+) -> None:
+    sql = "SELECT date_trunc('month', i.due_on) AS {}, sum(p.amount) AS payments_received FROM payments p JOIN invoices i USING (invoice_id) GROUP BY 1"
+    assert _told(acme, tmp_path, sql.format("month")) == [("payments_received", "conflicting")]
+    assert _told(acme, tmp_path, sql.format("cohort")) == [("payments_received", "same")]
+
+
+def test_the_last_day_of_each_month_may_be_asked_for_by_a_subquery(
+    acme: Project, tmp_path: Path
+) -> None:
+    sql = "SELECT s.snapshot_on, sum(s.balance) AS receivables FROM receivable_snapshots s WHERE s.snapshot_on = (SELECT max(t.snapshot_on) FROM receivable_snapshots t WHERE date_trunc('year', t.snapshot_on) = date_trunc('year', s.snapshot_on)) GROUP BY 1"
+    assert _told(acme, tmp_path, sql) == [("receivables", "same")]
+    sql = "SELECT sum(s.balance) AS receivables FROM receivable_snapshots s WHERE s.snapshot_on = (SELECT max(t.snapshot_on) FROM receivable_snapshots t WHERE t.account_id = s.account_id)"
+    assert _told(acme, tmp_path, sql) == [("receivables", "possible")]
+
+
+def test_a_median_under_the_name_of_a_mean_is_a_conflict(acme: Project, tmp_path: Path) -> None:
+    sql = "SELECT median(amount) AS avg_deal_size FROM opportunities WHERE stage = 'won'"
+    assert _told(acme, tmp_path, sql) == [("avg_deal_size", "conflicting")]
+
+
+def test_the_same_things_counted_in_another_table_are_a_conflict_under_the_name(
+    acme: Project, tmp_path: Path
+) -> None:
+    sql = (
+        "SELECT count(DISTINCT user_id) AS feature_users FROM product_events WHERE name = 'export'"
+    )
+    assert _told(acme, tmp_path, sql) == [("exports_users", "same")]
+    sql = "SELECT count(DISTINCT account_id) AS new_customers FROM subscriptions"
+    assert _told(acme, tmp_path, sql) == [("new_customers", "conflicting")]
+
+
+def test_a_count_of_all_rows_without_a_name_may_only_be_the_metric(
+    acme: Project, tmp_path: Path
+) -> None:
+    assert _told(acme, tmp_path, "SELECT count(*) AS n FROM deployments") == [
+        ("production_deploys", "possible")
+    ]
+
+
+def test_another_unit_is_told(acme: Project, tmp_path: Path) -> None:
+    sql = "SELECT median(first_reply_minutes) AS first_response_time FROM tickets"
+    found = _found(acme, tmp_path, sql)
+    assert [(f.verdict, f.why) for f in found] == [("conflicting", ("times 60",))]
+
+
+#: SQL that looks like the metric of its column's name, and is another number.
+NOT_QUITE = [
+    "SELECT sum(CAST(amount AS INTEGER)) AS burn_rate FROM cash_movements WHERE direction = 'out'",
+    "SELECT sum(amount) AS burn_rate FROM cash_movements TABLESAMPLE 5% WHERE direction = 'out'",
+    "SELECT count(*) AS feature_users FROM (SELECT user_id FROM feature_events GROUP BY 1 HAVING count(*) > 5)",
+    "SELECT count(*) AS active_users FROM (SELECT DISTINCT user_id FROM product_events)",
+    "SELECT sum(s) AS discounts FROM (SELECT type, sum(discount) s FROM revenue_lines GROUP BY 1 HAVING sum(discount) > 10)",
+    "SELECT sum(s) AS discounts FROM (SELECT product_id, sum(discount) s FROM revenue_lines GROUP BY 1 ORDER BY 2 DESC LIMIT 3)",
+    "SELECT sum(s) AS discounts FROM (SELECT product_id, sum(discount) s FROM revenue_lines GROUP BY 1 QUALIFY rank() OVER (ORDER BY sum(discount) DESC) < 3)",
+    "SELECT approx_quantile(date_diff('day', issued_at, paid_on), 0.5) AS days_to_pay FROM invoices WHERE status = 'paid' AND amount >= 0",
+    "SELECT count(lead_id) AS meetings_booked FROM activities WHERE status = 'held' AND type IN ('demo', 'meeting')",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("sql", NOT_QUITE)
+def test_what_is_nearly_the_metric_is_never_told_to_be_it(
+    acme: Project, tmp_path: Path, sql: str
+) -> None:
+    assert {verdict for _, verdict in _told(acme, tmp_path, sql)} <= {"conflicting", "possible"}
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "SELECT count(user_id) AS v FROM (SELECT user_id FROM product_events GROUP BY user_id)",
+        "SELECT sum(n) AS hours_worked FROM (SELECT project_id, sum(hours) n FROM timesheets GROUP BY 1 HAVING count(*) > 0)",
+        "SELECT sum(amount * CASE WHEN direction = 'out' THEN 1 ELSE -1 END) AS v FROM cash_movements",
+    ],
+)
+def test_what_leaves_no_group_out_is_the_metric(acme: Project, tmp_path: Path, sql: str) -> None:
+    assert {verdict for _, verdict in _told(acme, tmp_path, sql)} == {"same"}
+
+
+@pytest.mark.parametrize(
+    ("metric", "sql"),
+    [
+        ("void_rate", "SELECT 1 - count(*) FILTER (WHERE status IN ('paid', 'open')) / count(*) AS void_rate FROM invoices WHERE amount >= 0"),
+        ("invoices_issued", "SELECT count(*) AS invoices FROM invoices WHERE amount >= 0 AND (status ILIKE 'paid' OR status LIKE 'open' OR status ILIKE 'void')"),
+    ],
+)  # fmt: skip
+def test_what_is_left_of_all_rows_is_a_part_of_them(
+    acme: Project, tmp_path: Path, metric: str, sql: str
+) -> None:
+    assert _told(acme, tmp_path, sql) == [(metric, "same")]
+
+
+#: Statements of all kinds, some of them broken.
+ODD = [
+    "", ";", "-- nothing", "{{ broken", "{% if %} SELECT 1", "{{ ref() }}", "DROP TABLE tickets", "EXPLAIN SELECT 1",
+    "INSERT INTO t SELECT sum(hours) AS hours_worked FROM timesheets",
+    "CREATE TABLE t AS WITH q AS (SELECT 1 AS x) SELECT sum(hours) AS hours_worked FROM timesheets, q",
+    "MERGE INTO t USING (SELECT account_id, sum(amount) a FROM invoices GROUP BY 1) s ON t.id = s.account_id WHEN MATCHED THEN UPDATE SET a = s.a",
+    "{% for t in ['base', 'upsell'] %} SELECT sum(amount) AS {{ t }} FROM revenue_lines WHERE type = '{{ t }}' {% if not loop.last %} UNION ALL {% endif %}{% endfor %}",
+    "BEGIN; SELECT count(*) FROM tickets; UPDATE t SET x = (SELECT sum(amount) FROM invoices); COMMIT",
+    "WITH a AS (SELECT * FROM b), b AS (SELECT * FROM a) SELECT sum(x) FROM a",
+    "SELECT sum(f.value:amount::NUMBER) FROM raw, LATERAL FLATTEN(input => raw.v) f",
+    "SELECT approx_quantiles(amount, 0)[OFFSET(50)] FROM invoices", "SELECT percentile_cont() WITHIN GROUP (ORDER BY a) FROM t",
+    "SELECT sum(amount) / 0, 1e400 * sum(amount), sum(amount) / (count(*) - count(*)) FROM invoices",
+    "SELECT sum(amount) FROM invoices PIVOT (sum(amount) FOR status IN ('paid', 'void'))",
+    "SELECT sum(amount) AS revenue FROM revenue_lines WHERE " + " OR ".join(f"account_id = {n}" for n in range(400)),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("dialect", ["duckdb", "postgres", "snowflake", "bigquery"])
+def test_no_statement_is_too_odd(acme: Project, tmp_path: Path, dialect: str) -> None:
+    for number, sql in enumerate(ODD):
+        (tmp_path / f"odd{number}.sql").write_text(sql, encoding="utf-8")
+    found = acme.drift([str(tmp_path)], dialect=dialect)
+    assert found.to_sarif()
+    assert "hours_worked" in {f.metric for f in found.findings}
