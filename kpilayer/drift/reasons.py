@@ -86,7 +86,18 @@ def _conditions(mine: Measure, theirs: Measure) -> list[str]:
     if found:
         return found
     found += [f"no filter on {shown(c)}" for c in less.values()]
-    return found + [f"only where {shown(c)}" for c in more.values()]
+    bases = {t.base for t in leaves(mine)}
+    return found + [_only(c, bases) for c in more.values()]
+
+
+def _only(condition: exp.Expr, bases: set[str]) -> str:
+    """What a condition leaves: a join's, rows that have one of the other table."""
+    sides = (condition.left, condition.right) if isinstance(condition, exp.EQ) else ()
+    tables = [side.table for side in sides if isinstance(side, exp.Column)]
+    joined = [table for table in tables if table not in bases]
+    if len(tables) == 2 and len(joined) == 1:
+        return f"only rows that `{joined[0]}` has one for"
+    return f"only where {shown(condition)}"
 
 
 def _of_lists(mine: exp.Expr, theirs: exp.Expr) -> Iterator[str]:

@@ -230,3 +230,16 @@ def test_no_statement_is_too_odd(acme: Project, tmp_path: Path, dialect: str) ->
     found = acme.drift([str(tmp_path)], dialect=dialect)
     assert found.to_sarif()
     assert "hours_worked" in {f.metric for f in found.findings}
+
+
+def test_a_join_that_is_no_lookup_is_told_by_its_table(acme: Project, tmp_path: Path) -> None:
+    sql = (
+        "SELECT SUM(i.amount - i.tax) AS invoiced_revenue FROM invoices i "
+        "JOIN invoice_lines l ON l.invoice_id = i.invoice_id WHERE i.status <> 'void'"
+    )
+    (found,) = _found(acme, tmp_path, sql)
+    assert found.why == (
+        "a row of `invoices` counts once for each row of `invoice_lines`",
+        "only rows that `invoice_lines` has one for",
+    )
+    assert found.hint == "use the view `billing_monthly`"
