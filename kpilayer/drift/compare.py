@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Final, Literal
 
@@ -83,10 +84,7 @@ def compared(site: Site, metric: Governed, layer: Layer) -> Compared | None:
         late = "" if metric.is_active else other_time(site, metric)
         if late:
             return Compared(metric, False, is_sliced, (late,), like, True, True, extra=extra)
-        presumed = sorted(c.partition(".")[2] for c in mine.presumes ^ sliced.presumes)
-        if presumed:
-            told = f"where {' and '.join(f'no `{c}`' for c in presumed)} is missing"
-            note = f"{note}, {told}" if note else told
+        note = ", ".join(filter(None, (note, *_presumed(site, mine, sliced))))
         unsure = not mine.presumes ^ sliced.presumes <= layer.known.presumed | layer.known.names
         return Compared(
             metric, True, is_sliced, (), like, True, note=note, extra=extra, is_unsure=unsure
@@ -162,9 +160,25 @@ def _telling(metric: Governed) -> frozenset[str]:
     return frozenset().union(*(w.telling for w in metric.words))
 
 
+def _presumed(site: Site, mine: Measure, sliced: Measure) -> Iterator[str]:
+    """What nothing says, and two equal measures rest on."""
+    filled = sorted(c.partition(".")[2] for c in mine.presumes ^ sliced.presumes)
+    if filled:
+        yield f"where {' and '.join(f'no `{c}`' for c in filled)} is missing"
+    shown = _shown(site)
+    found = {(t, c) for total in leaves(mine) for t, c in total.finds if t not in shown}
+    for table, column in sorted(found):
+        yield f"where each `{column.partition('.')[2]}` has a row in `{table}`"
+
+
+def _shown(site: Site) -> set[str]:
+    """The tables of columns that a query groups by."""
+    return {c.partition(".")[0] for k in site.output.keys for c in columns_of(k)}
+
+
 def _lost(site: Site, metric: Governed) -> str:
     """Why a column of equal measure is not the metric: an inner join loses rows."""
-    shown = {c.partition(".")[0] for k in site.output.keys for c in columns_of(k)}
+    shown = _shown(site)
     for total in leaves(site.measure):
         for table, column in total.loses:
             if table not in shown:

@@ -185,7 +185,7 @@ def _family(aggregation: str) -> str:
         return "middle"
     if aggregation.startswith(("count", "approx_count", "sum_boolean")):
         return "count"
-    return aggregation
+    return aggregation.removesuffix(" distinct").removesuffix("_distinct")
 
 
 def family_of(total: Total) -> str:

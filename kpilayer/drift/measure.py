@@ -58,6 +58,8 @@ class Total:
     """How many times the value ``tree`` is; 0 where the tree is not only that."""
     loses: tuple[tuple[str, str], ...] = ()
     """Tables whose inner join leaves out rows that miss a column."""
+    finds: tuple[tuple[str, str], ...] = ()
+    """Tables in which an inner join is presumed to find a row for each value of a column."""
     presumes: frozenset[str] = frozenset()
     """Columns that are taken for never NULL, since nothing says that they may be."""
 

@@ -11,7 +11,7 @@ from sqlglot import exp
 
 from kpilayer.drift.layer import LEVEL, Governed
 from kpilayer.drift.measure import Measure, Total
-from kpilayer.drift.rows import numbers_in
+from kpilayer.drift.rows import SAMPLE, numbers_in
 from kpilayer.drift.site import Site, is_middle, leaves, other_time, wheres
 from kpilayer.drift.spelling import key, list_of
 
@@ -92,6 +92,8 @@ def _conditions(mine: Measure, theirs: Measure) -> list[str]:
 
 def _only(condition: exp.Expr, bases: set[str]) -> str:
     """What a condition leaves: a join's, rows that have one of the other table."""
+    if isinstance(condition, exp.Anonymous) and condition.name == SAMPLE:
+        return "only a sample of the rows"
     sides = (condition.left, condition.right) if isinstance(condition, exp.EQ) else ()
     tables = [side.table for side in sides if isinstance(side, exp.Column)]
     joined = [table for table in tables if table not in bases]

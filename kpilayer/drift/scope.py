@@ -37,7 +37,7 @@ class Scope:
         having = [s for s in self.scopes.values() if self._has(s, name)]
         if having:
             return self._from(having[0], name)
-        if name in self.aliases and name not in self.resolving:
+        if name in self.aliases and name not in self.resolving and not self._is_own(name):
             self.resolving.add(name)
             try:
                 return self.value(self.aliases[name])
@@ -50,6 +50,11 @@ class Scope:
         if len(open_) == 1:
             return self._from(open_[0], name)
         return made_column(name, _UNKNOWN)
+
+    def _is_own(self, name: str) -> bool:
+        """Whether a name is a column's that an output has, too: `SUM(amount) AS amount`."""
+        columns = self.aliases[name].find_all(exp.Column)
+        return any(c.name.lower() == name and not c.table for c in columns)
 
     def value(self, tree: exp.Expr) -> exp.Expr:
         """An expression over the tables' columns and aggregates."""

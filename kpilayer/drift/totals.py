@@ -296,9 +296,9 @@ def _made(
     held = needed(function, value, narrowed, known, rows.base, strict)
     shown = text if text is not None else key(value)
     tested = {key(c) for w in held.values() for c in w.find_all(exp.Column)}
-    loses = tuple(
-        (t, c) for t, c in rows.inner if c in known.missing and c not in tested
-        and not any(x.startswith(f"{t}.") for x in tested)
+    unread = tuple(
+        (t, c) for t, c in rows.inner
+        if c not in tested and not any(x.startswith(f"{t}.") for x in tested)
     )  # fmt: skip
     total = Total(
         function,
@@ -312,7 +312,8 @@ def _made(
         tables=rows.tables,
         scale=scale,
         strict=strict,
-        loses=loses,
+        loses=tuple((t, c) for t, c in unread if c in known.missing),
+        finds=tuple((t, c) for t, c in unread if c not in known.missing),
         presumes=rows.presumes,
     )
     return Measure({(total.key,): factor} if factor else {}, totals={total.key: total})
