@@ -7,7 +7,7 @@ that no trial shows is none until it is proved, and then the column is the metri
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import TYPE_CHECKING, Final
 
@@ -18,7 +18,7 @@ from kpilayer.drift.layer import LEVEL, Layer
 from kpilayer.drift.measure import Measure, Total
 from kpilayer.drift.rows import NOT_READ
 from kpilayer.drift.site import leaves
-from kpilayer.drift.spelling import Sum
+from kpilayer.drift.spelling import Sum, key
 from kpilayer.proof.prove import prove
 from kpilayer.proof.refute import refute
 from kpilayer.proof.verdict import Example
@@ -46,12 +46,16 @@ def weighed(found: Match, layer: Layer, search: Search) -> Evidence:
     if found.verdict != "conflicting":
         return Evidence(found.verdict, "normal form")
     mine, metric = found.site.measure, compared.metric.measure
+    doubt = _doubt(found, layer)
+    if doubt:
+        return Evidence("possible", "none", (doubt, *compared.why))
     if compared.is_settled:
         sure: Verdict = "conflicting" if compared.likeness >= 1 else "possible"
-        return Evidence(sure, "normal form", compared.why)
+        return Evidence(sure, "filter", compared.why)
     if compared.is_only_time or metric is None:
         return Evidence("conflicting", "time" if metric is not None else "rule", compared.why)
-    theirs = metric.where(found.site.slices.values(), layer.known, mine.totals.values())
+    sliced = [c for c in found.site.slices.values() if not _is_join(c)]
+    theirs = metric.where(sliced, layer.known, mine.totals.values())
     if any(t.rule and t.rule != LEVEL for t in theirs.totals.values()):
         return Evidence("conflicting", "rule", compared.why)
     if mine.but_for_nulls(layer.known).equals(theirs.but_for_nulls(layer.known)):
@@ -63,7 +67,7 @@ def weighed(found: Match, layer: Layer, search: Search) -> Evidence:
     if _is_unread(mine):
         return Evidence("possible", "none", compared.why)
     if one is None or other is None:
-        return Evidence("conflicting", "normal form", compared.why)
+        return Evidence(_without_rows(mine, theirs), "normal form", compared.why)
     tried = refute(one, other, layer.facts, DIALECT, trials=search.trials, seed=search.seed)
     if tried.example is not None:
         sure = "possible" if _is_any_count(found) else "conflicting"
@@ -71,10 +75,21 @@ def weighed(found: Match, layer: Layer, search: Search) -> Evidence:
     if compared.is_late:
         return Evidence("conflicting", "time", compared.why)
     if tried.untested or any(t.rule for t in theirs.totals.values()):
-        return Evidence("conflicting", "normal form", compared.why)
+        return Evidence(_without_rows(mine, theirs), "normal form", compared.why)
     if search.prove and prove(one, other, layer.facts, DIALECT) is not None:
         return Evidence("equivalent", "proof")
     return Evidence("possible", "none", compared.why)
+
+
+def _without_rows(mine: Measure, theirs: Measure) -> Verdict:
+    """Without rows, only levels over time, estimates, fan-outs and cut quotients are sure."""
+    is_level = mine.equals(theirs.changed(lambda t: replace(t, rule="")))
+    estimates = {t.function.startswith("approx") for m in (mine, theirs) for t in leaves(m)}
+    is_repeated = any(t.repeats for t in leaves(mine))
+    parts = (f for s in (mine.above, mine.below) for factors in s for f in factors)
+    is_cut = any(part.startswith("div(") for part in parts if part not in mine.totals)
+    sure = is_level or len(estimates) > 1 or is_repeated or is_cut
+    return "conflicting" if sure else "possible"
 
 
 def _is_any_count(found: Match) -> bool:
@@ -82,6 +97,35 @@ def _is_any_count(found: Match) -> bool:
     totals = found.site.measure.totals.values()
     is_bare = all(t.function == "count" and not t.where and not t.repeats for t in totals)
     return is_bare and not found.site.words.telling and not found.site.measure.is_composite
+
+
+def _doubt(found: Match, layer: Layer) -> str:
+    """Why nobody can say, from the SQL alone, that it is another number."""
+    metric = found.found.metric.measure
+    for total in leaves(found.site.measure):
+        joined = (c for join in total.joins for c in join.on)
+        conditions = [*total.where.values(), *joined, *found.site.slices.values()]
+        if any(map(_is_range, conditions)):
+            return "a join by a range is not understood"
+        if any(isinstance(c, exp.EQ) and key(c.left) == key(c.right) for c in conditions):
+            return "a table that is joined with itself is not understood"
+        levels = () if metric is None else metric.totals.values()
+        if total.function != "count" or total.repeats or metric is None:
+            continue
+        named = {t.value for t in metric.totals.values() if t.function == "count_distinct"}
+        if named and named <= layer.known.names and total.base == next(iter(levels)).base:
+            return "each row may be another one"
+    return ""
+
+
+def _is_join(condition: exp.Expr) -> bool:
+    return len({c.table for c in condition.find_all(exp.Column)}) > 1
+
+
+def _is_range(condition: exp.Expr) -> bool:
+    """Whether columns of two tables are compared otherwise than by being equal."""
+    compared = condition.find_all(exp.GT, exp.GTE, exp.LT, exp.LTE, exp.Between)
+    return any(map(_is_join, compared))
 
 
 # ---------------------------------------------------------------------------------------- in SQL

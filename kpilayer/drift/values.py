@@ -21,7 +21,7 @@ from kpilayer.drift.rows import (
     stand_in,
 )
 from kpilayer.drift.scope import Scope, made_column
-from kpilayer.drift.spelling import conjuncts, inner_of, key
+from kpilayer.drift.spelling import conjuncts, inner_of, is_literal, key, plain
 
 _ADDS_UP: Final = frozenset({"sum", "count"})
 _AGAIN: Final = {"sum": _ADDS_UP, "max": frozenset({"max"}), "min": frozenset({"min"})}
@@ -205,9 +205,15 @@ class Values(Scope):
         """An aggregate over groups: of their values, or of their keys."""
         if value is None or not numbers_in(value):
             return self._of_keys(parts, value, held)
-        if parts.function == "sum" and not held and self._is_linear(value):
-            return value
         per = [k for g in self.grouped for k in (g.keys or ())]
+        if parts.function == "sum":
+            value, held = _narrowed(value, held)
+            is_of_rows = not any(list(w.find_all(exp.Anonymous)) for w in held)
+            if is_of_rows and self._is_linear(value):
+                return self._where(value, held)
+            flagged = self._flagged(value, per) if is_of_rows else None
+            if flagged is not None:
+                return self._where(flagged, held)
         if parts.function == "avg" and not held and len(self.grouped) == 1:
             outer = {key(k) for k in self.keys() or ()}
             left = [k for k in per if key(k) not in outer]
@@ -224,6 +230,33 @@ class Values(Scope):
             Aggregate(parts.function, value, tuple(held), (), per=tuple(per), inner=inner_)
         )
 
+    def _where(self, value: exp.Expr, held: list[exp.Expr]) -> exp.Expr:
+        """Sums of groups under conditions on their keys: those of the rows that meet them."""
+
+        def step(node: exp.Expr) -> exp.Expr:
+            number = aggregate_number(node)
+            if number is None:
+                return node
+            made = self.reader.aggregates[number]
+            return self.reader.add(replace(made, where=(*made.where, *held)))
+
+        return value.copy().transform(step) if held else value
+
+    def _flagged(self, value: exp.Expr, per: list[exp.Expr]) -> exp.Expr | None:
+        """How many groups have a flag, `SUM(MAX(CASE WHEN .. THEN 1 ELSE 0 END))`, by their key."""
+        number = aggregate_number(_without_fill(value))
+        made = self.reader.aggregates[number] if number is not None else None
+        outer = {key(k) for k in self.keys() or ()}
+        left = [k for k in per if key(k) not in outer]
+        if made is None or made.function != "max" or made.per or len(left) != 1:
+            return None
+        flag, tested = _narrowed(plain(made.value) if made.value is not None else exp.Null(), [])
+        if not tested or flag.name != "1":
+            return None
+        return self.reader.add(
+            Aggregate("count_distinct", left[0], (*made.where, *tested), made.sources)
+        )
+
     def _is_linear(self, value: exp.Expr) -> bool:
         """Whether sums of it over groups are what it is over all rows."""
         value = _without_fill(value)
@@ -236,9 +269,9 @@ class Values(Scope):
                 return self._is_linear(value.this) and self._is_linear(value.expression)
             case exp.Neg() | exp.Round():
                 return self._is_linear(value.this)
-            case exp.Mul() | exp.Div() if isinstance(value.expression, exp.Literal):
+            case exp.Mul() | exp.Div() if is_literal(value.expression):
                 return self._is_linear(value.this)
-            case exp.Mul() if isinstance(value.this, exp.Literal):
+            case exp.Mul() if is_literal(value.this):
                 return self._is_linear(value.expression)
         return False
 
@@ -308,6 +341,21 @@ class Values(Scope):
             else:
                 found.append(self.value(node))
         return tuple(found)
+
+
+def _narrowed(value: exp.Expr, held: list[exp.Expr]) -> tuple[exp.Expr, list[exp.Expr]]:
+    """What `CASE WHEN .. THEN value END` adds up, with its condition among the others."""
+    bare = value.unnest()
+    case = (
+        exp.Case(ifs=[bare], default=bare.args.get("false")) if isinstance(bare, exp.If) else bare
+    )
+    if not isinstance(case, exp.Case) or case.this is not None or len(case.args["ifs"]) != 1:
+        return value, held
+    default, branch = case.args.get("default"), case.args["ifs"][0]
+    is_nothing = default is None or isinstance(default, exp.Null) or default.name == "0"
+    if not is_nothing or numbers_in(branch.this):
+        return value, held
+    return branch.args["true"], [*held, *conjuncts(branch.this)]
 
 
 def described(made: Aggregate) -> str:

@@ -1,0 +1,19 @@
+WITH LINES AS (
+    SELECT
+        L.RECOGNISED_ON,
+        P.FAMILY,
+        L.LIST_AMOUNT,
+        L.DISCOUNT,
+        L.AMOUNT,
+        DIV0(L.DISCOUNT, L.LIST_AMOUNT) AS LINE_DISCOUNT
+    FROM ACME.CORE.REVENUE_LINES L
+    LEFT JOIN ACME.CORE.PRODUCTS P ON P.PRODUCT_ID = L.PRODUCT_ID
+)
+SELECT
+    TO_CHAR(RECOGNISED_ON, 'YYYY-MM')                     AS MONTH,
+    FAMILY,
+    SUM(AMOUNT)                                           AS NET_REVENUE,
+    AVG(LINE_DISCOUNT)                                    AS DISCOUNT_RATE
+FROM LINES
+GROUP BY 1, 2
+ORDER BY 1, 2;
