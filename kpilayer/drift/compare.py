@@ -85,7 +85,7 @@ def compared(site: Site, metric: Governed, layer: Layer) -> Compared | None:
         if late:
             return Compared(metric, False, is_sliced, (late,), like, True, True, extra=extra)
         note = ", ".join(filter(None, (note, *_presumed(site, mine, sliced))))
-        unsure = not mine.presumes ^ sliced.presumes <= layer.known.presumed | layer.known.names
+        unsure = not mine.presumed_beside(sliced) <= layer.known.presumed | layer.known.names
         return Compared(
             metric, True, is_sliced, (), like, True, note=note, extra=extra, is_unsure=unsure
         )
@@ -162,11 +162,10 @@ def _telling(metric: Governed) -> frozenset[str]:
 
 def _presumed(site: Site, mine: Measure, sliced: Measure) -> Iterator[str]:
     """What nothing says, and two equal measures rest on."""
-    filled = sorted(c.partition(".")[2] for c in mine.presumes ^ sliced.presumes)
+    filled = sorted(c.partition(".")[2] for c in mine.presumed_beside(sliced))
     if filled:
         yield f"where {' and '.join(f'no `{c}`' for c in filled)} is missing"
-    shown = _shown(site)
-    found = {(t, c) for total in leaves(mine) for t, c in total.finds if t not in shown}
+    found = {(t, c) for total in leaves(mine) for t, c in total.finds}
     for table, column in sorted(found):
         yield f"where each `{column.partition('.')[2]}` has a row in `{table}`"
 

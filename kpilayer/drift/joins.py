@@ -38,6 +38,7 @@ class Rows:
     inner: tuple[tuple[str, str], ...] = ()
     """Tables that are looked up by inner joins, each with a column that leads there."""
     presumes: frozenset[str] = frozenset()
+    adds: frozenset[str] = frozenset()
 
 
 def rows_of(

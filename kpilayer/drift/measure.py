@@ -62,6 +62,8 @@ class Total:
     """Tables in which an inner join is presumed to find a row for each value of a column."""
     presumes: frozenset[str] = frozenset()
     """Columns that are taken for never NULL, since nothing says that they may be."""
+    adds: frozenset[str] = frozenset()
+    """Columns of which a NULL takes the other parts of a sum along."""
 
     @cached_property
     def key(self) -> str:
@@ -127,6 +129,13 @@ class Measure:
     def presumes(self) -> frozenset[str]:
         """Columns that are taken for never NULL."""
         return frozenset().union(*(t.presumes for t in self.totals.values()))
+
+    def presumed_beside(self, other: Measure) -> frozenset[str]:
+        """Columns that have to be filled, for two measures of one form to be one number."""
+        mine, theirs = (
+            frozenset().union(*(t.adds for t in m.totals.values())) for m in (self, other)
+        )
+        return (self.presumes ^ other.presumes) | (mine ^ theirs)
 
     @property
     def is_empty(self) -> bool:

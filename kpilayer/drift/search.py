@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final, Literal
@@ -33,6 +34,8 @@ CODES: Final[dict[Verdict, str]] = {
     "possible": "drift-possible",
 }  # fmt: skip
 #: The dialects that SQL may be in.
+#: A date or a moment, by which queries of a log differ from day to day.
+_MOMENT: Final = re.compile(r"\d{4}-\d{2}-\d{2}([ T].*)?\Z")
 DIALECTS: Final = tuple(d.value for d in Dialects if d.value)
 #: What trees of other people's SQL may run into: the column is reported, and the next one read.
 _FAILURES: Final = (
@@ -246,7 +249,7 @@ def _query(tree: exp.Expr) -> exp.Query | None:
 
 
 def _once(texts: Sequence[Text], dialect: str) -> Iterator[Text]:
-    """Queries of logs once for each shape, whatever the literals in them are."""
+    """Queries of logs once for each shape, whatever the dates and moments in them are."""
     shapes: dict[str, Text] = {}
     for text in texts:
         if text.is_file or not text.runs:
@@ -268,8 +271,7 @@ def _shape(text: Text, dialect: str) -> str:
         tokens = sqlglot.tokenize(text.sql, read=text.dialect or dialect)
     except SqlglotError:
         return text.sql
-    literal = ("STRING", "NUMBER")
-    words = ("?" if t.token_type.name in literal else t.text.lower() for t in tokens)
+    words = ("?" if _MOMENT.match(t.text) else f"{t.token_type.name} {t.text}" for t in tokens)
     return f"{text.path} {' '.join(words)}"
 
 

@@ -239,7 +239,11 @@ def _total(
             held = [*held, *(exp.Anonymous(this="KPI_HAS", expressions=[t]) for t in told)]
             rows = replace(rows, repeats=())
     if function == "sum" and value is not None:
-        value = value.transform(_unfilled)
+        bare = value.transform(_unfilled)
+        if len(sum_of(bare)) > 1:  # a NULL in one part takes the others along
+            columns = {key(c) for c in strict_parts(value) if isinstance(c, exp.Column)}
+            rows = replace(rows, adds=frozenset(columns - known.filled - rows.unique))
+        value = bare
     if value is None or not (function in _LINEAR or function.startswith("percentile")):
         return _made(function, value, held, rows, known, Fraction(1))
     terms = sum_of(value)
@@ -315,5 +319,6 @@ def _made(
         loses=tuple((t, c) for t, c in unread if c in known.missing),
         finds=tuple((t, c) for t, c in unread if c not in known.missing),
         presumes=rows.presumes,
+        adds=rows.adds,
     )
     return Measure({(total.key,): factor} if factor else {}, totals={total.key: total})

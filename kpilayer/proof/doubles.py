@@ -16,10 +16,12 @@ from kpilayer.canonical import canonical
 from kpilayer.proof.facts import Facts
 
 _FLOATS: Final = (*exp.DataType.FLOAT_TYPES, exp.DataType.Type.DOUBLE)
+#: What a proof about floating-point numbers rests on, besides facts.
+ASSUMED: Final = "floating-point numbers are exact, and neither infinite nor NaN"
 _ARITHMETIC: Final = (exp.Add, exp.Sub, exp.Mul, exp.Div, exp.Mod, exp.Neg, exp.Pow, exp.Round)
 _DECIDES: Final = (
     exp.EQ, exp.NEQ, exp.LT, exp.LTE, exp.GT, exp.GTE, exp.In, exp.Between, exp.NullSafeEQ,
-    exp.NullSafeNEQ, exp.Distinct, exp.Group, exp.Nullif,
+    exp.NullSafeNEQ, exp.Distinct, exp.Group, exp.Nullif, exp.Floor, exp.Ceil,
 )  # fmt: skip
 
 
@@ -28,13 +30,25 @@ def decided_alike(before: exp.Query, after: exp.Query, facts: Facts, dialect: st
     return _decisions(before, facts, dialect) == _decisions(after, facts, dialect)
 
 
-def _decisions(query: exp.Query, facts: Facts, dialect: str) -> set[str]:
-    floats = {
+def are_read(query: exp.Query, facts: Facts) -> bool:
+    """Whether a query holds floating-point numbers: columns or casts."""
+    names = {column.name.lower() for column in query.find_all(exp.Column)}
+    return not names.isdisjoint(_floats(facts)) or any(
+        cast.to.this in _FLOATS for cast in query.find_all(exp.Cast)
+    )
+
+
+def _floats(facts: Facts) -> set[str]:
+    return {
         column.name.lower()
         for table in facts.tables.values()
         for column in table.columns
         if column.type.this in _FLOATS
     }
+
+
+def _decisions(query: exp.Query, facts: Facts, dialect: str) -> set[str]:
+    floats = _floats(facts)
     computed: set[str] = set()
     while True:  # names of computed ones, and of what is computed from these
         more = {

@@ -92,6 +92,8 @@ def _literal(node: exp.Expr, scope: Scope) -> Term:
         value = Fraction(digits)
     except ValueError:
         raise Unreadable(digits) from None
+    if not digits.isdigit() and value.denominator == 1 and scope.dialect not in EXACT:
+        return function(f"decimal:{digits}", type_="real")  # `* 1.0` there gives other digits
     return number(value, "int" if digits.isdigit() else "real")
 
 

@@ -7,14 +7,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sqlglot import exp
 
 from kpilayer.canonical import canonical
 from kpilayer.proof.aligned import selects
 from kpilayer.proof.congruence import by_parts
-from kpilayer.proof.doubles import decided_alike
+from kpilayer.proof.doubles import ASSUMED, are_read, decided_alike
 from kpilayer.proof.facts import Facts
 from kpilayer.proof.given import GIVEN, Given
 from kpilayer.proof.laws import normal
@@ -67,9 +67,12 @@ def prove(before: exp.Query, after: exp.Query, facts: Facts, dialect: str) -> Pr
             return None
         attempts = Attempts(facts, dialect, time.monotonic() + SECONDS)
         proof = attempts.query(before, after, {}, typed=False)
-        return proof or by_parts(
+        proof = proof or by_parts(
             before, after, facts, dialect, attempts.describe, attempts.query, attempts.row
         )
+        if proof is not None and any(are_read(query, facts) for query in (before, after)):
+            return replace(proof, assumptions=(*proof.assumptions, ASSUMED))
+        return proof
     except FAILURES:
         return None
 
