@@ -40,7 +40,7 @@ def reasons(site: Site, metric: Governed, sliced: Measure) -> tuple[str, ...]:
             found.append(f"a row of `{total.base}` counts once for each row of `{table}`")
     for total in mine.totals.values():
         if total.per:
-            found.append(f"a {function_of(total)} of values by {', '.join(total.per)}")
+            found.append(f"{function_of(total)} of values by {', '.join(total.per)}")
     functions = {function_of(t) for t in leaves(mine)}
     wanted = {function_of(t) for t in leaves(theirs)}
     if is_middle(site, metric):
@@ -129,6 +129,8 @@ def shown(condition: exp.Expr) -> str:
     def bare(node: exp.Expr) -> exp.Expr:
         if isinstance(node, exp.Column):
             return exp.Column(this=exp.to_identifier(node.name))
+        if isinstance(node, exp.Anonymous) and node.name.startswith("KPI_") and node.expressions:
+            return exp.Var(this=node.expressions[0].name)
         return node
 
     return f"`{condition.copy().transform(bare).sql('duckdb')}`"

@@ -18,6 +18,21 @@ def as_written(tree: exp.Expr) -> exp.Expr:
     return tree.transform(_without_cast).transform(_as_list)
 
 
+def unwrapped(tree: exp.Expr) -> exp.Expr:
+    """The tree without parentheses around the joins of a FROM, as DuckDB writes views."""
+    for select in tree.find_all(exp.Select):
+        from_ = select.args.get("from_") or exp.From()
+        wrapped = from_.this
+        while isinstance(wrapped, exp.Subquery) and isinstance(wrapped.this, exp.Table):
+            table = wrapped.this
+            joins = [*(table.args.get("joins") or ()), *(wrapped.args.get("joins") or ())]
+            table.set("joins", None)
+            from_.set("this", table)
+            select.set("joins", [*joins, *(select.args.get("joins") or ())])
+            wrapped = from_.this
+    return tree
+
+
 def _without_cast(node: exp.Expr) -> exp.Expr:
     if not isinstance(node, exp.Cast) or not node.to.is_type(*exp.DataType.TEXT_TYPES):
         return node

@@ -17,7 +17,7 @@ from kpilayer.catalog import REF
 from kpilayer.drift.compare import Match, Verdict, match
 from kpilayer.drift.evidence import Evidence, weighed
 from kpilayer.drift.layer import Layer
-from kpilayer.drift.rendered import as_written
+from kpilayer.drift.rendered import as_written, unwrapped
 from kpilayer.drift.rows import NotRead
 from kpilayer.drift.site import site_of
 from kpilayer.drift.spelling import text_of
@@ -160,6 +160,7 @@ class Search:
         if self.render is not None and ("{{" in sql or "{%" in sql or "{#" in sql):
             sql, lines = self.render(text.path, sql, dialect)
         parsed = sqlglot.parse(sql, read=dialect)
+        parsed = [tree and unwrapped(tree) for tree in parsed]
         if dialect == "postgres":
             parsed = [tree and as_written(tree) for tree in parsed]
         trees: list[exp.Expr] = [

@@ -7,6 +7,7 @@ from typing import Final
 from sqlglot import exp
 
 from kpilayer.drift.texts import Text
+from kpilayer.errors import ConfigError, Issue
 from kpilayer.publish.engines import ENGINES
 from kpilayer.publish.world import OBJECTS
 from kpilayer.warehouse.connection import Connection
@@ -33,6 +34,7 @@ def views(connection: Connection, schema: str) -> list[Text]:
     """The views of a schema by name, without those that kpilayer published there.
 
     Raises:
+        ConfigError: there is no such schema.
         WarehouseError: the database does not tell.
     """
     ours = _published(connection, schema)
@@ -49,6 +51,10 @@ def _asked(connection: Connection, schema: str) -> dict[str, str]:
     literal = exp.Literal.string(schema).sql(connection.dialect)
     sql = _ASKED.get(connection.dialect, _STANDARD).format(schema=literal)
     names, bodies = (column.to_pylist() for column in connection.run(sql).columns[:2])
+    if not names and connection.dialect != "sqlite":
+        known = f"SELECT 1 FROM information_schema.schemata WHERE schema_name = {literal}"
+        if not len(connection.run(known)):
+            raise ConfigError(Issue("bad-value", f"there is no schema `{schema}`"))
     return dict(zip(names, bodies, strict=True))
 
 

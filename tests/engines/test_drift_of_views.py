@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from kpilayer import ConfigError
 from kpilayer.warehouse.connect import wrap
 from tests.engines.conftest import Engine
 
@@ -60,6 +61,25 @@ def test_views_of_a_live_database_are_read_as_they_stand_there(engine: Engine) -
         (f"{schema}.by_region", "exact", "revenue"),
         (f"{schema}.sales", "conflicting", "revenue"),
     ]
+
+
+def test_joins_of_views_are_read_and_a_schema_that_is_not_there_is_an_error(
+    engine: Engine,
+) -> None:
+    if engine.name not in ("duckdb", "postgres", "mariadb"):
+        pytest.skip(f"{engine.name} writes the text as it was given")
+    project = engine.project(MODEL, tables={"orders": ORDERS, "people": "SELECT 1 AS order_id"})
+    connection = wrap(engine.connection)
+    connection.execute(
+        "CREATE VIEW beside AS SELECT o.region, SUM(o.amount) AS revenue "
+        "FROM orders o LEFT JOIN people p ON p.order_id = o.id WHERE o.status = 'paid' "
+        "GROUP BY o.region"
+    )
+    schema = connection.run(SCHEMA[engine.name])[0][0].as_py()
+    (found,) = project.drift(views=schema).findings
+    assert found.why == ("a row of `orders` counts once for each row of `people`",)
+    with pytest.raises(ConfigError, match="there is no schema `nowhere`"):
+        project.drift(views="nowhere")
 
 
 def test_views_that_were_published_are_no_drift(engine: Engine) -> None:

@@ -1,0 +1,19 @@
+-- Quarterly P&L, board pack appendix B
+WITH PL AS (
+    SELECT
+        DATE_TRUNC('QUARTER', E.POSTED_ON)::DATE AS QUARTER_START,
+        A.ACCOUNT_CLASS,
+        -1 * SUM(E.AMOUNT) AS RESULT
+    FROM CORE.GL_ENTRIES E
+    INNER JOIN CORE.LEDGER_ACCOUNTS A
+        ON A.LEDGER_ACCOUNT_ID = E.LEDGER_ACCOUNT_ID
+    WHERE A.ACCOUNT_CLASS NOT IN ('asset', 'liability', 'equity')
+    GROUP BY 1, 2
+)
+SELECT
+    QUARTER_START,
+    SUM(IFF(ACCOUNT_CLASS IN ('interest', 'depreciation'), 0, RESULT)) AS EBITDA,
+    SUM(RESULT)                                                        AS NET_INCOME
+FROM PL
+GROUP BY QUARTER_START
+ORDER BY QUARTER_START DESC;
