@@ -93,7 +93,7 @@ def test_most_of_the_open_part_is_found_and_nearly_all_of_that_is_right(open_par
 
 
 #: What is reached; what is wanted is a precision of 0.9 at a recall of 0.8.
-LEAST_PRECISION, LEAST_RECALL = 0.85, 0.7
+LEAST_PRECISION, LEAST_RECALL = 0.87, 0.65
 
 
 def test_what_is_found_in_the_frozen_part_is_mostly_right(frozen_part: Score) -> None:
