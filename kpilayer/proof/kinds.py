@@ -77,6 +77,9 @@ def _kind_of(type_: str, dialect: str) -> Kind | None:
     if sql is None:
         return None
     built = exp.DataType.build(sql, dialect="duckdb")
+    if built.this in exp.DataType.REAL_TYPES and not built.is_type("decimal"):
+        built.set("expressions", None)  # SQLite's DECIMAL(12, 2) is a REAL(12, 2)
+        sql = built.sql("duckdb")
     sizes = [int(p.name) for p in built.expressions if p.name.isdigit()]
     if built.this in _SIGNED:
         return Kind("integer", sql, _SIGNED[built.this])

@@ -128,6 +128,12 @@ def test_what_clickhouse_makes_of_no_rows_is_not_taken_for_null() -> None:
     assert compare_sql(*pair, schema=schema, dialect="clickhouse").answer == "different"
 
 
+def test_decimals_of_sqlite_are_floating_point_numbers() -> None:
+    pair = ("SELECT SUM(a) AS x FROM o", "SELECT SUM(a + 1) AS x FROM o")
+    schema = "CREATE TABLE o (a DECIMAL(12, 2))"
+    assert compare_sql(*pair, schema=schema, dialect="sqlite").answer == "different"
+
+
 def test_members_of_a_list_are_tried_as_values() -> None:
     verdict = compare_sql(
         "SELECT a FROM t WHERE b <> ALL (ARRAY[7, 8])",
