@@ -22,9 +22,13 @@ def text(findings: Sequence[Finding], issues: Sequence[Issue], *, verbose: bool)
     lines: list[str] = []
     for finding in sorted(shown, key=lambda f: _ORDER.index(f.verdict)):
         lines += _lines(finding, verbose)
-    lines += [str(issue) for issue in issues if verbose or issue.severity != "notice"]
+    lines += [str(issue) for issue in issues if verbose or _is_for_all(issue)]
     lines.append(("" if not lines else "\n") + headline(findings, issues))
     return "\n".join(lines) + "\n"
+
+
+def _is_for_all(issue: Issue) -> bool:
+    return issue.severity != "notice" or issue.code == "stale-baseline"
 
 
 def headline(findings: Iterable[Finding], issues: Iterable[Issue] = ()) -> str:

@@ -215,3 +215,13 @@ def test_sarif_and_junit_hold_every_finding(acme: Project, tmp_path: Path) -> No
     assert [r["ruleId"] for r in results] == ["drift-conflict"]
     assert (suite.get("tests"), suite.get("failures")) == ("1", "1")
     assert found.to_annotations().startswith("::error title=drift-conflict")
+
+
+def test_an_entry_of_the_baseline_that_no_longer_occurs_is_told(
+    acme: Project, tmp_path: Path
+) -> None:
+    (tmp_path / "report.sql").write_text("SELECT 1 AS one", encoding="utf-8")
+    known = "known:\n- {id: d0, path: report.sql, column: revenue, metric: revenue}\n"
+    (tmp_path / "drift.yml").write_text(known, encoding="utf-8")
+    found = acme.drift([str(tmp_path / "report.sql")], baseline=str(tmp_path / "drift.yml"))
+    assert "`revenue` of report.sql (`revenue`) no longer occurs" in found.to_text()
