@@ -134,6 +134,36 @@ def test_decimals_of_sqlite_are_floating_point_numbers() -> None:
     assert compare_sql(*pair, schema=schema, dialect="sqlite").answer == "different"
 
 
+@pytest.mark.parametrize(
+    ("dialect", "before", "after"),
+    [
+        ("tsql", "AVG(q)", "AVG(q * 1.0)"),  # 1 and 1.5 of 1 and 2: of integers, an integer
+        ("redshift", "AVG(q)", "AVG(q * 1.0)"),
+        ("trino", "SUM(q) / 3.0", "SUM(q) / 3.00"),  # 3.3 and 3.33 of 10
+        ("trino", "SUM(a) * 1.0 / COUNT(*)", "SUM(a) / COUNT(*)"),
+        ("mysql", "AVG(q)", "AVG(q * 1.0)"),
+        ("spark", "SUM(q) / COUNT(*)", "SUM(q) * 1.0 / COUNT(*)"),
+        ("postgres", "FLOOR(SUM(q) / 3.0)", "FLOOR(SUM(q / 3.0))"),  # 1 and 0 of 1, 1 and 1
+    ],
+)
+def test_digits_that_a_dialect_cuts_off_are_no_equal_numbers(
+    dialect: str, before: str, after: str
+) -> None:
+    pair = (f"SELECT {before} AS x FROM o", f"SELECT {after} AS x FROM o")
+    schema = {"o": {"q": "INTEGER", "a": "DECIMAL(12, 2)"}}
+    assert compare_sql(*pair, schema=schema, dialect=dialect, trials=20).answer != "equivalent"
+
+
+def test_what_a_proof_takes_floating_point_numbers_for_is_listed() -> None:
+    verdict = compare_sql(
+        "SELECT SUM(d) - SUM(d) AS x FROM o",
+        "SELECT CASE WHEN SUM(d) IS NOT NULL THEN 0.0 END AS x FROM o",
+        schema={"o": {"d": "DOUBLE"}},
+    )
+    assert verdict.answer == "equivalent"
+    assert "floating-point numbers are exact, and neither infinite nor NaN" in verdict.assumptions
+
+
 def test_members_of_a_list_are_tried_as_values() -> None:
     verdict = compare_sql(
         "SELECT a FROM t WHERE b <> ALL (ARRAY[7, 8])",
