@@ -5,15 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from fractions import Fraction
-from typing import Final
 
 from sqlglot import exp
 
+from kpilayer.drift.guards import is_empty, is_zero, tests_nothing, tests_something
 from kpilayer.drift.measure import ONE, Measure, Total
 from kpilayer.drift.rows import aggregate_number
 from kpilayer.drift.spelling import NUMBERS, added, key, multiplied, scaled, text_of, unnumbered
-
-_DIVIDES: Final = frozenset({"safe_divide", "div0", "div0null", "try_divide", "safe_div"})
 
 
 def quotient(node: exp.Expr, symbol: Callable[[exp.Expr], Measure | None]) -> Measure:
@@ -48,8 +46,6 @@ def quotient(node: exp.Expr, symbol: Callable[[exp.Expr], Measure | None]) -> Me
             return over(of(node.this), of(node.expression))
         case exp.SafeDivide():
             return over(of(node.this), of(node.expression))
-        case exp.Anonymous() if node.name.lower() in _DIVIDES:
-            return over(*map(of, node.expressions[:2]))
         case exp.Case() | exp.If():
             branch = _guarded(node)
             if branch is not None:
@@ -62,11 +58,6 @@ def second(node: exp.Expr) -> exp.Expr | None:
     if isinstance(node, exp.Nullif):
         return node.args.get("expression")
     return node.expressions[0] if node.expressions else None
-
-
-def is_zero(node: exp.Expr | None) -> bool:
-    """Whether it is the number 0."""
-    return isinstance(node, exp.Literal) and not node.is_string and Fraction(node.name) == 0
 
 
 def plus(a: Measure, b: Measure, sign: Fraction) -> Measure:
@@ -112,20 +103,11 @@ def _guarded(node: exp.Expr) -> exp.Expr | None:
     ifs = node.args["ifs"] if isinstance(node, exp.Case) else [node]
     if len(ifs) != 1 or (node.args.get("this") is not None and isinstance(node, exp.Case)):
         return None
-    condition, then = ifs[0].this.unnest(), ifs[0].args["true"]
+    condition, then = ifs[0].this, ifs[0].args["true"]
     other = node.args.get("default") if isinstance(node, exp.Case) else node.args.get("false")
-    match condition:
-        case exp.GT() | exp.NEQ() if is_zero(condition.expression):
-            return then if other is None or _is_empty(other) else None
-        case exp.EQ() if is_zero(condition.expression):
-            return other if _is_empty(then) else None
-        case exp.And() if isinstance(condition.this.unnest(), exp.EQ):
-            return other if _is_empty(then) else None
-    return None
-
-
-def _is_empty(node: exp.Expr) -> bool:
-    return isinstance(node, exp.Null) or is_zero(node)
+    if tests_something(condition):
+        return then if is_empty(other) else None
+    return other if tests_nothing(condition) and is_empty(then) else None
 
 
 def _opaque(node: exp.Expr, of: Callable[[exp.Expr], Measure]) -> Measure:

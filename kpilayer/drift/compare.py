@@ -91,10 +91,11 @@ def compared(site: Site, metric: Governed, layer: Layer) -> Compared | None:
         )
     why = reasons(site, metric, sliced)
     own, other = wheres(mine), wheres(sliced)
+    has_other_rule = _has_rule(mine) != _has_rule(sliced)
     return Compared(
         metric, False, False, why, like, shape,
         is_narrower=set(other) < set(own), is_disjoint=disjoint(own, wheres(wanted)),
-        extra=len(set(own) ^ set(other)), is_late=bool(other_time(site, metric)),
+        extra=len(set(own) ^ set(other)) + has_other_rule, is_late=bool(other_time(site, metric)),
     )  # fmt: skip
 
 
@@ -145,7 +146,9 @@ def _cut_again(site: Site, wanted: Measure, layer: Layer) -> tuple[exp.Expr, ...
         columns = columns_of(condition)
         tested = not_null(condition)
         is_unseen = tested is not None and columns <= layer.known.missing - layer.times
-        if text not in wheres(wanted) and not columns & shown_ and (columns & own or is_unseen):
+        is_inside = bool(columns) and columns <= site.inside - layer.times
+        is_cut = bool(columns & own) or is_unseen or is_inside
+        if text not in wheres(wanted) and not columns & shown_ and is_cut:
             found.append(condition)
     return tuple(found)
 
@@ -189,7 +192,7 @@ def _lost(site: Site, metric: Governed) -> str:
 
 def _of_a_rule(site: Site, metric: Governed, layer: Layer) -> Compared | None:
     """A column beside a metric whose rule is not read: it has at least to be made of its parts."""
-    like = likeness(site.words, metric.words)
+    like = likeness(site.words, metric.words, site.tables)
     if like < _SAME:
         return None
     beside = leaves(site.measure)
@@ -200,6 +203,11 @@ def _of_a_rule(site: Site, metric: Governed, layer: Layer) -> Compared | None:
         return None
     why = tuple(f"{function_of(t)} of `{t.base}` is no part of it" for t in others[:1])
     return Compared(metric, False, False, why, like, False, extra=len(others))
+
+
+def _has_rule(found: Measure) -> bool:
+    """Whether a rule about time holds for some of it."""
+    return any(t.rule for t in leaves(found))
 
 
 def _bare(found: Measure) -> Measure:
@@ -295,7 +303,8 @@ def _is_meant(site: Site, found: Compared) -> bool:
     families = {family_of(t) for t in leaves(mine)} & {family_of(t) for t in leaves(metric.measure)}
     if found.likeness >= _SAME:
         is_median = _functions(mine) == {"percentile 0.5"} and metric.measure.is_ratio
-        is_like = is_median or _counts_instead(mine, metric.measure)
+        is_mean = metric.measure.is_ratio and "avg" in site.functions
+        is_like = is_median or is_mean or _counts_instead(mine, metric.measure)
         return bool(families) or is_middle(site, metric) or is_like
     is_other = mine.is_composite != metric.measure.is_composite
     is_other = is_other or mine.is_ratio != metric.measure.is_ratio

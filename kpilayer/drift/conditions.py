@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Final
 
 from sqlglot import exp
 
-from kpilayer.drift.spelling import key, list_of
+from kpilayer.drift.spelling import conjuncts, key, list_of, negated
 
 _STRICT: Final = (exp.GT, exp.GTE, exp.LT, exp.LTE, exp.EQ, exp.NEQ, exp.Like, exp.ILike)
 
@@ -21,6 +21,7 @@ def pruned(
 
     ``domains`` are all values of columns, ``whole`` columns of whole numbers.
     """
+    conditions = [part for c in conditions for part in _of_label(c)]
     lists: dict[str, tuple[exp.Expr, dict[str, exp.Expr]]] = {}
     without: dict[str, tuple[exp.Expr, dict[str, exp.Expr]]] = {}
     rest: dict[str, exp.Expr] = {}
@@ -58,6 +59,33 @@ def pruned(
     listed |= {of: {} for of in compared if of not in listed}
     kept_rest = [c for c in rest.values() if not _follows(c, listed)]
     return [*kept_rest, *(_listed(value, values) for value, values in lists.values())]
+
+
+def _of_label(condition: exp.Expr) -> Iterator[exp.Expr]:
+    """`CASE WHEN a THEN 'x' .. END = 'x'` as `a`, without what stands before and excludes it."""
+    case = condition.this.unnest() if isinstance(condition, exp.EQ) else None
+    wanted = condition.expression if isinstance(condition, exp.EQ) else None
+    if (
+        not isinstance(case, exp.Case)
+        or case.this is not None
+        or not isinstance(wanted, exp.Literal)
+    ):
+        yield condition
+        return
+    branches = [(list(conjuncts(b.this)), b.args["true"].unnest()) for b in case.args["ifs"]]
+    default = case.args.get("default")
+    results = [result for _, result in branches] + ([default.unnest()] if default else [])
+    at = [number for number, result in enumerate(results) if result == wanted]
+    is_plain = all(isinstance(result, exp.Literal | exp.Null) for result in results)
+    if not is_plain or len(at) != 1 or at[0] == len(branches):
+        yield condition
+        return
+    meant = branches[at[0]][0]
+    yield from meant
+    for before, _ in branches[: at[0]]:
+        if not any(_exclude(one, other) for one in meant for other in before):
+            either = exp.and_(*(part.copy() for part in before))
+            yield from conjuncts(negated(either))
 
 
 def _uncast(node: exp.Expr) -> exp.Expr:
@@ -110,6 +138,11 @@ def _is_without(condition: exp.Expr) -> bool:
     return isinstance(condition, exp.NEQ | exp.Not)
 
 
+def is_number(node: exp.Expr) -> bool:
+    """Whether it is a number as it is written."""
+    return isinstance(node, exp.Literal) and not node.is_string
+
+
 def _listed(value: exp.Expr, literals: Mapping[str, exp.Expr]) -> exp.Expr:
     found = [literals[k].copy() for k in sorted(literals)]
     if len(found) == 1:
@@ -145,6 +178,12 @@ def _exclude(one: exp.Expr, other: exp.Expr) -> bool:
         exp.LT: (exp.GT, exp.GTE), exp.GT: (exp.LT, exp.LTE),
         exp.LTE: (exp.GT,), exp.GTE: (exp.LT,),
     }  # fmt: skip
+    if type(one) in opposite and type(other) in opposite and key(one.this) == key(other.this):
+        a, b = one.expression, other.expression
+        if is_number(a) and is_number(b) and float(a.name) != float(b.name):
+            least = one if float(a.name) < float(b.name) else other
+            most = other if least is one else one
+            return isinstance(least, exp.LT | exp.LTE) and isinstance(most, exp.GT | exp.GTE)
     if type(other) in opposite.get(type(one), ()):
         same = key(one.this) == key(other.this)
         return same and key(one.expression) == key(other.expression)

@@ -19,6 +19,7 @@ from kpilayer.drift.measure import Measure, Total
 from kpilayer.drift.rows import NOT_READ
 from kpilayer.drift.site import leaves
 from kpilayer.drift.spelling import Sum, key
+from kpilayer.drift.windows import UNREAD
 from kpilayer.proof.prove import prove
 from kpilayer.proof.refute import refute
 from kpilayer.proof.verdict import Example
@@ -56,7 +57,8 @@ def weighed(found: Match, layer: Layer, search: Search) -> Evidence:
         return Evidence("conflicting", "time" if metric is not None else "rule", compared.why)
     sliced = [c for c in found.site.slices.values() if not _is_join(c)]
     theirs = metric.where(sliced, layer.known, mine.totals.values())
-    if any(t.rule and t.rule != LEVEL for t in theirs.totals.values()):
+    totals = (*theirs.totals.values(), *mine.totals.values())
+    if any(t.rule and t.rule != LEVEL for t in totals):
         return Evidence("conflicting", "rule", compared.why)
     if mine.but_for_nulls(layer.known).equals(theirs.but_for_nulls(layer.known)):
         return Evidence("possible", "none", compared.why)
@@ -88,8 +90,18 @@ def _without_rows(mine: Measure, theirs: Measure) -> Verdict:
     is_repeated = any(t.repeats for t in leaves(mine))
     parts = (f for s in (mine.above, mine.below) for factors in s for f in factors)
     is_cut = any(part.startswith("div(") for part in parts if part not in mine.totals)
-    sure = is_level or len(estimates) > 1 or is_repeated or is_cut
+    is_again = theirs.is_ratio and any(
+        t.function == "avg" and t.inner for t in mine.totals.values()
+    )
+    sure = is_level or len(estimates) > 1 or is_repeated or is_cut or is_again
+    sure = sure or any(map(_adds_distinct, mine.totals.values()))
     return "conflicting" if sure else "possible"
+
+
+def _adds_distinct(total: Total) -> bool:
+    """Whether numbers of different things, which some groups share, are added up."""
+    functions = {t.function for t in total.inner}
+    return total.function == "sum" and functions == {"count_distinct"}
 
 
 def _is_any_count(found: Match) -> bool:
@@ -105,7 +117,7 @@ def _doubt(found: Match, layer: Layer) -> str:
     for total in leaves(found.site.measure):
         joined = (c for join in total.joins for c in join.on)
         conditions = [*total.where.values(), *joined, *found.site.slices.values()]
-        if any(map(_is_range, conditions)):
+        if UNREAD in total.rule or any(map(_is_range, conditions)):
             return "a join by a range is not understood"
         if any(isinstance(c, exp.EQ) and key(c.left) == key(c.right) for c in conditions):
             return "a table that is joined with itself is not understood"
@@ -125,7 +137,13 @@ def _is_join(condition: exp.Expr) -> bool:
 def _is_range(condition: exp.Expr) -> bool:
     """Whether columns of two tables are compared otherwise than by being equal."""
     compared = condition.find_all(exp.GT, exp.GTE, exp.LT, exp.LTE, exp.Between)
-    return any(map(_is_join, compared))
+    return any(_is_join(c) or _is_of_aggregate(c) for c in compared)
+
+
+def _is_of_aggregate(condition: exp.Expr) -> bool:
+    """Whether a column is compared with an aggregate, which stands there in words."""
+    told = any(node.name == "KPI_OF" for node in condition.find_all(exp.Anonymous))
+    return told and condition.find(exp.Column) is not None
 
 
 # ---------------------------------------------------------------------------------------- in SQL
@@ -182,6 +200,10 @@ def _total(total: Total) -> exp.Expr | None:
             value = exp.Count(this=exp.Distinct(expressions=[tree]))
         case "percentile 0.5":
             value = exp.Median(this=tree)
+        case name if name.startswith("percentile "):
+            at = exp.Literal.number(name.partition(" ")[2])
+            order = exp.Order(expressions=[exp.Ordered(this=tree)])
+            value = exp.WithinGroup(this=exp.PercentileCont(this=at), expression=order)
         case name if name in _FUNCTIONS:
             value = _FUNCTIONS[name](this=tree)
         case _:

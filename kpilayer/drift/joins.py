@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from sqlglot import exp
 
-from kpilayer.drift.rows import Aggregate, Source
+from kpilayer.drift.rows import GENERATED, Aggregate, Source
 from kpilayer.drift.spelling import conjuncts, key
 
 #: The columns that name one row, of each table.
@@ -39,6 +39,8 @@ class Rows:
     """Tables that are looked up by inner joins, each with a column that leads there."""
     presumes: frozenset[str] = frozenset()
     adds: frozenset[str] = frozenset()
+    by: frozenset[str] = frozenset()
+    rule: str = ""
 
 
 def rows_of(
@@ -75,6 +77,18 @@ def rows_of(
         for value in steps.values()
     )
     read = {t.partition(" ")[0] for t in looked}
+    while (
+        more := {
+            names[c.table]
+            for name, steps in reached.items()
+            if names[name] in read
+            for value in steps.values()
+            for c in value.find_all(exp.Column)
+            if c.table != base
+        }
+        - read
+    ):
+        read |= more
     joins = tuple(_joined(base, reached, sources, names, read))
     return Rows(
         table, result, renamed, looked, repeats, unique, joins, frozenset(names.values()), inner
@@ -178,7 +192,7 @@ def _reached(
 
 def _is_calendar(table: str, columns: set[str]) -> bool:
     """Whether a table has one row for each value of its columns, as lists of dates have."""
-    if table == "generated rows":
+    if table == GENERATED:
         return True
     return is_calendar(table) and len(columns) == 1
 

@@ -20,6 +20,7 @@ from kpilayer.drift.names import Words, words_of
 from kpilayer.drift.rows import NotRead
 from kpilayer.drift.tables import Tables
 from kpilayer.drift.totals import measure
+from kpilayer.drift.windows import ACTIVE, ago, both, over, span
 from kpilayer.errors import QueryError
 from kpilayer.formula.build import formula
 from kpilayer.formula.tree import Atom, Compute, Formula, atoms
@@ -31,7 +32,6 @@ _BUILT: Final = frozenset({"approx_percentile"})
 #: Rules that only say where there is no row, or what stands for it.
 _SEEN_THROUGH: Final = frozenset({"spined", "filled"})
 LEVEL: Final = "level"
-ACTIVE: Final = "active"
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +46,16 @@ class Governed:
     family: str
     definition: Metric
     parts: tuple[Measure, ...] = ()
+    part_times: tuple[frozenset[str], ...] = ()
+    """The columns that are the time of each part."""
+
+    def times_of(self, total: Total) -> frozenset[str]:
+        """The columns by which parts are told that add up the same."""
+        found: set[str] = set()
+        for part, times in zip(self.parts, self.part_times, strict=True):
+            if any(_adds(t) == _adds(total) for t in part.totals.values()):
+                found |= times
+        return frozenset(found)
 
     @property
     def is_active(self) -> bool:
@@ -82,14 +92,14 @@ class Layer(Tables):
             found = None
         below = atoms(tree)
         times: set[str] = set()
-        bases: set[str] = set()
+        parts: list[tuple[Measure, frozenset[str]]] = []
         for atom in below:
-            if atom.time is not None:
-                dimension = self.catalog.models[atom.model].dimension(atom.time)
-                if dimension is not None:
-                    times |= self._columns(atom.model, dimension.sql)
+            own = self._times_of(atom)
+            times |= own
             one = self._of_atom(atom)
-            bases |= {t.base for t in one.totals.values()} if one is not None else set()
+            if one is not None:
+                parts.append((one, own))
+        bases = {t.base for one, _ in parts for t in one.totals.values()}
         families = {_family(a.agg) for a in below}
         names = [metric.name, metric.label or "", *(metric.synonyms or ())]
         return Governed(
@@ -100,7 +110,17 @@ class Layer(Tables):
             tuple(dict.fromkeys(w for n in names if (w := words_of(n)).all)),
             families.pop() if len(below) == 1 and len(families) == 1 else "",
             metric,
-            tuple(one for a in below if (one := self._of_atom(a)) is not None),
+            tuple(one for one, _ in parts),
+            tuple(own for _, own in parts),
+        )
+
+    def _times_of(self, atom: Atom) -> frozenset[str]:
+        """The columns that are an atom's time."""
+        dimension = self.catalog.models[atom.model].dimension(atom.time) if atom.time else None
+        return (
+            frozenset()
+            if dimension is None
+            else frozenset(self._columns(atom.model, dimension.sql))
         )
 
     def _measure(self, tree: Formula, name: str) -> Measure | None:
@@ -122,6 +142,12 @@ class Layer(Tables):
         match tree.rule:
             case "semi_additive":
                 return inner.changed(lambda total: replace(total, rule=LEVEL))
+            case "cumulative":
+                length = dict(tree.settings).get("window") or "all"
+                return inner.changed(lambda total: _ruled(total, over(_span(length))))
+            case "offset" if "offset_window" in dict(tree.settings):
+                length = dict(tree.settings)["offset_window"]
+                return inner.changed(lambda total: _ruled(total, ago(_span(length))))
             case "active":
                 return inner.changed(lambda total: replace(total, rule=ACTIVE))
             case rule if rule in _SEEN_THROUGH:
@@ -177,6 +203,21 @@ class Layer(Tables):
         catalog = replace(self.catalog, metrics={**self.catalog.metrics, **made})
         side = replace(self.side, identity=Identity(replace(graph, catalog=catalog)))
         return Bench(side, side)
+
+
+def _ruled(total: Total, rule: str) -> Total:
+    return replace(total, rule=both(total.rule, rule))
+
+
+def _span(window: str) -> str:
+    """A window of a metric, "3 month", in one spelling; "all" of none."""
+    count, _, unit = window.partition(" ")
+    return span(int(count), unit) if count.isdigit() else window
+
+
+def _adds(total: Total) -> tuple[str, str, str]:
+    """What is aggregated, whatever the conditions are."""
+    return total.function, total.value, total.base
 
 
 def _family(aggregation: str) -> str:

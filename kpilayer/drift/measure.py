@@ -64,6 +64,8 @@ class Total:
     """Columns that are taken for never NULL, since nothing says that they may be."""
     adds: frozenset[str] = frozenset()
     """Columns of which a NULL takes the other parts of a sum along."""
+    by: frozenset[str] = frozenset()
+    """The columns by which the groups are made that it is of."""
 
     @cached_property
     def key(self) -> str:
@@ -225,7 +227,8 @@ def _looked_up(total: Total, others: tuple[Total, ...]) -> Total:
     for other in others:
         if other.base == total.base:
             new = [t for t in other.lookups if t.partition(" ")[0] in read - had]
-            joins = [j for j in other.joins if j.table in {t.partition(" ")[0] for t in new}]
+            had_joins = {j.table for j in total.joins} | set(other.repeats)
+            joins = [j for j in other.joins if new and j.table not in had_joins]
             had |= {text.partition(" ")[0] for text in new}
             lookups = tuple(sorted((*total.lookups, *new)))
             total = replace(total, lookups=lookups, joins=(*total.joins, *joins))
@@ -279,6 +282,8 @@ class Known:
     booleans: frozenset[str] = frozenset()
     dates: frozenset[str] = frozenset()
     missing: frozenset[str] = frozenset()
+    spans: frozenset[tuple[str, str, bool]] = frozenset()
+    """Columns between which rows hold, and whether they do so on the last day itself."""
     whole: frozenset[str] = frozenset()
     presumed: frozenset[str] = frozenset()
     """Numbers of which nothing says that they may be NULL; an average is one over all rows."""

@@ -11,9 +11,10 @@ from sqlglot import exp
 
 from kpilayer.drift.layer import LEVEL, Governed
 from kpilayer.drift.measure import Measure, Total
-from kpilayer.drift.rows import SAMPLE, numbers_in
+from kpilayer.drift.rows import SAMPLE
 from kpilayer.drift.site import Site, is_middle, leaves, other_time, wheres
 from kpilayer.drift.spelling import key, list_of
+from kpilayer.drift.windows import ACTIVE
 
 #: Units in each other: parts of an hour or a day, thousands and millions.
 _FACTORS: Final = tuple(
@@ -32,6 +33,7 @@ def reasons(site: Site, metric: Governed, sliced: Measure) -> tuple[str, ...]:
         if mine.equals(stripped):
             found.append("adds up a level over time instead of taking its last value")
         theirs = stripped
+    found += _of_rules(mine, theirs)
     late = other_time(site, metric)
     if late:
         found.append(late)
@@ -61,10 +63,31 @@ def reasons(site: Site, metric: Governed, sliced: Measure) -> tuple[str, ...]:
     return tuple(dict.fromkeys(found))
 
 
+def _of_rules(mine: Measure, theirs: Measure) -> Iterator[str]:
+    """How rules about time differ, where both have one or one has one."""
+    own, wanted = ({t.rule for t in leaves(m)} for m in (mine, theirs))
+    more, less = ({_period(r) for r in rules} - {""} for rules in (own - wanted, wanted - own))
+    if more or less:
+        told, meant = (" and ".join(sorted(rules)) or "of one period" for rules in (more, less))
+        yield f"{told} instead of {meant}"
+
+
+def _period(rule: str) -> str:
+    """A rule about time in words."""
+    if rule == ACTIVE:
+        return "of what holds at the date"
+    if rule in ("", LEVEL):
+        return ""
+    count, _, unit = rule.removeprefix("over ").removesuffix(" ago").partition(" ")
+    shown = f"{count} {unit}s" if count.isdigit() and int(count) > 1 else f"{count} {unit}".strip()
+    return f"{shown} ago" if rule.endswith(" ago") else f"over {shown}"
+
+
 def _raw(site: Site) -> str:
     """The function of a column of one aggregate, as it is written."""
-    used = {site.output.aggregates[n].function for n in numbers_in(site.output.value)}
-    return ", ".join(sorted(used)).replace("avg", "mean").replace("percentile 0.5", "median")
+    return (
+        ", ".join(sorted(site.functions)).replace("avg", "mean").replace("percentile 0.5", "median")
+    )
 
 
 def function_of(total: Total) -> str:

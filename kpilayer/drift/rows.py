@@ -12,6 +12,8 @@ AGGREGATE = "KPI_AGGREGATE"
 LAST = "KPI_LAST"
 #: Stand for what is not understood.
 NOT_READ = frozenset({"KPI_WINDOW", "KPI_SUBQUERY", "KPI_UNREAD"})
+#: Rows that are made of nothing, such as dates: each value once.
+GENERATED = "generated rows"
 #: Says that only some rows are read.
 SAMPLE = "KPI_SAMPLE"
 #: Counts the different values of a key, and one more where it is NULL.
@@ -47,6 +49,12 @@ class Aggregate:
     inner: tuple[Aggregate, ...] = ()
     rows_of: str = ""
     """Of a count of rows, the table that its argument is a column of."""
+    own: tuple[exp.Expr, ...] = ()
+    """Those of the conditions that stand at the aggregate itself."""
+    by: tuple[exp.Expr, ...] = ()
+    """The keys of the groups that it is of."""
+    rule: str = ""
+    """One about time, such as the sum over a window (``windows.py``)."""
 
 
 @dataclass(frozen=True, slots=True)

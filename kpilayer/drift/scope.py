@@ -24,6 +24,8 @@ class Scope:
         self.sources: list[Source] = []
         self.where: list[exp.Expr] = []
         self.grouped: list[Relation] = []
+        self.beside: dict[int, list[exp.Expr]] = {}
+        """The conditions of outer joins with groups."""
         self.having: list[exp.Expr] = []
         self.aliases: dict[str, exp.Expr] = {}
         self.resolving: set[str] = set()

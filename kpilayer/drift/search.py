@@ -16,6 +16,7 @@ from sqlglot.errors import SqlglotError
 from kpilayer.catalog import REF
 from kpilayer.drift.compare import Match, Verdict, match
 from kpilayer.drift.evidence import Evidence, weighed
+from kpilayer.drift.guards import unguarded
 from kpilayer.drift.layer import Layer
 from kpilayer.drift.rendered import as_written, unwrapped
 from kpilayer.drift.rows import NotRead
@@ -160,7 +161,7 @@ class Search:
         if self.render is not None and ("{{" in sql or "{%" in sql or "{#" in sql):
             sql, lines = self.render(text.path, sql, dialect)
         parsed = sqlglot.parse(sql, read=dialect)
-        parsed = [tree and unwrapped(tree) for tree in parsed]
+        parsed = [tree and unguarded(unwrapped(tree)) for tree in parsed]
         if dialect == "postgres":
             parsed = [tree and as_written(tree) for tree in parsed]
         trees: list[exp.Expr] = [

@@ -4,16 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import Final
 
 from sqlglot import exp
 
-from kpilayer.drift.rows import SAMPLE, NotRead, Relation, Source, aggregate_number, numbers_in
+from kpilayer.drift.aggregates import is_measured
+from kpilayer.drift.rows import (
+    GENERATED,
+    SAMPLE,
+    NotRead,
+    Relation,
+    Source,
+    aggregate_number,
+    numbers_in,
+)
 from kpilayer.drift.spelling import conjuncts, is_literal, key
-from kpilayer.drift.values import Values, is_measured
-
-#: Rows that are made of nothing, such as dates: each value once.
-GENERATED: Final = "generated rows"
+from kpilayer.drift.values import Values
 
 
 class Select(Values):
@@ -21,7 +26,7 @@ class Select(Values):
 
     def read(self) -> Relation:
         """What it gives to those that read it."""
-        tree = self.tree
+        tree = self.tree = _grouped(self.tree)
         from_ = tree.args.get("from_")
         if from_ is not None:
             self._add(from_.this, None)
@@ -142,6 +147,8 @@ class Select(Values):
             self.sources[before] = replace(self.sources[before], on=held, is_outer=True)
             if isinstance(relation, Source):
                 self.scopes[alias or relation.table] = self.sources[before]
+        elif is_outer and isinstance(relation, Relation):
+            self.beside[id(relation)] = on
         elif not is_outer:
             self.where += inner_where
             self._filter(on)
@@ -234,6 +241,27 @@ class Select(Values):
                     self.reader.aggregates[number] = replace(made, where=where)
             if relation.keys is not None and tables <= {s.name for s in relation.sources}:
                 relation.where.append(condition)
+
+
+def _grouped(tree: exp.Select) -> exp.Select:
+    """`SELECT DISTINCT k, f(x) OVER (PARTITION BY k)` as `SELECT k, f(x) .. GROUP BY k`."""
+    windows = [s.unalias() for s in tree.selects if isinstance(s.unalias(), exp.Window)]
+    if not tree.args.get("distinct") or tree.args.get("group") or not windows:
+        return tree
+    parts = [{p.sql() for p in w.args.get("partition_by") or ()} for w in windows]
+    others = {s.unalias().sql() for s in tree.selects} - {w.sql() for w in windows}
+    is_plain = not any(w.args.get("order") or w.args.get("spec") for w in windows)
+    if not is_plain or any(part != parts[0] for part in parts) or others != parts[0]:
+        return tree
+    made = tree.copy()
+    made.set("distinct", None)
+    for projection in made.selects:
+        window = projection.unalias()
+        if isinstance(window, exp.Window):
+            window.replace(window.this)
+    keys = [p.copy() for p in windows[0].args.get("partition_by") or ()]
+    made.set("group", exp.Group(expressions=keys))
+    return made
 
 
 def _makes_rows(tree: exp.Select) -> bool:

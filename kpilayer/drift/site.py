@@ -14,7 +14,7 @@ from kpilayer.drift.measure import Measure, Total
 from kpilayer.drift.names import Words, is_of_a_check, words_of
 from kpilayer.drift.nulls import not_null
 from kpilayer.drift.rows import LAST, NOT_READ, SAMPLE, Output, numbers_in
-from kpilayer.drift.spelling import key, plain
+from kpilayer.drift.spelling import key, plain, unnumbered
 from kpilayer.drift.totals import measure
 
 
@@ -34,6 +34,17 @@ class Site:
         found = words_of(self.output.name)
         # A name made of columns and functions is a tool's: "sum:amount:ok".
         return words_of(self.output.name, known) if _is_made(self.output.name) else found
+
+    @cached_property
+    def tables(self) -> frozenset[str]:
+        """The tables whose rows it is of."""
+        return frozenset(total.base for total in leaves(self.measure))
+
+    @cached_property
+    def functions(self) -> frozenset[str]:
+        """The functions of its aggregates, as they are written."""
+        used = numbers_in(self.output.value)
+        return frozenset(self.output.aggregates[n].function for n in used)
 
     @cached_property
     def conditions(self) -> Mapping[str, exp.Expr]:
@@ -66,10 +77,25 @@ class Site:
                 return False
         for node in left.find_all(exp.Anonymous):
             told = node.expressions[0].name if node.expressions else ""
-            if node.name == "KPI_OF" and not told.startswith(("max(", "min(")):
+            if node.name == "KPI_OF" and not self._is_extreme(told, condition):
                 return False
         names = {n.name for n in left.find_all(exp.Anonymous)}
         return not names & {*NOT_READ, SAMPLE, "KPI_HAS"}
+
+    def _is_extreme(self, told: str, condition: exp.Expr) -> bool:
+        """Whether an aggregate is the first or last of the times that a condition cuts."""
+        function, _, of = told.partition(";")[0].rstrip(")").partition("(")
+        is_known = of.partition("#")[0].partition(".")[0] in self.layer.tables
+        is_own = unnumbered(of) in columns_of(condition)
+        return function in ("max", "min") and (is_own or not is_known)
+
+    @cached_property
+    def inside(self) -> frozenset[str]:
+        """Columns that conditions at aggregates ask for, and none of the query's own."""
+        used = [self.output.aggregates[n] for n in numbers_in(self.output.value)]
+        outer = {c for made in used for w in made.where if w not in made.own for c in columns_of(w)}
+        asked = {c for w in wheres(self.measure).values() for c in columns_of(w)}
+        return frozenset(asked - outer)
 
     @cached_property
     def axis(self) -> frozenset[str]:
@@ -168,11 +194,22 @@ def other_time(site: Site, metric: Governed) -> str:
         own = {c for c in metric.times if c.startswith(f"{base}.")}
         if axis and own and not axis & own:
             return f"by `{_short(axis)}`, not by `{_short(own)}`"
+    for total in leaves(site.measure):
+        own = {c for c in total.by & site.layer.times if c.startswith(f"{total.base}.")}
+        times = metric.times_of(total)
+        if own and times and not own & times:
+            return f"{_counted(total)} by `{_short(own)}`, not by `{_short(times)}`"
     told = {c for p in site.output.periods for c in columns_of(p)} & site.layer.times
     other = {c for c in told if not is_calendar(c.partition(".")[0])}
-    if other and metric.times and not (other | site.axis) & metric.times:
+    told_by = {c for total in leaves(site.measure) for c in total.by}
+    if other and metric.times and not (other | site.axis | told_by) & metric.times:
         return f"by `{_short(other)}`, not by `{_short(metric.times)}`"
     return ""
+
+
+def _counted(total: Total) -> str:
+    """What a total is of, in a few words."""
+    return f"{total.function.replace('_', ' ')} of `{total.base}`"
 
 
 def _short(columns: set[str] | frozenset[str]) -> str:
@@ -186,5 +223,4 @@ def wheres(found: Measure) -> dict[str, exp.Expr]:
 
 def is_middle(site: Site, metric: Governed) -> bool:
     """Whether a mean stands for a median, or the other way round."""
-    used = {site.output.aggregates[n].function for n in numbers_in(site.output.value)}
-    return metric.family == "middle" and bool(used & {"avg", "percentile 0.5"})
+    return metric.family == "middle" and bool(site.functions & {"avg", "percentile 0.5"})

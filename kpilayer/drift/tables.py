@@ -25,6 +25,9 @@ from kpilayer.selection.versions import Side
 from kpilayer.sql.given import source_of
 
 _PER: Final = re.compile(r"per (?:calendar )?(month|week|day|quarter|year|sunday|monday)\b", re.I)
+_GRAIN: Final = re.compile(r"one row per ([\w', -]+? and [\w' -]+)", re.I)
+_CLAUSE: Final = re.compile(r"\b(?:that|with|who|which|in|by|for|when|where)\b")
+_DAYS: Final = re.compile(r"(calendar |week)?(day|date|month|week|quarter|year)('s end)?|sunday")
 _LISTED: Final = re.compile(r"\w+(?:, \w+)*,? (?:or|and) \w+")
 
 
@@ -82,10 +85,19 @@ class Tables:
             frozenset(booleans),
             frozenset(dates),
             self._missing,
-            whole,
-            self._presumed(types),
-            frozenset(self._of_grain - self._missing),
+            whole=whole,
+            presumed=self._presumed(types),
+            names=frozenset(self._of_grain - self._missing),
+            spans=frozenset(self._spans()),
         )
+
+    def _spans(self) -> Iterator[tuple[str, str, bool]]:
+        """The columns of the first and last day on which rows of models hold."""
+        for name, model in self.catalog.models.items():
+            if model.active is not None:
+                for begin in self._columns(name, model.active.from_):
+                    for end in self._columns(name, model.active.to):
+                        yield begin, end, model.active.to_inclusive
 
     def _presumed(self, types: Mapping[str, exp.DataType]) -> frozenset[str]:
         """Numbers, and times that rows are told by, of which nothing says that they are missing."""
@@ -111,7 +123,39 @@ class Tables:
     @cached_property
     def _keys(self) -> Mapping[str, tuple[tuple[str, ...], ...]]:
         facts = self._bench.facts
-        return {**facts.keys, **{name: table.keys for name, table in facts.tables.items()}}
+        found = {**facts.keys, **{name: table.keys for name, table in facts.tables.items()}}
+        for name, model in self.catalog.models.items():
+            table, named = self._grain(name, model)
+            if table and named not in found.get(table, ()):
+                found[table] = (*found.get(table, ()), named)
+        return found
+
+    def _grain(self, name: str, model: Model) -> tuple[str, tuple[str, ...]]:
+        """The table and columns that "one row per consultant and day" tells of, or nothing."""
+        is_table = self.catalog.relation(name).kind != "query"
+        told = _GRAIN.match(model.description or "") if is_table else None
+        listed = _CLAUSE.split(told[1])[0].lower() if told else ""
+        parts = [part.strip() for part in re.split(r",|\band\b", listed)]
+        if len(parts) < 2:
+            return "", ()
+        entities = {e.name.lower().replace("_", " "): model.key(e) for e in model.entities}
+        columns = {c.name.lower().replace("_", " "): (f'"{c.name}"',) for c in model.columns}
+        time = model.dimension(model.agg_time_dimension or "")
+        found: set[str] = set()
+        others = [model.key(e) for e in model.entities if e.type == "foreign"]
+        for part in sorted(parts, key=lambda p: p not in entities):
+            sqls = entities.get(part) or columns.get(part)
+            if sqls is None and time is not None and _DAYS.fullmatch(part):
+                sqls = (time.sql,)
+            if sqls is None and len(others) == 1:
+                sqls = others[0]
+            of = {c for sql in sqls or () for c in self._columns(name, sql)}
+            if not of or of & found:
+                return "", ()
+            found |= of
+        tables = {c.partition(".")[0] for c in found}
+        of_table = tuple(sorted(c.partition(".")[2] for c in found))
+        return (tables.pop(), of_table) if len(tables) == 1 else ("", ())
 
     @cached_property
     def _domains(self) -> Mapping[str, frozenset[str]]:

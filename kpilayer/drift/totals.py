@@ -9,8 +9,9 @@ from typing import Final
 
 from sqlglot import exp
 
-from kpilayer.drift.arithmetic import is_zero, over, plus, quotient, second
+from kpilayer.drift.arithmetic import over, plus, quotient, second
 from kpilayer.drift.conditions import pruned
+from kpilayer.drift.guards import is_zero
 from kpilayer.drift.joins import Rows, rows_of
 from kpilayer.drift.measure import Known, Measure, Total, is_never, needed
 from kpilayer.drift.nulls import not_null, strict_parts
@@ -27,6 +28,7 @@ from kpilayer.drift.spelling import (
     text_of,
     unnumbered,
 )
+from kpilayer.drift.windows import beside_dates, both
 
 _WHOLE: Final = (exp.DateDiff, exp.TimestampDiff, exp.DatetimeDiff, exp.Floor, exp.Length)
 _LINEAR: Final = frozenset({"sum"})
@@ -216,7 +218,11 @@ def _total(
     known: Known,
     insensitive: bool,
 ) -> Measure:
+    where, made, rule = beside_dates(where, made, known.dates, known.spans)
     rows = rows_of(value, where, made, known.keys, insensitive=insensitive)
+    columns_ = (c for k in made.by for c in k.find_all(exp.Column))
+    by = frozenset(unnumbered(key(c)) for c in columns_)
+    rows = replace(rows, by=by, rule=both(rule, made.rule))
     value, held = rows.value, rows.where
     if function == "count" and value is not None:
         parts = [p for p in strict_parts(value) if key(p) not in rows.unique]
@@ -233,7 +239,8 @@ def _total(
         if not open_ & known.missing:
             function, rows = "count_distinct", replace(rows, presumes=frozenset(open_))
     if function in ("count_distinct", "sum_distinct") and value is not None:
-        if key(value) in rows.unique and function == "count_distinct":
+        is_key = key(value) in rows.unique or _is_rest_of_key(value, held, rows, known)
+        if is_key and function == "count_distinct":
             function, value = "count", None
             told = [exp.Literal.string(table) for table in rows.repeats]
             held = [*held, *(exp.Anonymous(this="KPI_HAS", expressions=[t]) for t in told)]
@@ -263,6 +270,17 @@ def _total(
         first = -first
     shown = text_of(scaled(terms, 1 / first))
     return _made(function, value, held, rows, known, first, shown, first)
+
+
+def _is_rest_of_key(value: exp.Expr, where: list[exp.Expr], rows: Rows, known: Known) -> bool:
+    """Whether a column names rows beside others of a key, of which each has one value here."""
+    pinned = {key(c.this) for c in where if isinstance(c, exp.EQ) and is_literal(c.expression)}
+    for names in known.keys.get(rows.base, ()):
+        columns = {f"{rows.base}.{name}" for name in names}
+        if len(columns) > 1 and key(value) in columns and not rows.repeats:
+            if columns - {key(value)} <= pinned:
+                return True
+    return False
 
 
 def _unfilled(node: exp.Expr) -> exp.Expr:
@@ -320,5 +338,7 @@ def _made(
         finds=tuple((t, c) for t, c in unread if c not in known.missing),
         presumes=rows.presumes,
         adds=rows.adds,
+        by=rows.by,
+        rule=rows.rule,
     )
     return Measure({(total.key,): factor} if factor else {}, totals={total.key: total})

@@ -1,33 +1,20 @@
-"""Expressions of a SELECT over columns of tables: aggregates, subqueries and windows."""
+"""Expressions of a SELECT over columns of tables: subqueries, windows and aggregates."""
 
 from __future__ import annotations
 
-import re
 from dataclasses import replace
-from typing import Final
 
 from sqlglot import exp
 
-from kpilayer.drift.aggregating import Split, is_aggregate, split
-from kpilayer.drift.rows import (
-    COUNT_GROUPS,
-    LAST,
-    Aggregate,
-    NotRead,
-    Relation,
-    Source,
-    aggregate_number,
-    numbers_in,
-    stand_in,
-)
-from kpilayer.drift.scope import Scope, made_column
-from kpilayer.drift.spelling import conjuncts, inner_of, is_literal, key, plain
-
-_ADDS_UP: Final = frozenset({"sum", "count"})
-_AGAIN: Final = {"sum": _ADDS_UP, "max": frozenset({"max"}), "min": frozenset({"min"})}
+from kpilayer.drift.aggregates import Aggregates
+from kpilayer.drift.functions import is_aggregate
+from kpilayer.drift.rows import LAST, NotRead, Relation, Source, aggregate_number, numbers_in
+from kpilayer.drift.scope import made_column
+from kpilayer.drift.spelling import conjuncts, key
+from kpilayer.drift.windows import both, run_of, step_of
 
 
-class Values(Scope):
+class Values(Aggregates):
     """The values of one SELECT."""
 
     def value(self, tree: exp.Expr) -> exp.Expr:
@@ -42,6 +29,9 @@ class Values(Scope):
             last = self._is_last(tree)
             if last is not None:
                 return last
+            run = self._run(tree)
+            if run is not None:
+                return run
             return exp.Anonymous(this="KPI_WINDOW", expressions=[exp.Literal.string(tree.sql())])
         if isinstance(tree, exp.Subquery | exp.Exists) or tree.args.get("query") is not None:
             return self._semi_joined(tree) or self._subquery(tree)
@@ -65,18 +55,53 @@ class Values(Scope):
         parts = [self.value(p) for p in tree.args.get("partition_by") or ()]
         return any(self._names_rows(source, tuple(parts)) for source in self.sources)
 
+    def _run(self, tree: exp.Window) -> exp.Expr | None:
+        """A window function over groups of periods, as their aggregates under a rule."""
+        named = {w.this.name.lower(): w for w in self.tree.args.get("windows") or ()}
+        given = named.get(tree.alias.lower(), tree) if tree.alias else tree
+        order = given.args.get("order")
+        parts = [self.value(p) for p in given.args.get("partition_by") or ()]
+        if order is None or any(map(step_of, parts)):
+            return None
+        run = run_of(tree, named, [self.value(o.this) for o in order.expressions])
+        if run is None:
+            return None
+        value = self.value(run.value)
+        is_lag = isinstance(tree.this, exp.Lag)
+        if not numbers_in(value) or not (is_lag or self._is_linear(value)):
+            return None
+
+        def step(node: exp.Expr) -> exp.Expr:
+            number = aggregate_number(node)
+            if number is None:
+                return node
+            made = self.reader.aggregates[number]
+            return self.reader.add(replace(made, rule=both(made.rule, run.rule)))
+
+        found: exp.Expr = exp.Paren(this=value.copy().transform(step))
+        if run.parts > 1:
+            found = exp.Div(this=found, expression=exp.Literal.number(run.parts))
+        return found
+
     def _is_last(self, tree: exp.Window) -> exp.Expr | None:
         """The last value of a column over all rows, or the rank of a row by it."""
         order = tree.args.get("order")
         of: exp.Expr | None = None
         if isinstance(tree.this, exp.Max):
             of = tree.this.this
-        elif isinstance(tree.this, exp.Rank | exp.DenseRank) and order is not None:
+        elif isinstance(tree.this, exp.Rank | exp.DenseRank | exp.RowNumber) and order is not None:
             of = order.expressions[0].this if order.expressions[0].args.get("desc") else None
         if not isinstance(of, exp.Column):
             return None
         value = self.value(of)
         within = [self.value(p) for p in tree.args.get("partition_by") or ()]
+        named = [part for part in within if isinstance(part, exp.Column)]
+        if isinstance(tree.this, exp.RowNumber) and not any(
+            self._names_rows(source, (value, *named)) for source in self.sources
+        ):
+            return None
+        if isinstance(tree.this, exp.RowNumber):  # each thing's last row, of those at one time
+            within = [part for part in within if part not in named]
         if {key(c) for part in within for c in part.find_all(exp.Column)} <= {key(value)}:
             return exp.Anonymous(this=LAST, expressions=[value])
         return None
@@ -181,215 +206,3 @@ class Values(Scope):
         name = tree.this.name.lower()
         is_last = isinstance(last, exp.Max) and last.this.name.lower() == name
         return is_last and named <= {name} and query.args.get("where") is None
-
-    def _aggregate(self, tree: exp.Expr) -> exp.Expr:
-        parts = split(tree)
-        if parts is None:
-            raise NotRead(f"{tree.key} is not looked into")
-        value = None if parts.value is None else self.value(parts.value)
-        held = [self._told(c) for w in parts.where for c in conjuncts(self.value(w))]
-        held += self.having
-        if not self.grouped or (self.sources and not (value is not None and numbers_in(value))):
-            rows_of = ""
-            if isinstance(value, exp.Column):
-                rows_of = value.table
-            made = Aggregate(
-                parts.function, value, (*self.where, *held), tuple(self.sources), rows_of=rows_of
-            )
-            return self.reader.add(made)
-        return self._again_aggregated(parts, value, held)
-
-    def _again_aggregated(
-        self, parts: Split, value: exp.Expr | None, held: list[exp.Expr]
-    ) -> exp.Expr:
-        """An aggregate over groups: of their values, or of their keys."""
-        if value is None or not numbers_in(value):
-            return self._of_keys(parts, value, held)
-        per = [k for g in self.grouped for k in (g.keys or ())]
-        if parts.function == "sum":
-            value, held = _narrowed(value, held)
-            is_of_rows = not any(list(w.find_all(exp.Anonymous)) for w in held)
-            if is_of_rows and self._is_linear(value):
-                return self._where(value, held)
-            flagged = self._flagged(value, per) if is_of_rows else None
-            if flagged is not None:
-                return self._where(flagged, held)
-        if parts.function == "avg" and not held and len(self.grouped) == 1:
-            outer = {key(k) for k in self.keys() or ()}
-            left = [k for k in per if key(k) not in outer]
-            if len(left) == 1 and self._is_linear(value):
-                counted = self._of_keys(Split("count"), None, [])
-                return exp.Div(this=exp.Paren(this=value), expression=counted)
-        number = aggregate_number(_without_fill(value))
-        if number is not None and not held:
-            inner = self.reader.aggregates[number]
-            if inner.function in _AGAIN.get(parts.function, ()) and not inner.per:
-                return stand_in(number)
-        inner_ = tuple(self.reader.aggregates[n] for n in numbers_in(value))
-        return self.reader.add(
-            Aggregate(parts.function, value, tuple(held), (), per=tuple(per), inner=inner_)
-        )
-
-    def _where(self, value: exp.Expr, held: list[exp.Expr]) -> exp.Expr:
-        """Sums of groups under conditions on their keys: those of the rows that meet them."""
-
-        def step(node: exp.Expr) -> exp.Expr:
-            number = aggregate_number(node)
-            if number is None:
-                return node
-            made = self.reader.aggregates[number]
-            return self.reader.add(replace(made, where=(*made.where, *held)))
-
-        return value.copy().transform(step) if held else value
-
-    def _flagged(self, value: exp.Expr, per: list[exp.Expr]) -> exp.Expr | None:
-        """How many groups have a flag, `SUM(MAX(CASE WHEN .. THEN 1 ELSE 0 END))`, by their key."""
-        number = aggregate_number(_without_fill(value))
-        made = self.reader.aggregates[number] if number is not None else None
-        outer = {key(k) for k in self.keys() or ()}
-        left = [k for k in per if key(k) not in outer]
-        if made is None or made.function != "max" or made.per or len(left) != 1:
-            return None
-        flag, tested = _narrowed(plain(made.value) if made.value is not None else exp.Null(), [])
-        if not tested or flag.name != "1":
-            return None
-        return self.reader.add(
-            Aggregate("count_distinct", left[0], (*made.where, *tested), made.sources)
-        )
-
-    def _is_linear(self, value: exp.Expr) -> bool:
-        """Whether sums of it over groups are what it is over all rows."""
-        value = _without_fill(value)
-        number = aggregate_number(value)
-        if number is not None:
-            inner = self.reader.aggregates[number]
-            return inner.function in _ADDS_UP and not inner.per
-        match value:
-            case exp.Add() | exp.Sub():
-                return self._is_linear(value.this) and self._is_linear(value.expression)
-            case exp.Neg() | exp.Round():
-                return self._is_linear(value.this)
-            case exp.Mul() | exp.Div() if is_literal(value.expression):
-                return self._is_linear(value.this)
-            case exp.Mul() if is_literal(value.this):
-                return self._is_linear(value.expression)
-        return False
-
-    def _of_keys(self, parts: Split, value: exp.Expr | None, held: list[exp.Expr]) -> exp.Expr:
-        """A count of groups is a count of different keys, or of rows that a key names."""
-        if len(self.grouped) != 1:
-            raise NotRead("groups that are joined and counted are not looked into")
-        group = self.grouped[0]
-        keys = group.keys or ()
-        sources, where = tuple(group.sources), (*group.where, *held)
-        row = next((s for s in sources if self._names_rows(s, keys)), None)
-        if row is not None and all(s is row or s.is_outer for s in sources):
-            alone = (replace(row, on=(), is_outer=False),)
-            used = {c.table for w in where for c in w.find_all(exp.Column)} - {row.name}
-            kept = alone if not used else sources
-            return self.reader.add(Aggregate(parts.function, value, where, kept, rows_of=row.name))
-        outer = {key(k) for k in self.keys() or ()}
-        left = [k for k in keys if key(k) not in outer]
-        counts_rows = parts.function == "count" and value is None
-        if counts_rows and len(left) == 1:
-            return self.reader.add(Aggregate(COUNT_GROUPS, left[0], where, sources))
-        if parts.function == "count" and value is not None and [key(value)] == [*map(key, left)]:
-            return self.reader.add(Aggregate("count_distinct", value, where, sources))
-        if parts.function == "count_distinct" and value is not None:
-            return self.reader.add(Aggregate("count_distinct", value, where, sources))
-        per = keys
-        return self.reader.add(Aggregate(parts.function, value, where, sources, per=per))
-
-    def _names_rows(self, source: Source, keys: tuple[exp.Expr, ...]) -> bool:
-        bare = {k.name for k in keys if isinstance(k, exp.Column) and k.table == source.name}
-        return any(set(unique) <= bare for unique in self.reader.keys.get(source.table, ()))
-
-    def _told(self, condition: exp.Expr) -> exp.Expr:
-        """A condition with aggregates in words, since their numbers mean nothing elsewhere."""
-
-        def step(node: exp.Expr) -> exp.Expr:
-            number = aggregate_number(node)
-            if number is None:
-                return node
-            text = described(self.reader.aggregates[number])
-            return exp.Anonymous(this="KPI_OF", expressions=[exp.Literal.string(text)])
-
-        return condition.copy().transform(step)
-
-    def keys(self) -> tuple[exp.Expr, ...] | None:
-        """What the SELECT groups by, or None."""
-        group = self.tree.args.get("group")
-        if group is None:
-            return None
-        selects = self.tree.selects
-        if group.args.get("all"):
-            return tuple(
-                self.value(s.unalias()) for s in selects if not any(map(is_measured, (s,)))
-            )
-        found: list[exp.Expr] = []
-        nodes = [*group.expressions]
-        for kind in ("rollup", "cube", "grouping_sets"):
-            for more in group.args.get(kind) or ():
-                nodes += [e for part in more.expressions for e in _flat(part)]
-        for node in nodes:
-            if isinstance(node, exp.Rollup | exp.Cube | exp.GroupingSets):
-                found += [self.value(e) for part in node.expressions for e in _flat(part)]
-            elif isinstance(node, exp.Literal) and node.is_int:
-                at = int(node.name) - 1
-                if at < len(selects):
-                    found.append(self.value(selects[at].unalias()))
-            else:
-                found.append(self.value(node))
-        return tuple(found)
-
-
-def _narrowed(value: exp.Expr, held: list[exp.Expr]) -> tuple[exp.Expr, list[exp.Expr]]:
-    """What `CASE WHEN .. THEN value END` adds up, with its condition among the others."""
-    bare = value.unnest()
-    case = (
-        exp.Case(ifs=[bare], default=bare.args.get("false")) if isinstance(bare, exp.If) else bare
-    )
-    if not isinstance(case, exp.Case) or case.this is not None or len(case.args["ifs"]) != 1:
-        return value, held
-    default, branch = case.args.get("default"), case.args["ifs"][0]
-    is_nothing = default is None or isinstance(default, exp.Null) or default.name == "0"
-    if not is_nothing or numbers_in(branch.this):
-        return value, held
-    return branch.args["true"], [*held, *conjuncts(branch.this)]
-
-
-def described(made: Aggregate) -> str:
-    """An aggregate in words: equal words, equal values."""
-    tables = " ".join(sorted(source.table for source in made.sources))
-    parts = [f"{made.function}({key(made.value)})", *sorted(map(key, made.where)), tables]
-    parts += [key(k) for k in made.per] + [described(inner) for inner in made.inner]
-    return re.sub(r"#\d+", "", "; ".join(parts))
-
-
-def _flat(node: exp.Expr) -> list[exp.Expr]:
-    node = node.unnest()
-    return list(node.expressions) if isinstance(node, exp.Tuple) else [node]
-
-
-def is_measured(tree: exp.Expr) -> bool:
-    """Whether an aggregate stands in it, outside of windows and subqueries."""
-    if isinstance(tree, exp.Window | exp.Query):
-        return isinstance(tree, exp.Window) and any(
-            is_measured(a) for part in tree.this.args.values() for a in _each(part)
-        )
-    return is_aggregate(tree) or any(
-        is_measured(a) for part in tree.args.values() for a in _each(part)
-    )
-
-
-def _each(part: object) -> list[exp.Expr]:
-    found = part if isinstance(part, list) else [part]
-    return [node for node in found if isinstance(node, exp.Expr)]
-
-
-def _without_fill(value: exp.Expr) -> exp.Expr:
-    value = value.unnest()
-    if isinstance(value, exp.Coalesce) and len(value.expressions) == 1:
-        if value.expressions[0].name == "0":
-            return inner_of(value)
-    return value

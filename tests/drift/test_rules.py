@@ -243,3 +243,244 @@ def test_a_join_that_is_no_lookup_is_told_by_its_table(acme: Project, tmp_path: 
         "only rows that `invoice_lines` has one for",
     )
     assert found.hint == "use the view `billing_monthly`"
+
+
+# ----------------------------------------------------------------------------- rules about time
+
+ROLLING = (
+    "SELECT d.on_day, count(DISTINCT e.user_id) AS mau FROM calendar_days d "
+    "LEFT JOIN product_events e ON {range} GROUP BY d.on_day"
+)
+
+
+@pytest.mark.parametrize(
+    ("days", "told"),
+    [
+        ("e.happened_at::date > d.on_day - 28 AND e.happened_at::date <= d.on_day", "same"),
+        ("e.happened_at::date BETWEEN d.on_day - 27 AND d.on_day", "same"),
+        (
+            "e.happened_at >= d.on_day - INTERVAL 27 DAY AND e.happened_at < d.on_day + INTERVAL 1 DAY",
+            "same",
+        ),
+        ("e.happened_at::date BETWEEN d.on_day - 28 AND d.on_day", "conflicting"),
+    ],
+)
+def test_a_join_by_a_range_beside_a_calendar_is_a_rolling_window(
+    acme: Project, tmp_path: Path, days: str, told: str
+) -> None:
+    assert _told(acme, tmp_path, ROLLING.format(range=days)) == [("mau", told)]
+
+
+def test_the_length_of_another_window_is_told(acme: Project, tmp_path: Path) -> None:
+    days = "e.happened_at::date BETWEEN d.on_day - 29 AND d.on_day"
+    (found,) = _found(acme, tmp_path, ROLLING.format(range=days))
+    assert found.why == ("over 30 days instead of over 28 days",)
+
+
+def test_a_window_that_leaves_out_the_day_itself_is_not_taken_for_one_with_it(
+    acme: Project, tmp_path: Path
+) -> None:
+    days = "e.happened_at::date >= d.on_day - 28 AND e.happened_at::date < d.on_day"
+    assert _told(acme, tmp_path, ROLLING.format(range=days)) == [("mau", "possible")]
+
+
+def test_a_level_of_last_year_is_found_behind_lag(acme: Project, tmp_path: Path) -> None:
+    sql = (
+        "WITH m AS (SELECT date_trunc('{unit}', recognised_on) t, sum(amount) x FROM revenue_lines GROUP BY 1) "
+        "SELECT t, x / lag(x, {count}) OVER (ORDER BY t) - 1 AS revenue_growth FROM m"
+    )
+    assert _told(acme, tmp_path, sql.format(unit="month", count=12)) == [("revenue_growth", "same")]
+    assert _told(acme, tmp_path, sql.format(unit="quarter", count=4)) == [
+        ("revenue_growth", "same")
+    ]
+    (found,) = _found(acme, tmp_path, sql.format(unit="month", count=6))
+    assert (found.verdict, found.why) == ("conflicting", ("6 months ago instead of 12 months ago",))
+
+
+@pytest.mark.parametrize(("back", "told"), [(11, "same"), (12, "conflicting")])
+def test_sums_over_rows_of_months_are_rolling_windows(
+    acme: Project, tmp_path: Path, back: int, told: str
+) -> None:
+    sql = (
+        "SELECT date_trunc('month', recognised_on) m, sum(sum(amount)) OVER (ORDER BY "
+        f"date_trunc('month', recognised_on) ROWS {back} PRECEDING) AS revenue_of_12_months "
+        "FROM revenue_lines GROUP BY 1"
+    )
+    assert _told(acme, tmp_path, sql) == [("revenue_of_12_months", told)]
+
+
+@pytest.mark.parametrize(
+    ("ends", "told"),
+    [
+        ("s.ended_on IS NULL OR s.ended_on > d.day", "same"),
+        ("coalesce(s.ended_on, DATE '9999-12-31') > d.day", "same"),
+        ("s.ended_on IS NULL OR s.ended_on >= d.day", "possible"),  # one day more
+        ("s.ended_on > d.day", "possible"),  # not those that still run
+    ],
+)
+def test_rows_that_hold_at_the_days_of_a_list_are_those_that_are_active(
+    acme: Project, tmp_path: Path, ends: str, told: str
+) -> None:
+    sql = (
+        "WITH d AS (SELECT unnest(generate_series(DATE '2024-01-31', DATE '2026-06-30', INTERVAL 1 MONTH)) AS day) "
+        "SELECT d.day, count(DISTINCT s.account_id) AS customers FROM d JOIN subscriptions s "
+        f"ON s.started_on <= d.day AND ({ends}) JOIN plans p USING (plan_id) "
+        "WHERE p.fee_type = 'recurring' GROUP BY 1"
+    )
+    assert {verdict for _, verdict in _told(acme, tmp_path, sql)} == {told}
+
+
+def test_the_last_row_of_each_account_in_a_month_is_its_level(
+    acme: Project, tmp_path: Path
+) -> None:
+    sql = (
+        "SELECT date_trunc('month', on_day) m, sum(closing) AS cash FROM (SELECT * FROM cash_balances QUALIFY "
+        "row_number() OVER (PARTITION BY bank_account, date_trunc('month', on_day) ORDER BY on_day {way}) = 1) GROUP BY 1"
+    )
+    assert _told(acme, tmp_path, sql.format(way="DESC")) == [("cash", "same")]
+    assert _told(acme, tmp_path, sql.format(way="ASC")) == [("cash", "possible")]
+
+
+def test_a_window_over_all_rows_of_distinct_keys_is_a_group_by(
+    acme: Project, tmp_path: Path
+) -> None:
+    sql = "SELECT DISTINCT priority, median(first_reply_minutes / 60) OVER (PARTITION BY priority) AS first_response_time FROM tickets"
+    assert _told(acme, tmp_path, sql) == [("first_response_time", "same")]
+    sql = sql.replace("DISTINCT ", "")  # a row for each ticket
+    assert _told(acme, tmp_path, sql) == []
+
+
+def test_parts_of_a_ratio_that_are_told_by_other_dates_are_none_of_it(
+    acme: Project, tmp_path: Path
+) -> None:
+    sql = (
+        "WITH o AS (SELECT date_trunc('month', ordered_at) m, count(*) n FROM orders GROUP BY 1), "
+        "r AS (SELECT date_trunc('month', returned_on) m, count(*) n FROM orders WHERE returned_on IS NOT NULL GROUP BY 1) "
+        "SELECT o.m, coalesce(r.n, 0) / o.n AS return_rate FROM o LEFT JOIN r USING (m)"
+    )
+    (found,) = _found(acme, tmp_path, sql)
+    assert (found.metric, found.verdict) == ("return_rate", "conflicting")
+    assert found.why == ("count of `orders` by `returned_on`, not by `ordered_at`",)
+
+
+# ------------------------------------------------------------------ what descriptions and names say
+
+
+def test_a_description_says_which_columns_name_a_row(acme: Project, tmp_path: Path) -> None:
+    sql = (
+        "SELECT sum(t.hours) AS hours_worked FROM timesheets t "
+        "LEFT JOIN capacity k ON k.consultant_id = t.consultant_id AND k.on_day = t.worked_on"
+    )
+    assert _told(acme, tmp_path, sql) == [("hours_worked", "same")]  # "per consultant and weekday"
+    sql = sql.partition(" AND")[0]
+    assert _told(acme, tmp_path, sql) == [("hours_worked", "conflicting")]
+
+
+def test_a_condition_inside_the_aggregate_is_no_slice_under_the_metrics_own_name(
+    acme: Project, tmp_path: Path
+) -> None:
+    inside = "SELECT sum(CASE WHEN category <> 'tax' THEN amount END) AS {name} FROM cash_movements WHERE direction = 'out'"
+    assert _told(acme, tmp_path, inside.format(name="burn_rate")) == [("burn_rate", "conflicting")]
+    outside = "SELECT sum(amount) AS burn_rate FROM cash_movements WHERE direction = 'out' AND category <> 'tax'"
+    assert _told(acme, tmp_path, outside) == [("burn_rate", "same")]
+
+
+def test_a_date_beside_one_that_is_aggregated_is_no_slice_of_time(
+    acme: Project, tmp_path: Path
+) -> None:
+    sql = (
+        "SELECT count(*) AS signups FROM users u JOIN (SELECT user_id, min(happened_at) AS first_at FROM product_events "
+        "GROUP BY user_id) e ON e.user_id = u.user_id WHERE e.first_at <= u.signed_up_at + INTERVAL 14 DAY"
+    )
+    assert ("signups", "same") not in _told(acme, tmp_path, sql)
+
+
+def test_a_label_that_a_case_gives_is_the_condition_that_gives_it(
+    acme: Project, tmp_path: Path
+) -> None:
+    sql = (
+        "SELECT count(*) AS promoters FROM (SELECT CASE WHEN score >= 9 THEN 'promoter' WHEN score <= 6 "
+        "THEN 'detractor' END AS kind, type FROM survey_answers) WHERE kind = '{kind}' AND type = 'nps'"
+    )
+    assert _told(acme, tmp_path, sql.format(kind="promoter")) == [("promoters", "same")]
+    assert ("promoters", "same") not in _told(acme, tmp_path, sql.format(kind="detractor"))
+
+
+def test_words_of_one_stem_are_alike_and_less_than_the_same_word() -> None:
+    from kpilayer.drift.names import likeness, words_of
+
+    escalation = [words_of("escalation_rate")]
+    assert likeness(words_of("escalation_rate"), escalation) == 1
+    assert 0.8 < likeness(words_of("escalated_rate"), escalation) < 1
+    assert likeness(words_of("avg_deal_size"), [words_of("average_deal_size")]) == 1
+    assert likeness(words_of("payments"), escalation) == 0
+
+
+def test_initials_are_a_name() -> None:
+    from kpilayer.drift.names import likeness, words_of
+
+    assert likeness(words_of("dso"), [words_of("Days sales outstanding")]) == 1
+    assert likeness(words_of("ds"), [words_of("Days sales outstanding")]) == 0
+
+
+def test_a_thing_that_a_key_names_beside_a_value_asked_for_has_one_row(
+    acme: Project, tmp_path: Path
+) -> None:
+    sql = (
+        "SELECT count(*) AS mqls FROM lead_stages WHERE stage = 'mql'"  # one row per lead and stage
+    )
+    assert _told(acme, tmp_path, sql) == [("qualified_leads", "same")]
+    sql = "SELECT count(*) AS mqls FROM lead_stages WHERE stage IN ('mql', 'sql')"
+    assert ("qualified_leads", "same") not in _told(acme, tmp_path, sql)
+
+
+@pytest.mark.parametrize(
+    ("dialect", "ratio"),
+    [
+        ("snowflake", "div0null(count_if(escalated_at IS NOT NULL), count(*))"),
+        ("snowflake", "div0(count(escalated_at), count(*))"),
+        ("snowflake", "zeroifnull(count(escalated_at)) / nullifzero(count(*))"),
+        ("bigquery", "ieee_divide(count(escalated_at), count(*))"),
+        ("bigquery", "if(count(*) = 0, null, count(escalated_at) / count(*))"),
+        ("duckdb", "CASE WHEN count(*) > 0 THEN count(escalated_at) / count(*) ELSE 0 END"),
+        ("snowflake", "sum(nvl2(escalated_at, 1, 0)) / count(*)"),
+    ],
+)
+def test_guards_against_nothing_are_no_difference(
+    acme: Project, tmp_path: Path, dialect: str, ratio: str
+) -> None:
+    sql = f"SELECT {ratio} AS escalation_rate FROM tickets"
+    assert _told(acme, tmp_path, sql, dialect) == [("escalation_rate", "same")]
+
+
+def test_a_guard_that_is_none_is_a_difference(acme: Project, tmp_path: Path) -> None:
+    sql = "SELECT CASE WHEN count(*) > 9 THEN count(escalated_at) / count(*) END AS escalation_rate FROM tickets"
+    assert ("escalation_rate", "same") not in _told(acme, tmp_path, sql)
+
+
+def test_the_mean_of_ratios_is_no_ratio_of_sums(acme: Project, tmp_path: Path) -> None:
+    sql = (
+        "SELECT avg(rate) AS escalation_rate FROM (SELECT priority, count(escalated_at) / count(*) AS rate "
+        "FROM tickets GROUP BY priority)"
+    )
+    assert _told(acme, tmp_path, sql) == [("escalation_rate", "conflicting")]
+
+
+def test_different_users_of_days_do_not_add_up(acme: Project, tmp_path: Path) -> None:
+    sql = (
+        "SELECT sum(n) AS active_users FROM (SELECT happened_at::date d, count(DISTINCT user_id) n "
+        "FROM product_events GROUP BY 1)"
+    )
+    assert _told(acme, tmp_path, sql) == [("active_users", "conflicting")]
+
+
+def test_joins_that_lead_on_to_another_table_are_run_as_they_stand(
+    acme: Project, tmp_path: Path
+) -> None:
+    sql = (
+        "SELECT avg(i.amount - i.tax) AS average_invoice_value FROM invoices i JOIN accounts a USING (account_id) "
+        "JOIN regions r ON r.region_id = a.region_id WHERE i.status <> 'void' AND r.currency_zone = 'EUR'"
+    )
+    (found,) = _found(acme, tmp_path, sql)
+    assert (found.verdict, found.method) == ("conflicting", "rows")  # credit notes are in it
+    assert found.example is not None
