@@ -435,6 +435,11 @@ def _spelled(edit: Edit) -> Edit:
     return replace(edit, rule="spelling") if RULES[edit.rule].provable else edit
 
 
+def is_felt(change: Change) -> bool:
+    """Whether a change is judged by what it does to what reads it: it has no numbers of its own."""
+    return change.kind in _FELT and change.evidence is None
+
+
 def as_names(subjects: Iterable[Subject]) -> Sequence[str]:
     """Subjects as people name them: `revenue`, `dimension orders.status`.
 

@@ -52,6 +52,8 @@ class Impact:
 def impact(side: Side, name: str) -> Impact:
     """Whom a metric, a model or a dimension (`orders.status`) reaches.
 
+    Where a metric and a model have one name, `model:orders` is the model.
+
     Raises:
         QueryError: there is no definition of this name.
     """
@@ -66,7 +68,9 @@ def impact(side: Side, name: str) -> Impact:
 
 def _subject(side: Side, name: str) -> Subject:
     catalog = side.catalog
-    if name in catalog.metrics:
+    kind, _, rest = name.partition(":")
+    kind, name = (kind, rest) if kind in ("metric", "model") and rest else ("", name)
+    if name in catalog.metrics and kind != "model":
         return "metric", name
     model, _, part = name.partition(".")
     if part and model in catalog.models:
@@ -74,7 +78,7 @@ def _subject(side: Side, name: str) -> Subject:
             return "dimension", name
         if catalog.models[model].entity(part) is not None:
             return "entity", name
-    if name in catalog.models or name in catalog.queries:
+    if (name in catalog.models or name in catalog.queries) and kind != "metric":
         return "model", name
     parts = (f"{m.name}.{d.name}" for m in catalog.models.values() for d in m.dimensions)
     hint = did_you_mean(name, [*catalog.metrics, *catalog.models, *catalog.queries, *parts])

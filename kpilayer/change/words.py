@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from decimal import Decimal
 from typing import Any, Final
 
-from kpilayer.change.diff import Change, as_names
+from kpilayer.change.diff import Change, as_names, is_felt
 from kpilayer.change.edits import Edit
 from kpilayer.change.evidence import Evidence
 from kpilayer.change.policy import Wanted
@@ -179,7 +179,8 @@ def numbers_answer(review: Review) -> str:
         names = listed(as_names([c.subject for c in review.others]))
         told.append(f"**Group-bys, joins or rows change, or may:** {names}.")
     if not told:
-        same = sum(c.level == "equivalent" for c in review.changes.changes)
+        changes = review.changes.changes
+        same = sum(c.level == "equivalent" and not is_felt(c) for c in changes)
         proved = f": {counted(same, 'definition')} proved to mean the same" if same else ""
         told.append(f"**No number changes**{proved}.")
     if review.broken:
@@ -206,7 +207,12 @@ def listed_with_effects(review: Review, changes: Sequence[Change], most: int) ->
 
 
 def effect_of(review: Review, change: Change) -> str:
-    """How much the numbers of a metric change: `+14.3 %`; empty where nobody looked."""
+    """How much the numbers of a metric change: `+14.3 %`; empty where nobody looked.
+
+    Of rows and macros that are equivalent, that they are so to what reads them: nothing else asks.
+    """
+    if change.level == "equivalent" and is_felt(change):
+        return "the same to all that reads it"
     if review.values is None or change.kind != "metric":
         return ""
     return review.values.effect(change.name)

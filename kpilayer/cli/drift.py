@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 import click
 
 from kpilayer.cli.options import Session, command, output_flags, pass_session
-from kpilayer.cli.output import counted, say, write, write_envelope
+from kpilayer.cli.output import counted, say, write, write_report
 from kpilayer.cli.progress import Progress
 
 if TYPE_CHECKING:
-    from kpilayer.drifting import Drift
+    pass
 
 
 @command(
@@ -82,22 +82,6 @@ def drift(
         found.write_baseline(Path(new_baseline))
         say(session, f"{counted(len(found.findings), 'finding')} in {new_baseline}")
         return 0
-    _write(session, found)
+    if not write_report(session, found, "findings", ok=not found.fails):
+        write(session, found.to_text(verbose=session.verbose > 0))
     return 1 if found.fails else 0
-
-
-def _write(session: Session, found: Drift) -> None:
-    match session.format:
-        case "json":
-            values = found.as_json()
-            write_envelope(session, values["findings"], values["summary"], ok=not found.fails)
-        case "markdown":
-            write(session, found.to_markdown())
-        case "sarif":
-            write(session, found.to_sarif())
-        case "junit":
-            write(session, found.to_junit())
-        case "github":
-            write(session, found.to_annotations())
-        case _:
-            write(session, found.to_text(verbose=session.verbose > 0))

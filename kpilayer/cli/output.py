@@ -14,7 +14,7 @@ import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, Protocol
 
 import click
 
@@ -107,6 +107,47 @@ def write_envelope(
 ) -> None:
     """The JSON envelope of the running command."""
     write(session, formats.as_envelope(session.command, results, summary, ok=ok))
+
+
+class Reports(Protocol):
+    """What a command found, in the formats of reports."""
+
+    def as_json(self) -> dict[str, Any]:
+        """Its rows under one key, and a `summary`."""
+
+    def to_markdown(self) -> str:
+        """For a comment."""
+
+    def to_sarif(self) -> str:
+        """For code scanning."""
+
+    def to_junit(self) -> str:
+        """For a CI."""
+
+    def to_annotations(self) -> str:
+        """For GitHub."""
+
+
+def write_report(session: Session, found: Reports, rows: str, *, ok: bool) -> bool:
+    """What was found, in the format asked for; False where that is the terminal's text.
+
+    ``rows`` is the key of the rows among its JSON values.
+    """
+    match session.format:
+        case "json":
+            values = found.as_json()
+            write_envelope(session, values[rows], values["summary"], ok=ok)
+        case "markdown":
+            write(session, found.to_markdown())
+        case "sarif":
+            write(session, found.to_sarif())
+        case "junit":
+            write(session, found.to_junit())
+        case "github":
+            write(session, found.to_annotations())
+        case _:
+            return False
+    return True
 
 
 def write_failure(session: Session, exit_code: int, issues: Iterable[Issue]) -> None:

@@ -16,7 +16,7 @@ from kpilayer.cli.output import (
     say,
     show_issues,
     write,
-    write_envelope,
+    write_report,
     write_rows,
 )
 from kpilayer.cli.progress import Progress
@@ -164,26 +164,14 @@ def _day(moment: object) -> date | None:
 
 
 def _write(session: Session, found: Diff) -> None:
-    match session.format:
-        case "json":
-            values = found.as_json()
-            ok = not found.review.fails
-            write_envelope(session, values["changes"], values["summary"], ok=ok)
-        case "markdown":
-            write(session, found.to_markdown())
-        case "sarif":
-            write(session, found.to_sarif())
-        case "junit":
-            write(session, found.to_junit())
-        case "github":
-            write(session, found.to_annotations())
-        case _:
-            from kpilayer.change.text import text
+    if write_report(session, found, "changes", ok=not found.review.fails):
+        return
+    from kpilayer.change.text import text
 
-            shown = text(found.review, verbose=session.verbose > 0)
-            write(session, _coloured(shown) if data_in_colour(session) else shown)
-            if session.output is None:
-                show_issues(found.findings)
+    shown = text(found.review, verbose=session.verbose > 0)
+    write(session, _coloured(shown) if data_in_colour(session) else shown)
+    if session.output is None:
+        show_issues(found.findings)
 
 
 def _coloured(text: str) -> str:
@@ -203,7 +191,8 @@ def impact(session: Session, name: str) -> None:
     """Show whom a definition reaches, and whom to ask.
 
     NAME is a metric, a model or a dimension (`orders.status`): every metric that reads it, directly
-    or through others, with the views, saved queries and exposures that show them.
+    or through others, with the views, saved queries and exposures that show them. Where a metric
+    and a model have one name, `model:NAME` is the model.
     """
     found = session.load().impact(name)
     columns = ("name", "kind", "direct", "owner", "views", "saved queries", "exposures")

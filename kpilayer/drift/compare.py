@@ -86,6 +86,8 @@ def compared(site: Site, metric: Governed, layer: Layer) -> Compared | None:
             return Compared(metric, False, is_sliced, (late,), like, True, True, extra=extra)
         note = ", ".join(filter(None, (note, *_presumed(site, mine, sliced))))
         unsure = not mine.presumed_beside(sliced) <= layer.known.presumed | layer.known.names
+        if other_groups := site.other_groups:
+            note, unsure = other_groups, True
         return Compared(
             metric, True, is_sliced, (), like, True, note=note, extra=extra, is_unsure=unsure
         )
@@ -302,6 +304,10 @@ def _is_meant(site: Site, found: Compared) -> bool:
         return True
     families = {family_of(t) for t in leaves(mine)} & {family_of(t) for t in leaves(metric.measure)}
     if found.likeness >= _SAME:
+        is_called_so = any(site.words.all == words.all for words in metric.words)
+        if mine.is_ratio and not metric.measure.is_ratio and not is_middle(site, metric):
+            if not is_called_so:  # an average per order is no number of orders
+                return False
         is_median = _functions(mine) == {"percentile 0.5"} and metric.measure.is_ratio
         is_mean = metric.measure.is_ratio and "avg" in site.functions
         is_like = is_median or is_mean or _counts_instead(mine, metric.measure)

@@ -6,6 +6,7 @@ that no trial shows is none until it is proved, and then the column is the metri
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from fractions import Fraction
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from kpilayer.drift.search import Search
 
 DIALECT: Final = "duckdb"
+_PERCENTILE: Final = re.compile(r"percentile(_disc)? ([\d.]+)")
 _FUNCTIONS: Final[dict[str, type[exp.Expr]]] = {"min": exp.Min, "max": exp.Max, "avg": exp.Avg}
 
 
@@ -200,10 +202,11 @@ def _total(total: Total) -> exp.Expr | None:
             value = exp.Count(this=exp.Distinct(expressions=[tree]))
         case "percentile 0.5":
             value = exp.Median(this=tree)
-        case name if name.startswith("percentile "):
-            at = exp.Literal.number(name.partition(" ")[2])
+        case name if (found := _PERCENTILE.fullmatch(name)) is not None:
+            at = exp.Literal.number(found[2])
             order = exp.Order(expressions=[exp.Ordered(this=tree)])
-            value = exp.WithinGroup(this=exp.PercentileCont(this=at), expression=order)
+            kind = exp.PercentileDisc if found[1] else exp.PercentileCont
+            value = exp.WithinGroup(this=kind(this=at), expression=order)
         case name if name in _FUNCTIONS:
             value = _FUNCTIONS[name](this=tree)
         case _:
@@ -211,10 +214,9 @@ def _total(total: Total) -> exp.Expr | None:
     query = exp.Select(expressions=[value]).from_(exp.Table(this=_name(total.base)))
     for join in total.joins:
         on = exp.and_(*(c.copy() for c in join.on)) if join.on else exp.true()
-        kind = "LEFT" if join.is_outer else None
         node = exp.Join(this=exp.Table(this=_name(join.table)), on=on)
-        if kind:
-            node.set("side", kind)
+        if join.is_outer:
+            node.set("side", "LEFT")
         query.append("joins", node)
     if total.where:
         query.set("where", exp.Where(this=exp.and_(*(c.copy() for c in total.where.values()))))

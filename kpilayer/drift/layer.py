@@ -6,6 +6,7 @@ formula over them is arithmetic. What is not read so (conversions, running total
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -28,6 +29,8 @@ from kpilayer.identity import Identity
 from kpilayer.model.metric import Metric, SimpleMetric
 
 _ATOM: Final = "kpilayer_atom_"
+#: Medians: interpolated, one of the values, estimated, or of different values.
+_MIDDLE: Final = re.compile(r"(approx_)?percentile(_disc)? 0\.5(_distinct)?")
 _BUILT: Final = frozenset({"approx_percentile"})
 #: Rules that only say where there is no row, or what stands for it.
 _SEEN_THROUGH: Final = frozenset({"spined", "filled"})
@@ -100,7 +103,7 @@ class Layer(Tables):
             if one is not None:
                 parts.append((one, own))
         bases = {t.base for one, _ in parts for t in one.totals.values()}
-        families = {_family(a.agg) for a in below}
+        families = {family(a.agg) for a in below}
         names = [metric.name, metric.label or "", *(metric.synonyms or ())]
         return Governed(
             metric.name,
@@ -220,9 +223,9 @@ def _adds(total: Total) -> tuple[str, str, str]:
     return total.function, total.value, total.base
 
 
-def _family(aggregation: str) -> str:
-    """Functions that people take for each other."""
-    if aggregation in ("average", "avg", "median") or aggregation.endswith("percentile 0.5"):
+def family(aggregation: str) -> str:
+    """The name of functions that people take for each other."""
+    if aggregation in ("average", "avg", "median") or _MIDDLE.fullmatch(aggregation):
         return "middle"
     if aggregation.startswith(("count", "approx_count", "sum_boolean")):
         return "count"
@@ -231,4 +234,4 @@ def _family(aggregation: str) -> str:
 
 def family_of(total: Total) -> str:
     """Which functions an aggregation may be taken for."""
-    return _family(total.function)
+    return family(total.function)

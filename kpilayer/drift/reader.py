@@ -14,7 +14,16 @@ from typing import Final
 from sqlglot import exp
 
 from kpilayer.drift.names import is_period
-from kpilayer.drift.rows import Aggregate, NotRead, Output, Relation, Source, numbers_in, stand_in
+from kpilayer.drift.rows import (
+    Aggregate,
+    NotRead,
+    Output,
+    Relation,
+    Source,
+    is_unread,
+    numbers_in,
+    stand_in,
+)
 from kpilayer.drift.select import Select, renamed
 
 #: Tables by name, with their columns.
@@ -43,8 +52,7 @@ class Reader:
                 if not numbers_in(value) and is_period(name)
             )  # fmt: skip
             for index, (name, value) in enumerate(found.outputs.items()):
-                numbers = numbers_in(value)
-                if not numbers:
+                if not numbers_in(value) and not is_unread(value):
                     continue
                 line, column = positions.get(index, (0, 0))
                 named = shown[index] if index < len(shown) else name

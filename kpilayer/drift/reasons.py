@@ -14,7 +14,7 @@ from kpilayer.drift.measure import Measure, Total
 from kpilayer.drift.rows import SAMPLE
 from kpilayer.drift.site import Site, is_middle, leaves, other_time, wheres
 from kpilayer.drift.spelling import key, list_of
-from kpilayer.drift.windows import ACTIVE
+from kpilayer.drift.windows import ACTIVE, over
 
 #: Units in each other: parts of an hour or a day, thousands and millions.
 _FACTORS: Final = tuple(
@@ -68,16 +68,18 @@ def _of_rules(mine: Measure, theirs: Measure) -> Iterator[str]:
     own, wanted = ({t.rule for t in leaves(m)} for m in (mine, theirs))
     more, less = ({_period(r) for r in rules} - {""} for rules in (own - wanted, wanted - own))
     if more or less:
-        told, meant = (" and ".join(sorted(rules)) or "of one period" for rules in (more, less))
+        told, meant = (" and ".join(sorted(rules)) or "one period" for rules in (more, less))
         yield f"{told} instead of {meant}"
 
 
 def _period(rule: str) -> str:
     """A rule about time in words."""
     if rule == ACTIVE:
-        return "of what holds at the date"
+        return "what holds at the date"
     if rule in ("", LEVEL):
         return ""
+    if rule == over("all"):
+        return "all time so far"
     count, _, unit = rule.removeprefix("over ").removesuffix(" ago").partition(" ")
     shown = f"{count} {unit}s" if count.isdigit() and int(count) > 1 else f"{count} {unit}".strip()
     return f"{shown} ago" if rule.endswith(" ago") else f"over {shown}"
@@ -85,14 +87,20 @@ def _period(rule: str) -> str:
 
 def _raw(site: Site) -> str:
     """The function of a column of one aggregate, as it is written."""
-    return (
-        ", ".join(sorted(site.functions)).replace("avg", "mean").replace("percentile 0.5", "median")
-    )
+    return ", ".join(sorted(map(_named, site.functions)))
 
 
 def function_of(total: Total) -> str:
     """The function of a total, as people say it."""
-    return total.function.replace("_", " ").replace("percentile 0.5", "median")
+    return _named(total.function)
+
+
+def _named(function: str) -> str:
+    """A function, as people say it."""
+    if function.endswith("_distinct") and not function.startswith("count"):
+        return f"{_named(function.removesuffix('_distinct'))} of different values"
+    disc = function.replace("percentile_disc", "discrete percentile").replace("_", " ")
+    return disc.replace("percentile 0.5", "median").replace("avg", "mean")
 
 
 def _listed(values: set[str]) -> str:

@@ -93,6 +93,11 @@ class NotRead(Exception):
     """SQL that is not understood; the message says what of it."""
 
 
+def is_unread(node: exp.Expr) -> bool:
+    """Whether a column as a whole is not understood."""
+    return isinstance(node, exp.Anonymous) and node.name == "KPI_UNREAD"
+
+
 def aggregate_number(node: exp.Expr) -> int | None:
     """Which aggregate an expression stands for."""
     if isinstance(node, exp.Anonymous) and node.name == AGGREGATE:

@@ -10,20 +10,22 @@ from typing import Final, Literal
 
 import sqlglot
 from sqlglot import exp
-from sqlglot.dialects.dialect import Dialects
+from sqlglot.dialects.dialect import Dialect, Dialects
 from sqlglot.errors import SqlglotError
+from sqlglot.tokenizer_core import Token, TokenType
 
 from kpilayer.catalog import REF
 from kpilayer.drift.compare import Match, Verdict, match
 from kpilayer.drift.evidence import Evidence, weighed
 from kpilayer.drift.guards import unguarded
 from kpilayer.drift.layer import Layer
+from kpilayer.drift.names import likeness, words_of
 from kpilayer.drift.rendered import as_written, unwrapped
-from kpilayer.drift.rows import NotRead
+from kpilayer.drift.rows import NotRead, Output, is_unread
 from kpilayer.drift.site import site_of
 from kpilayer.drift.spelling import text_of
-from kpilayer.drift.texts import Text
-from kpilayer.errors import Issue, Location, Severity
+from kpilayer.drift.texts import Text, without_tags
+from kpilayer.errors import ConfigError, Issue, Location, Severity
 from kpilayer.proof.verdict import Example
 
 State = Literal["new", "known", "ignored"]
@@ -130,11 +132,12 @@ class Search:
             if text.is_of_a_check:
                 continue
             try:
-                read.append((text, *self._parsed(text)))
-            except _FAILURES as error:
-                issues.append(_unread(text, str(error)))
-            except SqlglotError as error:
-                issues.append(_unread(text, _first_error(error)))
+                trees, lines, broken = self._parsed(text)
+            except (*_FAILURES, SqlglotError) as error:
+                issues.append(_unread(text, _told(error)))
+                continue
+            read.append((text, trees, lines))
+            issues += broken
         models = self._models(read)
         findings: list[Finding] = []
         queries = columns = 0
@@ -146,7 +149,7 @@ class Search:
                 try:
                     found = list(self._of_query(text, tree, lines, models))
                 except _FAILURES as error:
-                    issues.append(_unread(text, str(error), "notice"))
+                    issues.append(_unread(text, _told(error), "notice"))
                     continue
                 columns += len(found)
                 findings += [f for f in found if isinstance(f, Finding)]
@@ -154,20 +157,30 @@ class Search:
         findings.sort(key=lambda f: (f.location.path, f.location.line, f.location.column))
         return Scanned(tuple(findings), tuple(issues), queries, columns)
 
-    def _parsed(self, text: Text) -> tuple[list[exp.Expr], tuple[int, ...]]:
+    def _parsed(self, text: Text) -> tuple[list[exp.Expr], tuple[int, ...], list[Issue]]:
         sql = text.sql
         lines: tuple[int, ...] = ()
         dialect = text.dialect or self.dialect
-        if self.render is not None and ("{{" in sql or "{%" in sql or "{#" in sql):
+        if not text.is_file:
+            sql = without_tags(sql)
+        elif self.render is not None and ("{{" in sql or "{%" in sql or "{#" in sql):
             sql, lines = self.render(text.path, sql, dialect)
-        parsed = sqlglot.parse(sql, read=dialect)
+        broken: list[Issue] = []
+        parsed: list[exp.Expr | None] = []
+        for statement in _statements(sql, dialect):
+            try:
+                parsed += Dialect.get_or_raise(dialect).parser().parse(statement, sql)
+            except (*_FAILURES, SqlglotError) as error:
+                line = statement[0].line
+                at = lines[line - 1] if 0 < line <= len(lines) else line
+                broken.append(_unread(text, _told(error), at=at))
         parsed = [tree and unguarded(unwrapped(tree)) for tree in parsed]
         if dialect == "postgres":
             parsed = [tree and as_written(tree) for tree in parsed]
         trees: list[exp.Expr] = [
             q for tree in parsed if tree is not None and (q := _query(tree)) is not None
         ]
-        return trees, lines
+        return trees, lines, broken
 
     def _models(
         self, read: Sequence[tuple[Text, list[exp.Expr], tuple[int, ...]]]
@@ -191,14 +204,25 @@ class Search:
         reader.named = {k: v for k, v in reader.named.items() if k != own}
         assert isinstance(tree, exp.Query), "only queries are kept"
         for output in reader.outputs(_without_refs(tree)):
+            if is_unread(output.value):
+                yield self._unjudged(text, output)
+                continue
             try:
                 found = match(site_of(output, self.layer), self.layer)
             except NotRead:
                 found = None
             except _FAILURES as error:
-                yield _unread(text, f"`{output.name}` is not judged: {error!r}", "notice")
+                yield _unread(text, f"`{output.name}`: {_told(error)}", "notice")
                 continue
             yield None if found is None else self._finding(text, found, lines)
+
+    def _unjudged(self, text: Text, output: Output) -> Issue | None:
+        """A column that is not understood, where its name is a metric's."""
+        words = words_of(output.name)
+        named = [m.name for m in self.layer.metrics if likeness(words, m.words) >= 1]
+        why = f"`{output.name}`, called like `{named[0]}`" if named else ""
+        told = output.value.expressions[0].name
+        return _unread(text, told, "notice", output.line, why) if named else None
 
     def _finding(self, text: Text, found: Match, lines: tuple[int, ...]) -> Finding:
         output, metric = found.site.output, found.found.metric
@@ -288,14 +312,34 @@ def _place(text: Text, line: int, column: int, lines: tuple[int, ...], name: str
     return Location(text.path, at, max(1, min(column, len(shown) + 1)), max(1, len(name)), shown)
 
 
-def _unread(text: Text, why: str, severity: Severity = "warning") -> Issue:
-    told = f" {text.shown}" if text.shown else ""
-    message = f"{'a query' if not told else told.strip()} is not read: {why or 'not understood'}"
-    return Issue("drift-unread", message, Location(text.path, text.line), severity=severity)
+def _statements(sql: str, dialect: str) -> Iterator[list[Token]]:
+    """The tokens of each statement: a broken one leaves the others as they are."""
+    found: list[Token] = []
+    for token in sqlglot.tokenize(sql, read=dialect):
+        if token.token_type == TokenType.SEMICOLON:
+            if found:
+                yield found
+            found = []
+        else:
+            found.append(token)
+    if found:
+        yield found
 
 
-def _first_error(error: SqlglotError) -> str:
+def _unread(
+    text: Text, why: str, severity: Severity = "warning", at: int = 1, what: str = ""
+) -> Issue:
+    what = " of ".join(filter(None, (what, text.shown))) or "a query"
+    line = at if text.is_file else text.line
+    return Issue(
+        "drift-unread", f"{what} is not read: {why}", Location(text.path, line), severity=severity
+    )
+
+
+def _told(error: Exception) -> str:
+    """Why something is not read, in words: of errors in programs, only that it is so."""
     found = getattr(error, "errors", None)
     if found:
         return f"{found[0]['description'].rstrip('.')} (line {found[0]['line']})"
-    return str(error).partition("\n")[0]
+    is_told = isinstance(error, NotRead | SqlglotError | ConfigError)
+    return str(error).partition("\n")[0] if is_told else "it is not understood"

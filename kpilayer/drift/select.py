@@ -95,8 +95,9 @@ class Select(Values):
             name = projection.alias_or_name.lower() or f"_col_{number}"
             try:
                 yield name, self.value(projection.unalias())
-            except NotRead:
-                yield name, exp.Anonymous(this="KPI_UNREAD")
+            except NotRead as reason:
+                told = exp.Literal.string(str(reason))
+                yield name, exp.Anonymous(this="KPI_UNREAD", expressions=[told])
 
     def _star(self, projection: exp.Expr) -> Iterator[tuple[str, exp.Expr]]:
         of = projection.table.lower() if isinstance(projection, exp.Column) else ""

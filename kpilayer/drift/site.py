@@ -5,17 +5,28 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Final
 
 from sqlglot import exp
 
 from kpilayer.drift.joins import is_calendar
-from kpilayer.drift.layer import Governed, Layer
+from kpilayer.drift.layer import Governed, Layer, family
 from kpilayer.drift.measure import Measure, Total
 from kpilayer.drift.names import Words, is_of_a_check, words_of
 from kpilayer.drift.nulls import not_null
 from kpilayer.drift.rows import LAST, NOT_READ, SAMPLE, Output, numbers_in
 from kpilayer.drift.spelling import key, plain, unnumbered
 from kpilayer.drift.totals import measure
+
+#: What makes periods of times, and what moves a time before that.
+_CUTS: Final = (
+    *(exp.TimestampTrunc, exp.DateTrunc, exp.DatetimeTrunc, exp.Cast, exp.Extract, exp.Date),
+    *(exp.Year, exp.Month, exp.Quarter, exp.Week, exp.LastDay, exp.TimeToStr, exp.ToChar),
+)
+_MOVES: Final = (
+    *(exp.Add, exp.Sub, exp.DateAdd, exp.DateSub, exp.TimestampAdd, exp.TimestampSub),
+    *(exp.AtTimeZone, exp.ConvertTimezone, exp.TsOrDsAdd, exp.DatetimeAdd, exp.DatetimeSub),
+)
 
 
 @dataclass(frozen=True)
@@ -147,9 +158,34 @@ class Site:
         return {c for c in columns_of(node) if unit and self.layer.steps.get(c) == unit}
 
     @property
+    def other_groups(self) -> str:
+        """Why its groups are not those of a dimension: a time is moved, or some values left out."""
+        for group in self.output.keys:
+            for node in group.find_all(*_CUTS):
+                inner = node.this
+                if inner.find(*_MOVES) is not None and columns_of(inner) & self.layer.times:
+                    return f"grouped by a time that is moved, `{shown_key(inner)}`"
+        tables = {c.table for k in self.output.keys for c in k.find_all(exp.Column)}
+        used = [self.output.aggregates[n] for n in numbers_in(self.output.value)]
+        for source in {s for made in used for s in made.sources if s.is_outer and s.name in tables}:
+            for condition in source.on:
+                if {c.table for c in condition.find_all(exp.Column)} == {source.name}:
+                    return f"groups of `{source.table}` only where {shown_key(condition)}"
+        return ""
+
+    @property
     def is_of_a_check(self) -> bool:
         """Whether its name says that data is checked."""
         return is_of_a_check(self.output.name)
+
+
+def shown_key(node: exp.Expr) -> str:
+    """An expression over columns as people write it."""
+
+    def bare(part: exp.Expr) -> exp.Expr:
+        return exp.column(part.name) if isinstance(part, exp.Column) else part
+
+    return node.copy().transform(bare).sql("duckdb")
 
 
 def _is_pinned(condition: exp.Expr) -> bool:
@@ -223,4 +259,4 @@ def wheres(found: Measure) -> dict[str, exp.Expr]:
 
 def is_middle(site: Site, metric: Governed) -> bool:
     """Whether a mean stands for a median, or the other way round."""
-    return metric.family == "middle" and bool(site.functions & {"avg", "percentile 0.5"})
+    return metric.family == "middle" and any(family(f) == "middle" for f in site.functions)

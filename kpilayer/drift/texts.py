@@ -10,7 +10,7 @@ import csv
 import io
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
@@ -81,15 +81,20 @@ def texts(
             shown = _shown(file, root)
             inside = file.relative_to(start).as_posix() if start.is_dir() else file.name
             try:
-                read = _read(file, shown, read_parquet)
-                found += [replace(text, dialect=own, inside=inside) for text in read]
+                for read in _read(file, shown, read_parquet):
+                    if isinstance(read, Issue):
+                        issues.append(read)
+                    else:
+                        found.append(replace(read, dialect=own, inside=inside))
             except (OSError, UnicodeDecodeError, ValueError, csv.Error) as error:
-                first = str(error).partition("\n")[0]
                 issues.append(
-                    Issue("drift-unread", f"it cannot be read: {first}", Location(shown),
-                          severity="warning")
-                )  # fmt: skip
+                    _unread(shown, f"it cannot be read: {str(error).partition(chr(10))[0]}")
+                )
     return found, issues
+
+
+def _unread(shown: str, message: str, line: int = 1) -> Issue:
+    return Issue("drift-unread", message, Location(shown, line), severity="warning")
 
 
 def _files(word: str) -> Iterator[Path]:
@@ -119,16 +124,17 @@ def _shown(file: Path, root: Path) -> str:
     return (whole.relative_to(root) if whole.is_relative_to(root) else file).as_posix()
 
 
-def _read(file: Path, shown: str, read_parquet: ReadParquet) -> Iterator[Text]:
+def _read(file: Path, shown: str, read_parquet: ReadParquet) -> Iterator[Text | Issue]:
     match file.suffix.lower():
         case ".parquet":
             yield from _of_log(enumerate(read_parquet(file), 1), shown)
         case ".csv":
-            rows = csv.DictReader(io.StringIO(file.read_text(encoding="utf-8-sig")))
+            text = file.read_text(encoding="utf-8-sig")
+            rows = csv.DictReader(io.StringIO(text), strict=True)
             yield from _of_log(((rows.line_num, row) for row in rows), shown)
         case ".jsonl" | ".ndjson":
-            lines = file.read_text(encoding="utf-8").splitlines()
-            numbered = ((n, json.loads(line)) for n, line in enumerate(lines, 1) if line.strip())
+            lines = file.read_text(encoding="utf-8-sig").splitlines()
+            numbered = ((n, _json(line)) for n, line in enumerate(lines, 1) if line.strip())
             yield from _of_log(numbered, shown)
         case ".json":
             yield from _of_export(json.loads(file.read_text(encoding="utf-8")), shown)
@@ -139,10 +145,21 @@ def _read(file: Path, shown: str, read_parquet: ReadParquet) -> Iterator[Text]:
 # --------------------------------------------------------------------------------------------- logs
 
 
-def _of_log(rows: Iterator[tuple[int, Any]] | enumerate[Any], shown: str) -> Iterator[Text]:
+def _json(line: str) -> Any:
+    """The value of a line; None where it is no JSON."""
+    try:
+        return json.loads(line)
+    except ValueError:
+        return None
+
+
+def _of_log(rows: Iterable[tuple[int, Any]], shown: str) -> Iterator[Text | Issue]:
+    line, has_queries = 0, False
     for line, row in rows:
         if not isinstance(row, Mapping):
+            yield _unread(shown, f"line {line} is no JSON object", line)
             continue
+        has_queries |= bool({str(k).lower() for k in row} & set(_SQL_KEYS))
         by_name = {str(k).lower(): v for k, v in row.items() if k is not None}
         sql = _first(by_name, _SQL_KEYS)
         if isinstance(sql, str) and _IS_QUERY.match(sql):
@@ -156,6 +173,25 @@ def _of_log(rows: Iterator[tuple[int, Any]] | enumerate[Any], shown: str) -> Ite
                 users=(str(user),) if user else (),
                 last=str(_first(by_name, _LAST_KEYS) or ""),
             )
+
+    if not has_queries:
+        columns = ", ".join(f"`{name}`" for name in _SQL_KEYS)
+        told = f"no row has a column of a query, which is called one of {columns}"
+        yield _unread(shown, told if line else "there are no rows in it")
+
+
+def without_tags(sql: str) -> str:
+    """SQL of Metabase as it runs where no filter is set.
+
+    Optional clauses `[[AND ..]]` go, a field's filter `WHERE {{tag}}` holds for all rows, and a
+    variable `= {{tag}}` is a value of which nothing is known.
+    """
+    bare = re.sub(r"\[\[.*?\]\]", " ", sql, flags=re.S)
+    bare = re.sub(r"\{\{\s*#(\d+)[^}]*\}\}", r"card_\1", bare)
+    bare = re.sub(
+        r"(\b(?:where|and|or|not|on|when)\s+|\()\{\{[^}]*\}\}", r"\1TRUE", bare, flags=re.I
+    )
+    return re.sub(r"\{\{\s*([^}]*?)\s*\}\}", r"'\1'", bare)
 
 
 def _first(row: Mapping[str, Any], names: Sequence[str]) -> Any:

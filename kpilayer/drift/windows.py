@@ -72,8 +72,7 @@ def run_of(
     """
     given = named.get(window.alias.lower(), window) if window.alias else window
     units = {step_of(k) for k in keys}
-    if len(units) != 1 or not (unit := units.pop()):
-        return None
+    unit = units.pop() if len(units) == 1 else ""
     function, spec = window.this, given.args.get("spec") or window.args.get("spec")
     if isinstance(function, exp.Lag):
         offset = function.args.get("offset")

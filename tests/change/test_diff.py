@@ -457,3 +457,25 @@ def test_a_source_that_leads_elsewhere_is_told(shop: Shop) -> None:
     for side, schema in (("before", "raw"), ("after", "raw_2")):
         shop.write(side, {"models/sources.yml": f"sources:\n  - {{name: shop, schema: {schema}, tables: [{{name: orders}}]}}\n"})  # fmt: skip
     assert levels(shop)["source shop.orders"] == "value"
+
+
+def test_rows_of_which_nobody_reads_what_changed_are_the_same_to_all_that_read_them(
+    shop: Shop,
+) -> None:
+    from kpilayer.change.text import text
+
+    for side, factor in (("before", 2), ("after", 3)):
+        sql = f"SELECT order_id, amount, amount * {factor} AS unread FROM {{{{ ref('orders') }}}}"
+        model = (
+            "models:\n  - name: sold\n    semantic_model: true\n    columns:\n"
+            "      - {name: order_id, entity: {type: primary, name: sale}}\n"
+        )
+        metric = "metrics:\n  - {name: sold_amount, model: sold, agg: sum, expr: amount}\n"
+        shop.write(
+            side,
+            {"models/sold.sql": sql, "models/sold.yml": model, "metrics/sold.yml": metric},
+        )
+    found = shop.diff()
+    shown = text(found.review, verbose=False)
+    assert "EQUIVALENT query sold  the same to all that reads it" in shown
+    assert "No number changes: 1 definition proved to mean the same." in shown

@@ -145,6 +145,16 @@ def test_whom_a_dimension_reaches(shop: Shop) -> None:
     assert reached.reach.exposures == ("weekly",) and "finance" in reached.owners
 
 
+def test_a_model_of_a_metrics_name_is_asked_for_by_its_kind(shop: Shop) -> None:
+    line = "  - {name: orders, model: orders, agg: count, expr: order_id}\n"
+    shop.write("after", {"metrics/orders.yml": f"metrics:\n{line}"})
+    project = Project.load(shop.root / "after")
+    assert project.impact("orders").subject == ("metric", "orders")
+    assert "revenue" in {r.name for r in project.impact("model:orders").readers}
+    with pytest.raises(QueryError, match="there is no metric, model or dimension"):
+        project.impact("model:revenue")
+
+
 def test_whom_nothing_reaches_is_an_error(shop: Shop) -> None:
     with pytest.raises(QueryError, match="did you mean `revenue`"):
         Project.load(shop.root / "after").impact("revenu")

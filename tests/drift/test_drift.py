@@ -225,3 +225,78 @@ def test_an_entry_of_the_baseline_that_no_longer_occurs_is_told(
     (tmp_path / "drift.yml").write_text(known, encoding="utf-8")
     found = acme.drift([str(tmp_path / "report.sql")], baseline=str(tmp_path / "drift.yml"))
     assert "`revenue` of report.sql (`revenue`) no longer occurs" in found.to_text()
+
+
+# -------------------------------------------------------------------- what cannot be read is told
+
+
+def _messages(acme: Project, folder: Path) -> list[tuple[int, str]]:
+    issues = acme.drift([str(folder)]).issues
+    return [(issue.location.line, issue.message) for issue in issues if issue.location]
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "told"),
+    [
+        ("log.csv", "a,b\n1,2\n", (1, "no row has a column of a query")),
+        ("log.csv", "", (1, "there are no rows in it")),
+        ("log.csv", 'query\n"select 1\n', (1, "it cannot be read: unexpected end of data")),
+        ("log.jsonl", '{"query": "select 1"}\nnot json\n', (2, "line 2 is no JSON object")),
+        ("log.jsonl", '{"query": "select 1"}\n[1]\n', (2, "line 2 is no JSON object")),
+    ],
+)
+def test_logs_without_queries_and_broken_lines_are_told(
+    acme: Project, tmp_path: Path, name: str, text: str, told: tuple[int, str]
+) -> None:
+    (tmp_path / name).write_text(text, encoding="utf-8")
+    [(line, message)] = _messages(acme, tmp_path)
+    assert (line, message[: len(told[1])]) == told
+
+
+def test_a_broken_line_of_a_log_leaves_the_others(acme: Project, tmp_path: Path) -> None:
+    good = json.dumps({"query": "SELECT sum(hours) AS hours_worked FROM timesheets"})
+    (tmp_path / "log.jsonl").write_text(f"broken\n{good}\n", encoding="utf-8")
+    found = acme.drift([str(tmp_path)])
+    assert [(f.metric, f.location.line) for f in found.findings] == [("hours_worked", 2)]
+
+
+def test_a_broken_statement_leaves_the_others_and_is_told_by_its_line(
+    acme: Project, tmp_path: Path
+) -> None:
+    sql = "SELECT sum(hours) AS hours_worked FROM timesheets;\n\nSELECT sum( FROM t;\nSELECT 1;"
+    (tmp_path / "report.sql").write_text(sql, encoding="utf-8")
+    assert [f.metric for f in acme.drift([str(tmp_path)]).findings] == ["hours_worked"]
+    [(line, message)] = _messages(acme, tmp_path)
+    assert line == 3 and message.startswith("a query is not read: ")
+    assert "<" not in message and "sqlglot" not in message
+
+
+def test_a_column_that_is_not_understood_is_told_where_it_is_called_like_a_metric(
+    acme: Project, tmp_path: Path
+) -> None:
+    sql = "SELECT {} AS hours_worked FROM timesheets"
+    (tmp_path / "a.sql").write_text(sql.format("list_aggregate(list(hours), 'sum') + t.x"))
+    [(_, message)] = _messages(acme, tmp_path)
+    assert message == (
+        "`hours_worked`, called like `hours_worked` is not read: `t.x` is of no table that is read"
+    )
+
+
+@pytest.mark.parametrize(
+    "where",
+    [
+        "WHERE {{created}} [[AND kind = {{kind}}]]",
+        "WHERE is_billable [[AND {{created}}]]",
+        "[[WHERE kind = {{kind}}]]",
+    ],
+)
+def test_filters_of_metabase_that_nobody_has_set_leave_no_row_out(
+    acme: Project, tmp_path: Path, where: str
+) -> None:
+    sql = f"SELECT sum(hours) AS hours_worked FROM timesheets {where}"
+    card = {"name": "Hours", "dataset_query": {"native": {"query": sql}}}
+    (tmp_path / "cards.json").write_text(json.dumps([card]), encoding="utf-8")
+    found = acme.drift([str(tmp_path)])
+    assert found.issues == ()
+    (finding,) = found.findings
+    assert finding.metric == "hours_worked" and finding.verdict in ("exact", "equivalent")

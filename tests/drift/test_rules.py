@@ -484,3 +484,51 @@ def test_joins_that_lead_on_to_another_table_are_run_as_they_stand(
     (found,) = _found(acme, tmp_path, sql)
     assert (found.verdict, found.method) == ("conflicting", "rows")  # credit notes are in it
     assert found.example is not None
+
+
+@pytest.mark.parametrize(
+    "key", ["ordered_at + INTERVAL 9 HOUR", "ordered_at AT TIME ZONE 'Asia/Tokyo'"]
+)
+def test_periods_of_a_time_that_is_moved_are_others(
+    acme: Project, tmp_path: Path, key: str
+) -> None:
+    sql = f"SELECT date_trunc('month', {key}) m, count(*) AS shop_orders FROM orders GROUP BY 1"
+    (found,) = _found(acme, tmp_path, sql)
+    assert found.verdict == "possible" and "a time that is moved" in found.note
+    sql = "SELECT date_trunc('month', ordered_at) + INTERVAL 1 MONTH m, count(*) AS shop_orders FROM orders GROUP BY 1"
+    assert _told(acme, tmp_path, sql) == [("shop_orders", "same")]
+
+
+def test_groups_that_leave_values_out_are_others(acme: Project, tmp_path: Path) -> None:
+    sql = (
+        "SELECT a.region_id, sum(i.amount - i.tax) AS invoiced_revenue FROM invoices i LEFT JOIN accounts a "
+        "ON a.account_id = i.account_id{more} WHERE i.status <> 'void' GROUP BY 1"
+    )
+    assert _told(acme, tmp_path, sql.format(more="")) == [("invoiced_revenue", "same")]
+    (found,) = _found(acme, tmp_path, sql.format(more=" AND a.region_id > 3"))
+    assert found.verdict == "possible"
+    assert found.note == "groups of `accounts` only where region_id > 3"
+
+
+@pytest.mark.parametrize(
+    "value",
+    ["quantile_disc(first_reply_minutes / 60, 0.5)", "median(DISTINCT first_reply_minutes / 60)"],
+)
+def test_another_median_is_told(acme: Project, tmp_path: Path, value: str) -> None:
+    found = _told(acme, tmp_path, f"SELECT {value} AS first_response_time FROM tickets")
+    assert [metric for metric, _ in found] == ["first_response_time"]
+    assert found[0][1] != "same"
+
+
+def test_a_running_total_is_told(acme: Project, tmp_path: Path) -> None:
+    sql = "SELECT d, sum(sum(hours)) OVER (ORDER BY d) AS hours_worked FROM (SELECT worked_on d, hours FROM timesheets) GROUP BY 1"
+    (found,) = _found(acme, tmp_path, sql)
+    assert (found.verdict, found.why) == (
+        "conflicting",
+        ("all time so far instead of one period",),
+    )
+
+
+def test_an_average_per_thing_is_no_number_of_things(acme: Project, tmp_path: Path) -> None:
+    sql = "SELECT sum(amount) / count(DISTINCT visitor_id) AS avg_order_value FROM orders"
+    assert ("shop_orders", "conflicting") not in _told(acme, tmp_path, sql)
