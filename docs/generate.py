@@ -29,6 +29,8 @@ from sqlglot import exp
 
 from kpilayer.model import (
     config,
+    kpi,
+    kpi_parts,
     metric,
     metric_parts,
     names,
@@ -132,6 +134,9 @@ def _named(annotation: Any) -> str | None:
         (metric_parts.GroupBys, "group-by name, or a list of them"),
         (periods.Length, "length of time"),
         (periods.StandardLength, "length of time"),
+        (kpi_parts.Span, "hours, days or weeks: `3d`"),
+        (kpi_parts.Times, "how often: `1`, or `2 of 3`"),
+        (kpi_parts.Fraction, "fraction or percentage"),
     ]
     return next((text for kind, text in known if annotation == kind), None)
 
@@ -151,7 +156,7 @@ def _default(info: FieldInfo, about: str) -> str:
     if value is None or value == () or value == {} or isinstance(value, BaseModel):
         return ""
     if isinstance(value, tuple):
-        return f"`[{', '.join(value)}]`"
+        return f"`[{', '.join(map(str, value))}]`"
     return f"`{str(value).lower() if isinstance(value, bool) else value}`"
 
 
@@ -202,6 +207,35 @@ _TITLES: Final = {
     "Renamed": "Renamed columns",
     "Publishing": "Publishing",
     "RoleTable": "Table of roles",
+    "Kpi": "KPIs",
+    "KpiOwner": "Owner of a KPI",
+    "Health": "Health",
+    "Bounds": "Bounds",
+    "Relative": "Relative ranges",
+    "RangeOverride": "Overrides of a range",
+    "Segments": "Health by segment",
+    "SegmentBounds": "Range of a segment",
+    "Confirm": "Confirmation",
+    "AttainmentRule": "Attainment",
+    "Exclusion": "Exclusions",
+    "Target": "Targets",
+    "Baseline": "Baseline of a target",
+    "Consequence": "Consequence",
+    "Action": "Actions",
+    "Drivers": "Drivers",
+    "Influence": "Influences",
+    "Guardrail": "Guardrails",
+    "Freshness": "Freshness of a KPI",
+    "Age": "Age of data",
+    "Review": "Review",
+    "KpiAccess": "Access to a KPI",
+    "KpiMask": "Mask of a KPI",
+    "Benchmark": "Benchmarks",
+    "LintIgnore": "Ignored rules",
+    "Okr": "OKRs",
+    "KeyResult": "Key results",
+    "Trigger": "Trigger of an objective",
+    "KpiDefaults": "Defaults of KPIs",
     "Exposure": "Exposures",
     "Group": "Groups",
     "Owner": "Owners",
@@ -235,7 +269,7 @@ _HIDDEN: Final = {"TimeSpine": {"columns", "granularity"}, "SqlMetric": {"type"}
 
 def _kind_of(name: str) -> type[BaseModel]:
     """The type of a name, in whichever file of ``model`` it stands."""
-    homes = (config, names, metric_parts, metric, semantic_model, time_spine, usage, source, view)
+    homes = (config, names, metric_parts, metric, semantic_model, time_spine, usage, kpi, source, view)
     return next(vars(home)[name] for home in homes if name in vars(home))
 
 

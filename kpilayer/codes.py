@@ -321,6 +321,21 @@ CODES: Final[dict[str, Code]] = {
         "An export replaces what is called so; the source of a metric must not be lost to it.",
         "Name an export of the saved query, and give it a name of its own.",
     ),
+    "unknown-kpi": Code(
+        "A name is not a KPI of this project.",
+        "What a KPI supports, is guarded by or is made of has to be there.",
+        "Use the suggested name; `kpilayer list kpis` shows them all.",
+    ),
+    "bad-range": Code(
+        "A range of a KPI holds no number, or contradicts itself.",
+        "Such a KPI is never healthy, or never in breach.",
+        "Let `critical` be the wider range, and give the side that `direction` is about a bound.",
+    ),
+    "kpi-cycle": Code(
+        "KPIs support each other in a circle.",
+        "The hierarchy is read from a north star down; a circle has no top.",
+        "Leave out the `supports` that leads back.",
+    ),
     "unknown-view": Code(
         "There is no view of this name.",
         "Views are declared under `views:`, and metrics without one have their own.",

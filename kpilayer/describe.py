@@ -116,6 +116,45 @@ class ExposureInfo:
     location: Location | None
 
 
+@dataclass(frozen=True, slots=True)
+class KpiInfo:
+    """A contract on a metric in a list."""
+
+    name: str
+    label: str
+    metric: str
+    kind: str
+    function: str
+    owner: str | None
+    direction: str
+    cadence: str
+    healthy: str
+    status: str
+    supports: str | None
+    location: Location | None
+
+
+def kpis(definitions: Definitions) -> tuple[KpiInfo, ...]:
+    """Every KPI, in order of name."""
+    return tuple(
+        KpiInfo(
+            one.name,
+            one.label or one.name,
+            one.metric,
+            one.kind,
+            one.function,
+            one.owner.group or one.owner.person,
+            one.direction,
+            one.cadence,
+            one.health.in_words,
+            one.status,
+            one.supports,
+            definitions.at("kpi", one.name, "name"),
+        )
+        for one in sorted(definitions.kpis, key=lambda one: one.name)
+    )
+
+
 def saved_queries(definitions: Definitions) -> tuple[SavedQueryInfo, ...]:
     """Every saved query, in order of name."""
     return tuple(

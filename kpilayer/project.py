@@ -266,6 +266,11 @@ class Project:
         """Every dashboard, notebook or application that shows metrics, in order of name."""
         return describe.exposures(self._identity.catalog.definitions)
 
+    @property
+    def kpis(self) -> tuple[describe.KpiInfo, ...]:
+        """Every contract on a metric, in order of name."""
+        return describe.kpis(self._identity.catalog.definitions)
+
     def describe(self, name: str) -> dict[str, Any]:
         """Everything known about a metric, model or dimension, as plain values.
 

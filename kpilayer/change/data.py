@@ -36,6 +36,7 @@ def change_values(change: Change, review: Review) -> dict[str, Any]:
             "saved_queries": list(change.reach.saved_queries),
             "exposures": list(change.reach.exposures),
             "people": list(change.reach.people),
+            "kpis": list(change.reach.kpis),
         },
         "owner": change.owner,
         "source": {"base": _place(change.at_before), "head": _place(change.at)},

@@ -75,6 +75,8 @@ def edits(base: Catalog, head: Catalog) -> tuple[Edit, ...]:
         *_named(base, head, "saved_query", "saved_queries"),
         *_named(base, head, "exposure", "exposures"),
         *_named(base, head, "group", "groups"),
+        *_named(base, head, "kpi", "kpis"),
+        *_named(base, head, "okr", "okrs"),
         *_versions(base, head),
         *_sources(base.definitions, head.definitions),
         *_config(base.definitions, head.definitions),

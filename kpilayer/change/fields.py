@@ -135,6 +135,50 @@ _USED: Final[dict[str, str]] = {
     "roles": "rights",
 }
 
+_KPI: Final[dict[str, str]] = {
+    **_COMMON,
+    "metric": "measured",
+    "where": "measured",
+    "direction": "range",
+    "health": "range",
+    "targets": "target",
+    "consequence": "consequence",
+    "supports": "tree",
+    "kind": "tree",
+    "scope": "tree",
+    "drivers": "tree",
+    "nodes": "tree",
+    "influences": "tree",
+    "guardrails": "tree",
+    "guardrail_exempt": "tree",
+    "cadence": "contract",
+    "grace": "contract",
+    "freshness": "contract",
+    "review": "contract",
+    "function": "ownership",
+    "owner": "ownership",
+    "access": "rights",
+    "status": "status",
+    "sunset": "status",
+    "replaced_by": "status",
+    "rationale": "wording",
+    "perspective": "tagging",
+    "benchmark": "wording",
+    "synonyms": "wording",
+    "tags": "tagging",
+    "lint_ignore": "contract",
+}
+
+_OKR: Final[dict[str, str]] = {
+    **_COMMON,
+    "owner": "ownership",
+    "objective": "target",
+    "key_results": "target",
+    "starts": "target",
+    "ends": "target",
+    "triggered_by": "target",
+}
+
 _SPINE: Final[dict[str, str]] = {**_COMMON}
 
 _CONFIG: Final[dict[str, str]] = {
@@ -153,6 +197,7 @@ _CONFIG: Final[dict[str, str]] = {
     "dbt_project": "making",
     "dbt_manifest": "making",
     "publish": "rights",
+    "kpi_defaults": "contract",  # what they change is seen in the KPIs
     "vars": "making",  # what they change is seen in what uses them
 }
 
@@ -167,6 +212,8 @@ FIELDS: Final[Mapping[str, Mapping[str, str]]] = {
     "saved_query": _USED,
     "exposure": _USED,
     "group": _USED,
+    "kpi": _KPI,
+    "okr": _OKR,
     "time_spine": _SPINE,
     "config": _CONFIG,
 }
@@ -189,11 +236,29 @@ def rule_of(kind: str, field: str, before: Any, after: Any, *, certified: bool =
         return _UNKNOWN.get(kind, "unknown-key")
     if rule == "wording" and field == "description" and certified:
         return "certified-wording"
+    if rule == "range" and field == "health" and _loosens(before, after):
+        return "range-loosened"
     if rule == "narrower" and _widens(field, before, after):
         return "wider"
     if rule == "column" and _only_adds(before, after):
         return "wider"
     return rule
+
+
+def _loosens(before: Any, after: Any) -> bool:
+    """Whether a range of a KPI lets a value pass that it did not: a bound moved, or is gone."""
+    if not isinstance(before, dict) or not isinstance(after, dict):
+        return False
+    for key in ("healthy", "critical"):
+        was, now = before.get(key) or {}, after.get(key) or {}
+        low, least = was.get("min"), now.get("min")
+        high, most = was.get("max"), now.get("max")
+        if low is not None and (least is None or least < low):
+            return True
+        if high is not None and (most is None or most > high):
+            return True
+    was, now = before.get("relative"), after.get("relative")
+    return isinstance(was, dict) and (now is None or _loosens(was, now))
 
 
 def _widens(field: str, before: Any, after: Any) -> bool:

@@ -38,9 +38,10 @@ class Reach:
     views: tuple[str, ...] = ()
     exposures: tuple[str, ...] = ()
     people: tuple[str, ...] = ()
+    kpis: tuple[str, ...] = ()
 
     def __bool__(self) -> bool:
-        return bool(self.saved_queries or self.views or self.exposures)
+        return bool(self.saved_queries or self.views or self.exposures or self.kpis)
 
     def merged(self, other: Reach) -> Reach:
         """Both, each name once."""
@@ -49,6 +50,7 @@ class Reach:
             (self.views, other.views),
             (self.exposures, other.exposures),
             (self.people, other.people),
+            (self.kpis, other.kpis),
         )
         return Reach(*(tuple(sorted({*mine, *theirs})) for mine, theirs in pairs))
 
@@ -89,6 +91,12 @@ class Users:
         if definitions.config.publish.default_views:
             for metric in self._with_own_views(found):
                 add(("metric", metric), Reach(views=(metric,)))
+        for kpi in definitions.kpis:
+            person = kpi.owner.person
+            add(
+                ("metric", kpi.metric),
+                Reach(kpis=(kpi.name,), people=(person,) if person else ()),
+            )
         for exposure in definitions.exposures:
             who = exposure.owner.name or next(iter(exposure.owner.email), "")
             reach = Reach(exposures=(exposure.name,), people=(who,) if who else ())
@@ -152,6 +160,10 @@ def owner(catalog: Catalog, subject: Subject) -> str | None:
         "exposure": definitions.exposures,
     }
     wanted = name.partition("@")[0]
+    if kind == "kpi":
+        return next((k.owner.group for k in definitions.kpis if k.name == wanted), None)
+    if kind == "okr":
+        return next((o.owner.group for o in definitions.okrs if o.name == wanted), None)
     return next((one.config.group for one in held.get(kind, ()) if one.name == wanted), None)
 
 

@@ -100,6 +100,24 @@ RULES: Final[dict[str, Rule]] = {
         "governance", "A saved query, exposure or view shows other things.", "Readers see others."
     ),
     "rights": Rule("governance", "Who may read a view.", "Rights decide who sees a number."),
+    "range": Rule(
+        "governance", "Where a KPI is healthy.", "The same number has another status from then on."
+    ),
+    "range-loosened": Rule(
+        "governance",
+        "A range of a KPI lets more pass than before.",
+        "What was a warning or a breach may be healthy now, though nothing got better.",
+    ),
+    "target": Rule("governance", "What a KPI or an objective is to reach.", "Plans rest on it."),
+    "consequence": Rule(
+        "governance", "Who does what where a KPI is not healthy.", "Somebody else has to act."
+    ),
+    "tree": Rule(
+        "governance", "What a KPI supports, or is made of.", "Its change is explained otherwise."
+    ),
+    "contract": Rule(
+        "governance", "When and how a KPI is judged.", "Its verdicts come at other times."
+    ),
     # ---------------------------------------------------------------------------------------- added
     "new": Rule("added", "A definition that was not there.", "Nobody uses it yet."),
     "wider": Rule("added", "More can be asked than before.", "What was asked gives what it gave."),
@@ -116,6 +134,9 @@ RULES: Final[dict[str, Rule]] = {
         "Rows find other rows, so groups have other numbers.",
     ),
     "inputs": Rule("value", "What a metric is computed from.", _ASK, provable=True),
+    "measured": Rule(
+        "value", "The number that a KPI is a contract on.", "Its history is one of another number."
+    ),
     "dimension": Rule("value", "What a group-by means.", _ASK, provable=True),
     "macro": Rule("value", "A macro or variable that definitions use.", _ASK, provable=True),
     "upstream": Rule("value", "Something that the metric is computed from.", _ASK, provable=True),

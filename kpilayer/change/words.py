@@ -153,6 +153,7 @@ def counted(number: int, one: str) -> str:
 def reach_words(reach: Reach, most: int = 3) -> str:
     """Whom something reaches, as phrases."""
     pairs = (
+        ("KPI", reach.kpis),
         ("view", reach.views),
         ("saved query", reach.saved_queries),
         ("exposure", reach.exposures),

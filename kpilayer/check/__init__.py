@@ -11,6 +11,7 @@ from kpilayer.check.context import Context
 from kpilayer.check.contracts import contracts_resolve
 from kpilayer.check.joins import composite_keys_pair
 from kpilayer.check.kinds import balances_have_dates, inputs_can_convert, names_of_kinds_resolve
+from kpilayer.check.kpis import kpi_ranges_hold, kpis_form_a_tree, kpis_resolve
 from kpilayer.check.names import default_grains_fit, filters_resolve, time_paths_resolve
 from kpilayer.check.types import columns_exist, relations_are_locked, types_fit
 from kpilayer.check.usage import exposures_resolve, saved_queries_resolve
@@ -32,6 +33,9 @@ RULES: Final[tuple[Rule, ...]] = (
     saved_queries_resolve,
     views_resolve,
     exposures_resolve,
+    kpis_resolve,
+    kpi_ranges_hold,
+    kpis_form_a_tree,
     contracts_resolve,
     row_access_resolves,
     versions_are_in_order,

@@ -149,6 +149,7 @@ _COLUMNS: Final = {
     "entities": ("name", "type", "model"),
     "saved-queries": ("name", "label", "metrics", "group_by", "exports", "description"),
     "exposures": ("name", "type", "label", "owner", "depends_on", "url"),
+    "kpis": ("name", "metric", "kind", "function", "owner", "cadence", "healthy", "status"),
 }
 _ALL_VALUES: Final = {
     "metrics": (*_COLUMNS["metrics"], "format", "tags", "hidden", "fingerprint", "inputs"),
@@ -157,6 +158,7 @@ _ALL_VALUES: Final = {
     "entities": _COLUMNS["entities"],
     "saved-queries": _COLUMNS["saved-queries"],
     "exposures": _COLUMNS["exposures"],
+    "kpis": (*_COLUMNS["kpis"], "label", "direction", "supports"),
 }
 _NARROWED: Final = ("dimensions", "entities")  # by -m
 
@@ -211,6 +213,8 @@ def list_(
             found = project.entities(asked)
         case "saved-queries":
             found = project.saved_queries
+        case "kpis":
+            found = project.kpis
         case _:
             found = project.exposures
     columns = _COLUMNS[kind]

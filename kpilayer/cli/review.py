@@ -195,7 +195,7 @@ def impact(session: Session, name: str) -> None:
     and a model have one name, `model:NAME` is the model.
     """
     found = session.load().impact(name)
-    columns = ("name", "kind", "direct", "owner", "views", "saved queries", "exposures")
+    columns = ("name", "kind", "direct", "owner", "KPIs", "views", "saved queries", "exposures")
     rows: list[tuple[object, ...]] = [
         (found.subject[1], found.subject[0], "", found.owner or "", *_shown_in(found.own)),
         *(
@@ -204,14 +204,17 @@ def impact(session: Session, name: str) -> None:
         ),
     ]
     summary = {"owners": list(found.owners), "people": list(found.reach.people)}
-    results = [dict(zip((c.replace(" ", "_") for c in columns), row, strict=True)) for row in rows]
+    results = [
+        dict(zip((c.replace(" ", "_").lower() for c in columns), row, strict=True)) for row in rows
+    ]
     write_rows(session, columns, rows, results=results, summary=summary)
     if found.owners:
         say(session, f"Ask {', '.join(found.owners)}")
 
 
-def _shown_in(reach: Reach) -> tuple[str, str, str]:
-    return (", ".join(reach.views), ", ".join(reach.saved_queries), ", ".join(reach.exposures))
+def _shown_in(reach: Reach) -> tuple[str, ...]:
+    shown = (reach.kpis, reach.views, reach.saved_queries, reach.exposures)
+    return tuple(map(", ".join, shown))
 
 
 @command(

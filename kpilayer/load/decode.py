@@ -21,6 +21,7 @@ from kpilayer.load.template import Templates
 from kpilayer.load.typed import Page, keys_of, typed
 from kpilayer.model.config import ProjectConfig
 from kpilayer.model.definitions import Key, Kind, Place
+from kpilayer.model.kpi import Kpi, KpiDefaults, Okr
 from kpilayer.model.metric import KINDS, Metric
 from kpilayer.model.names import Config
 from kpilayer.model.semantic_model import ROLE, ConformedDimension, Model
@@ -42,6 +43,8 @@ _KIND_OF: Final[dict[str | int, Kind]] = {
     "groups": "group",
     "sources": "source",
     "conformed_dimensions": "conformed_dimension",
+    "kpis": "kpi",
+    "okrs": "okr",
 }
 _SWITCH: Final = ("enabled", "name", "group", "config")
 
@@ -59,12 +62,16 @@ class Decoded:
     groups: list[Group] = field(default_factory=list)
     sources: list[Source] = field(default_factory=list)
     conformed_dimensions: list[ConformedDimension] = field(default_factory=list)
+    kpis: list[Kpi] = field(default_factory=list)
+    okrs: list[Okr] = field(default_factory=list)
     places: dict[Key, Place] = field(default_factory=dict)
     broken: set[Key] = field(default_factory=set)
     issues: list[Issue] = field(default_factory=list)
     all_read: bool = True
     is_enabled: ByFolder = lambda kind, path: True
     """Whether the project has definitions of a kind in a file, where they say nothing."""
+    defaults: KpiDefaults = field(default_factory=KpiDefaults)
+    """What KPIs do not say."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -377,6 +384,31 @@ def _decode_source(entry: _Entry, templates: Templates, found: Decoded) -> None:
     _plain("source", "sources", Source)(_Entry(entry.page, entry.path, data), templates, found)
 
 
+def _decode_kpi(entry: _Entry, templates: Templates, found: Decoded) -> None:
+    """A KPI, over what the project says of those of its kind and function."""
+    defaults = found.defaults
+    kind, function = (str(entry.data.get(key) or "") for key in ("kind", "function"))
+    data: dict[str, Any] = {}
+    for over in (
+        defaults.every, defaults.kinds.get(kind, {}), defaults.functions.get(function, {}),
+        entry.data,
+    ):  # fmt: skip
+        data = _merged(data, over)
+    _plain("kpi", "kpis", Kpi)(_Entry(entry.page, entry.path, data), templates, found)
+
+
+def _merged(under: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
+    """Both mappings, the second before the first, those inside of them too."""
+    found = dict(under)
+    for key, value in over.items():
+        below = under.get(key)
+        if isinstance(below, dict) and isinstance(value, dict):
+            found[key] = _merged(below, value)
+        else:
+            found[key] = value
+    return found
+
+
 #: What a file may hold: lists of entries by key.
 _LISTS: Final[dict[str, Callable[[_Entry, Templates, Decoded], None]]] = {
     "models": _decode_model,
@@ -389,6 +421,8 @@ _LISTS: Final[dict[str, Callable[[_Entry, Templates, Decoded], None]]] = {
     "conformed_dimensions": _plain(
         "conformed_dimension", "conformed_dimensions", ConformedDimension
     ),
+    "kpis": _decode_kpi,
+    "okrs": _plain("okr", "okrs", Okr),
 }
 
 

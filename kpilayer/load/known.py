@@ -28,8 +28,8 @@ IGNORED: Final[dict[str, frozenset[str]]] = {
 
 #: Keys of the language that this version does not know what to do with.
 NOT_YET: Final[dict[str, frozenset[str]]] = {
-    "file": frozenset({"kpis", "okrs", "scorecards"}),
-    "project": frozenset({"kpi_defaults"}),
+    "file": frozenset({"scorecards"}),
+    "project": frozenset(),
 }
 
 #: Which place a key of a definition opens, for the tables above.

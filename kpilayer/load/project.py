@@ -42,7 +42,12 @@ def load_definitions(
         environ=environ,
         dbt=layout.for_templates(doc_blocks(texts.notes)),
     )
-    found = Decoded(issues=issues, all_read=not issues, is_enabled=layout.is_enabled)
+    found = Decoded(
+        issues=issues,
+        all_read=not issues,
+        is_enabled=layout.is_enabled,
+        defaults=config.kpi_defaults,
+    )
     issues += [*layout.issues, *templates.issues]
     documents: list[Document] = []
     for path, text in sorted((texts.yaml | texts.templates).items()):
@@ -67,6 +72,8 @@ def load_definitions(
         tuple(found.exposures),
         tuple(found.groups),
         tuple(found.conformed_dimensions),
+        tuple(found.kpis),
+        tuple(found.okrs),
         manifest.refs if manifest else _guessed_relations(layout, found),
         {**_described_sources(layout, found), **(manifest.sources if manifest else {})},
         {**_described_files(found), **(manifest.files if manifest else {})},

@@ -8,6 +8,7 @@ from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from kpilayer.grain import FISCAL, Month, Weekday
+from kpilayer.model.kpi import KpiDefaults
 from kpilayer.model.names import Definition, Name, Zone
 from kpilayer.model.view import Publishing
 
@@ -43,6 +44,8 @@ class ProjectConfig(Definition):
     """The folder of a dbt project whose files these are too; by default, of one at this place."""
     dbt_manifest: str | None = None
     """dbt's manifest.json, which says where `ref` and `source` lead; relative to the project."""
+    kpi_defaults: KpiDefaults = KpiDefaults()
+    """What KPIs do not say: of every one, by kind and by function."""
     publish: Publishing = Publishing()
     """How views are published."""
     vars: dict[str, Any] = Field(default_factory=dict)

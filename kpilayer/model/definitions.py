@@ -11,6 +11,7 @@ from typing import Literal, Protocol
 
 from kpilayer.errors import Location
 from kpilayer.model.config import ProjectConfig
+from kpilayer.model.kpi import Kpi, Okr
 from kpilayer.model.metric import Metric
 from kpilayer.model.semantic_model import ConformedDimension, Model
 from kpilayer.model.time_spine import TimeSpine
@@ -28,6 +29,8 @@ Kind = Literal[
     "group",
     "source",
     "conformed_dimension",
+    "kpi",
+    "okr",
 ]
 Key = tuple[Kind, str]
 Steps = tuple[str | int, ...]
@@ -87,6 +90,8 @@ class Definitions:
     exposures: tuple[Exposure, ...] = ()
     groups: tuple[Group, ...] = ()
     conformed_dimensions: tuple[ConformedDimension, ...] = ()
+    kpis: tuple[Kpi, ...] = ()
+    okrs: tuple[Okr, ...] = ()
     relations: Mapping[str, str] = field(default_factory=dict)
     """Where `ref` leads, by name, as the text of a relation: what dbt's manifest says."""
     sources: Mapping[tuple[str, str], str] = field(default_factory=dict)

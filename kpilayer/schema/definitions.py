@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Final
 
 from kpilayer.load.known import IGNORED
+from kpilayer.model.kpi import Kpi, Okr
 from kpilayer.model.metric import KINDS
 from kpilayer.model.names import Config, Definition
 from kpilayer.model.semantic_model import ConformedDimension, Model
@@ -34,6 +35,8 @@ def definitions() -> Schema:
         "groups": shapes.ref(Group),
         "sources": shapes.ref(Source),
         "conformed_dimensions": shapes.ref(ConformedDimension),
+        "kpis": shapes.ref(Kpi),
+        "okrs": shapes.ref(Okr),
     }
     for name, place in _PLACES.items():
         shapes.defs[name] |= _passed_over(place)
@@ -61,6 +64,8 @@ _LISTS: Final = {
     "groups": "Teams that own definitions.",
     "sources": "Tables that something else loads.",
     "conformed_dimensions": "One name for a dimension that several models have.",
+    "kpis": "Contracts on metrics: owner, healthy range, cadence and consequence.",
+    "okrs": "Objectives with key results.",
 }
 
 #: Types in whose place dbt has keys that are passed over.

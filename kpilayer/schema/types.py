@@ -18,7 +18,7 @@ from datetime import date
 from typing import Any, Final, Literal, get_args, get_origin
 
 from kpilayer.grain import FISCAL, GRAINS
-from kpilayer.model import names, periods
+from kpilayer.model import kpi_parts, names, periods
 from kpilayer.model.field_docs import field_docs
 from kpilayer.model.names import Definition
 
@@ -240,7 +240,8 @@ class Shapes:
             return {"anyOf": [{"enum": [*GRAINS, *FISCAL]}, schema]}
         rule = _TEXTS.get(function)
         if rule is not None:
-            return self.text(*rule)
+            text = self.text(*rule)
+            return {**text, "type": ["number", "string"]} if function in _OR_NUMBERS else text
         word, number = function("word"), function(1)
         if function(None) is not None:
             schema = nullable(schema)
@@ -281,11 +282,26 @@ _HANDLE_RULE: Final = "a name on a code host, such as @example/finance, or a mai
 _ZONE_RULE: Final = "a time zone of the IANA database: `UTC`, `Europe/Berlin`"
 _LENGTH_RULE: Final = "a number from 1 up, a space and a grain: `28 days`, `1 month`"
 
+_SPAN_RULE: Final = "hours, days or weeks: `24h`, `3d`, `2w`"
+_TIMES_RULE: Final = "how often: `1`, or `2 of 3`"
+_SHARE_RULE: Final = "a fraction or a percentage: `0.005`, `0.5%`"
+#: Texts for which a number may stand as well.
+_OR_NUMBERS: Final = frozenset({kpi_parts.checked_times, kpi_parts.checked_fraction})
+
 #: Texts of a form of their own, by the function that checks them.
 _TEXTS: Final[dict[Callable[[Any], Any], tuple[str, str]]] = {
     names.checked_name: (_name_pattern(), _NAME_RULE),
     names.checked_handle: (r"^@?[A-Za-z0-9_.+-]+([/@][A-Za-z0-9_.-]+)?$", _HANDLE_RULE),
     names.checked_zone: (r"^[A-Z][A-Za-z0-9_+-]*(/[A-Za-z0-9_+-]+)*$", _ZONE_RULE),
+    kpi_parts.checked_span: (
+        rf"^{_ANY_SPACE}[0-9]{{1,5}}{_ANY_SPACE}[hdw]{_ANY_SPACE}$",
+        _SPAN_RULE,
+    ),
+    kpi_parts.checked_times: (
+        rf"^{_ANY_SPACE}[0-9]{{1,2}}( +of +[0-9]{{1,2}})?{_ANY_SPACE}$",
+        _TIMES_RULE,
+    ),
+    kpi_parts.checked_fraction: (rf"^{_ANY_SPACE}[0-9.]+%?{_ANY_SPACE}$", _SHARE_RULE),
     periods.checked_length: (rf"{_NUMBER}[A-Za-z][A-Za-z0-9_]*{_ANY_SPACE}$", _LENGTH_RULE),
     periods.checked_standard_length: (
         rf"{_NUMBER}(?:{any_case(GRAINS)})[Ss]?{_ANY_SPACE}$",
