@@ -269,7 +269,8 @@ _HIDDEN: Final = {"TimeSpine": {"columns", "granularity"}, "SqlMetric": {"type"}
 
 def _kind_of(name: str) -> type[BaseModel]:
     """The type of a name, in whichever file of ``model`` it stands."""
-    homes = (config, names, metric_parts, metric, semantic_model, time_spine, usage, kpi, source, view)
+    homes = (config, names, metric_parts, metric, semantic_model, time_spine, usage, kpi, source)
+    homes += (view,)
     return next(vars(home)[name] for home in homes if name in vars(home))
 
 
