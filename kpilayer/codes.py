@@ -336,6 +336,173 @@ CODES: Final[dict[str, Code]] = {
         "The hierarchy is read from a north star down; a circle has no top.",
         "Leave out the `supports` that leads back.",
     ),
+    # --------------------------------------------------------------------------------- lint of KPIs
+    "kpi-unspecific": Code(
+        "KPIs of which too little is said to know what counts.",
+        'Five departments read "revenue" in five ways; a sentence settles it.',
+        "Say what is included and what is not.",
+    ),
+    "kpi-vague-label": Code(
+        "KPIs whose name is a wish.",
+        "A wish cannot be measured; two people measure it in three ways.",
+        'Name what is counted: "CSAT share of 4 and 5".',
+    ),
+    "kpi-no-lever": Code(
+        "KPIs of which nobody says how to move them.",
+        '"Revenue has to rise" is no plan.',
+        "Name what it is made of, or what moves it.",
+    ),
+    "kpi-stale-source": Code(
+        "KPIs whose data may be older than the period that they are judged for.",
+        "A week is judged by data of the week before, and nobody is told.",
+        "Let the data be fresher, or judge less often.",
+    ),
+    "kpi-orphan": Code(
+        "KPIs that lead to no north star.",
+        "What supports nothing is somebody's favourite number.",
+        "Say what it `supports`, or let it be a metric.",
+    ),
+    "kpi-vanity": Code(
+        "KPIs that count what only grows, or what nobody pays for.",
+        "They look well and decide nothing.",
+        "Take a rate or an outcome: sign-ups that are active, visits that convert.",
+    ),
+    "kpi-sprawl": Code(
+        "More KPIs than somebody can watch.",
+        "Twenty KPIs watch nothing.",
+        "Keep three to five; the others stay metrics.",
+    ),
+    "kpi-north-stars": Code(
+        "More than one north star.",
+        "Two stars are two directions.",
+        "Let one be supporting, or give them the `scope` of their products.",
+    ),
+    "okr-counts": Code(
+        "More objectives or key results than focus allows.",
+        "Focus beats breadth.",
+        "Keep what matters most.",
+    ),
+    "kpi-duplicate": Code(
+        "Two KPIs on one number.",
+        "One of them will be changed, and the other one not.",
+        "Keep one; show it in both places.",
+    ),
+    "kpi-label-clash": Code(
+        "Two KPIs that people call the same.",
+        "Who says the word means one of the two, and nobody knows which.",
+        "Say in the label what is different.",
+    ),
+    "kpi-review-overdue": Code(
+        "Contracts that were to be looked at again, and were not.",
+        "A range that was right for a company of 20 is wrong for one of 200.",
+        "Review it, and write down the next date.",
+    ),
+    "kpi-deprecated-in-use": Code(
+        "Deprecated KPIs that others still rest on, or that never end.",
+        "It goes away, and with it what rests on it.",
+        "Use what replaces it.",
+    ),
+    "kpi-no-guardrail": Code(
+        "KPIs that may be improved at the cost of something else, unseen.",
+        "Whatever is rewarded alone is gamed: calls are closed, not solved.",
+        "Name what would break if somebody gamed it, or say in `guardrail_exempt` why nothing "
+        "does.",
+    ),
+    "kpi-weak-guardrail": Code(
+        "Guardrails that cannot fire.",
+        "A rail without a height holds nobody.",
+        "Name a KPI, which has a range of its own, or give the metric one.",
+    ),
+    "kpi-individual-target": Code(
+        "Targets for single people.",
+        "Who is paid by a number moves the number, and not what it stands for.",
+        "Set it for a team.",
+    ),
+    "kpi-no-owner": Code(
+        "KPIs that nobody owns.",
+        "A number that everybody owns is one that nobody acts on.",
+        "Name the group, which survives people, and who is accountable now.",
+    ),
+    "kpi-no-consequence": Code(
+        "KPIs whose breach has no consequence.",
+        "Where nobody would act, it is a metric on a dashboard, and no KPI.",
+        "Say who does what within which time.",
+    ),
+    "kpi-no-range": Code(
+        "KPIs that are healthy at any value.",
+        "Without one there is no status.",
+        "Give `health.healthy`, or `health.relative.healthy`.",
+    ),
+    "kpi-empty-action": Code(
+        "Actions that are none.",
+        '"Monitor closely" is what happens anyway.',
+        "Name what is done that would not be done otherwise, and by when.",
+    ),
+    "kpi-open-editors": Code(
+        "Contracts that everybody may change.",
+        "Whoever is judged by a range should not be the only one to move it.",
+        "Name the groups that decide.",
+    ),
+    "okr-no-result": Code(
+        "Key results that measure nothing, or aim at where they start.",
+        '"Launch the app" is a task; what it changes is the result.',
+        "Name the number that moves, and how far.",
+    ),
+    "kpi-target-outside": Code(
+        "Targets outside the range in which the KPI is healthy.",
+        "Who reaches the plan is in breach.",
+        "Move the range or the target: one of them is wrong.",
+    ),
+    "kpi-target-backwards": Code(
+        "Targets that are no better than where they start.",
+        "It is reached by doing nothing.",
+        "Check the direction, or aim higher.",
+    ),
+    "kpi-target-past": Code(
+        "Targets whose date is past.",
+        "It was reached or missed; what is aimed at now, nobody knows.",
+        "Take it out, or set the next one.",
+    ),
+    "kpi-overlapping-overrides": Code(
+        "Two overrides of a range for the same days.",
+        "Which of the two holds is decided by the order of lines.",
+        "Say each time once.",
+    ),
+    "kpi-mixed-units": Code(
+        "Sums of numbers of different units.",
+        "Customers and euros add up to nothing.",
+        "Use `product` or `formula`, or bring them to one unit.",
+    ),
+    "kpi-distinct-added": Code(
+        "Sums of counts of different things, which may share some.",
+        "Who uses both features is counted twice.",
+        "Count them together, or show the parts beside the total.",
+    ),
+    "kpi-no-tree": Code(
+        "North stars of which nobody says what they are made of.",
+        "Why it moved is asked every month; without a tree, everybody has a story.",
+        "Give `drivers`, down to numbers that somebody owns.",
+    ),
+    "kpi-below-its-own": Code(
+        "A KPI that supports one of a lower kind, or is reported less often than what it supports.",
+        "What is below shows first what will happen above.",
+        "Turn the edge around, or report it more often.",
+    ),
+    "kpi-flows-to-stock": Code(
+        "Flows that are added up to a level.",
+        "New, expansion and churned MRR add up to the change of MRR, not to MRR.",
+        "Use `op: rollforward`.",
+    ),
+    "lint-ignore": Code(
+        "A rule is ignored that has ended, that is unknown, or that has nothing to say.",
+        "An ignore that nobody needs hides the next finding.",
+        "Take it out, or give it another `until`.",
+    ),
+    "unknown-rule": Code(
+        "There is no rule of this code.",
+        "Nothing would be checked, and nobody told.",
+        "Use the suggested code; `kpilayer explain` shows them all.",
+    ),
     "unknown-view": Code(
         "There is no view of this name.",
         "Views are declared under `views:`, and metrics without one have their own.",

@@ -21,6 +21,7 @@ from kpilayer import (
     describe,
     drifting,
     exporting,
+    governing,
     loading,
     locking,
     modelling,
@@ -42,8 +43,9 @@ from kpilayer.check import RULES, Context
 from kpilayer.debugging import Check
 from kpilayer.drift.layer import Layer
 from kpilayer.drifting import Drift
-from kpilayer.errors import DefinitionError, Issue, sorted_issues
+from kpilayer.errors import DefinitionError, Issue, Severity, sorted_issues
 from kpilayer.exporting import Exported
+from kpilayer.governing import Lint
 from kpilayer.identity import Identity
 from kpilayer.interop.metric_view import MetricViews, metric_views
 from kpilayer.interop.metricflow import find_python
@@ -571,6 +573,23 @@ class Project:
             words, dialect or self.dialect, views, layer, baseline, trials, seed, prove, today
         )
         return drifting.drift(self._version, self._layer, self._warehouse, asked, on_step)
+
+    def lint(
+        self,
+        rules: Sequence[str] = (),
+        *,
+        today: date | None = None,
+        fail_on: Severity = "error",
+    ) -> Lint:
+        """Advice on the KPIs: owners, ranges, consequences, guardrails, hierarchy.
+
+        ``rules`` are codes of rules, all by default; dates are judged as of ``today``. It fails
+        where something is as severe as ``fail_on`` and nobody ignores it.
+
+        Raises:
+            QueryError: there is no rule of a code.
+        """
+        return governing.lint(self._identity, today or date.today(), rules, fail_on)
 
     # ------------------------------------------------------------------------------------ artefacts
 

@@ -75,7 +75,7 @@ class RangeOverride(Definition):
 
     months: Annotated[tuple[Months, ...], BeforeValidator(_one_as_list)] = ()
     """Months of the year, 1 to 12."""
-    weekdays: Annotated[tuple[Weekday, ...], BeforeValidator(_one_as_list)] = ()
+    weekdays: tuple[Weekday, ...] = ()
     """Days of the week."""
     from_: Annotated[date | None, Field(alias="from")] = None
     """The first day."""

@@ -12,6 +12,7 @@ Every case starts from the project in ``shop/``. Blocks of a file, between two h
     ```writing shop.sqlite          a SQLite file into which somebody else is writing
     ```live                         SQL that makes tables; the project is checked on them
     ```drift                        keyword arguments of `Project.drift`, as YAML: what it finds
+    ```lint                         keyword arguments of `Project.lint`, as YAML: what it advises
     ```superset                     what a Superset has, as YAML (`_pushed`), and a view is pushed to it
     ```text                         the issues, all of them, in reading order
 
@@ -72,7 +73,7 @@ def cases(text: str) -> Iterator[Case]:
         if kind == "text":
             yield Case(dict(files), action, asked, block.span("body"), block["body"].rstrip("\n"))
             action, asked = "check", ""
-        elif kind in ("query", "console", "live", "drift", "superset"):
+        elif kind in ("query", "console", "live", "drift", "lint", "superset"):
             action, asked = kind, block["body"]
         else:
             assert path, f"a block says which file it is: `{block['info']}`"
@@ -119,6 +120,8 @@ def _said(case: Case, root: Path, code: str) -> str:
             with chdir(root):
                 found = Project.load(root).drift(**yaml.safe_load(case.asked))
             issues = [*(finding.issue() for finding in found.findings), *found.issues]
+        case "lint":
+            issues = Project.load(root).lint(**yaml.safe_load(case.asked)).issues
         case "superset":
             issues = _pushed(**yaml.safe_load(case.asked))
         case _:

@@ -1,0 +1,47 @@
+"""The command ``lint``: advice on KPIs."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import cast
+
+import click
+
+from kpilayer.cli.options import Session, command, output_flags, pass_session
+from kpilayer.cli.output import counted, data_in_colour, say, styled, write, write_report
+from kpilayer.errors import Severity
+
+
+@command(
+    "lint",
+    examples=(
+        "kpilayer lint",
+        "kpilayer lint --fail-on warning",
+        "kpilayer lint --select kpi-no-guardrail,kpi-orphan",
+        "kpilayer lint -f github         # annotations on a pull request",
+    ),
+)
+@click.option("--select", "codes", multiple=True, metavar="RULE,..", help="Only these rules.")
+@click.option("--fail-on", type=click.Choice(["notice", "warning", "error"]), default="error",
+              show_default=True, help="The severity from which on it fails.")  # fmt: skip
+@click.option("--today", type=click.DateTime(["%Y-%m-%d"]), metavar="DATE",
+              help="The day by which dates are judged.")  # fmt: skip
+@output_flags("table", "markdown", "json", "github", "sarif", "junit")
+@pass_session
+def lint(session: Session, codes: tuple[str, ...], fail_on: str, today: object) -> int:
+    """Advise on KPIs: owners, ranges, guardrails.
+
+    Each rule says what it found and what to do instead; `kpilayer explain RULE` says why. A KPI
+    ignores one by `lint_ignore`, with a reason.
+    """
+    asked = [code.strip() for text in codes for code in text.split(",") if code.strip()]
+    day = cast("date", today.date()) if today is not None else None  # type: ignore[attr-defined]
+    found = session.load().lint(asked, today=day, fail_on=cast(Severity, fail_on))
+    if not write_report(session, found, "findings", ok=not found.fails):
+        shown = styled if data_in_colour(session) else str
+        write(session, "".join(f"{shown(issue)}\n" for issue in found.issues))
+        told = counted(len(found.new), "finding") if found.new else "nothing to say"
+        ignored = len(found.findings) - len(found.new)
+        more = f", {ignored} ignored" if ignored else ""
+        say(session, f"{counted(found.kpis, 'KPI')}, {counted(found.rules, 'rule')}: {told}{more}")
+    return 1 if found.fails else 0

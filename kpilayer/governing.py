@@ -1,0 +1,117 @@
+"""What `Project.lint` gives: advice on KPIs, in the formats of reports."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+from kpilayer import __version__
+from kpilayer.change.machines import issue_commands, issues_junit, issues_sarif
+from kpilayer.errors import Issue, QueryError, Severity, did_you_mean
+from kpilayer.identity import Identity
+from kpilayer.kpi.lint import RULES, Finding, linted
+from kpilayer.kpi.lint.ground import Ground
+
+_RANK: dict[Severity, int] = {"notice": 0, "warning": 1, "error": 2}
+
+
+@dataclass(frozen=True, slots=True)
+class Lint:
+    """Advice on the KPIs of a project; it fails where advice is as severe as ``fail_on``."""
+
+    findings: tuple[Finding, ...]
+    kpis: int
+    rules: int
+    fail_on: Severity
+    seconds: float
+
+    @property
+    def new(self) -> tuple[Finding, ...]:
+        """What nobody ignores."""
+        return tuple(f for f in self.findings if f.state == "new")
+
+    @property
+    def fails(self) -> bool:
+        """Whether some of it is as severe as ``fail_on``."""
+        return any(_RANK[f.advice.severity] >= _RANK[self.fail_on] for f in self.new)
+
+    @property
+    def issues(self) -> tuple[Issue, ...]:
+        """What nobody ignores, as issues."""
+        return tuple(f.issue for f in self.new)
+
+    def as_json(self) -> dict[str, Any]:
+        """As JSON values: `findings`, and a `summary`."""
+        findings = [
+            {
+                "code": f.code,
+                "subject": f.advice.subject,
+                "severity": f.advice.severity,
+                "message": f.advice.message,
+                "path": at.path if (at := f.advice.location) is not None else None,
+                "line": at.line if at is not None else None,
+                "column": at.column if at is not None else None,
+                "hint": f.advice.hint,
+                "state": f.state,
+                "reason": f.reason,
+            }
+            for f in self.findings
+        ]
+        counts: dict[str, int] = {
+            severity: sum(f.advice.severity == severity for f in self.new) for severity in _RANK
+        }
+        ignored = len(self.findings) - len(self.new)
+        summary = {"kpis": self.kpis, "rules": self.rules, **counts, "ignored": ignored}
+        return {"findings": findings, "summary": summary}
+
+    def to_markdown(self) -> str:
+        """As a table for a comment."""
+        if not self.new:
+            return f"{self.kpis} KPIs: nothing to say.\n"
+        lines = ["| | KPI | advice | rule |", "|---|---|---|---|"]
+        for found in self.new:
+            cells = (found.advice.severity, found.advice.subject, found.advice.message, found.code)
+            lines.append(f"| {' | '.join(map(_cell, cells))} |")
+        return "\n".join(lines) + "\n"
+
+    def to_annotations(self) -> str:
+        """As workflow commands of GitHub, which it shows beside the lines."""
+        return issue_commands(self.issues)
+
+    def to_sarif(self) -> str:
+        """As SARIF 2.1.0."""
+        return issues_sarif([(issue, "") for issue in self.issues], __version__)
+
+    def to_junit(self) -> str:
+        """As JUnit XML."""
+        return issues_junit("kpilayer lint", self.issues, self.seconds)
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|")
+
+
+def lint(
+    identity: Identity, today: date, codes: Sequence[str] = (), fail_on: Severity = "error"
+) -> Lint:
+    """What rules have to say of the KPIs.
+
+    Raises:
+        QueryError: there is no rule of a code.
+    """
+    began = time.perf_counter()
+    unknown = [code for code in codes if code not in RULES]
+    if unknown:
+        raise QueryError(
+            *(
+                Issue("unknown-rule", f"there is no rule `{code}`", hint=did_you_mean(code, RULES))
+                for code in unknown
+            )
+        )
+    ground = Ground(identity, today)
+    findings = tuple(linted(ground, codes))
+    seconds = time.perf_counter() - began
+    return Lint(findings, len(ground.kpis), len(codes) or len(RULES), fail_on, seconds)
