@@ -218,7 +218,7 @@ _TITLES: Final = {
     "Confirm": "Confirmation",
     "AttainmentRule": "Attainment",
     "Exclusion": "Exclusions",
-    "Target": "Targets",
+    "KpiTarget": "Targets",
     "Baseline": "Baseline of a target",
     "Consequence": "Consequence",
     "Action": "Actions",

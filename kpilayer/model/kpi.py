@@ -184,7 +184,7 @@ class Baseline(Definition):
     """When."""
 
 
-class Target(Definition):
+class KpiTarget(Definition):
     """A value to be reached at a date; shown beside the status, and no part of it."""
 
     name: Name
@@ -400,7 +400,7 @@ class Kpi(Definition):
     """How long after its end a period may still be without all of its data: `3d`."""
     health: Health
     """Where it is healthy."""
-    targets: tuple[Target, ...] = ()
+    targets: tuple[KpiTarget, ...] = ()
     """Values to be reached, with dates."""
     consequence: Consequence = Consequence()
     """What happens where it is not healthy."""

@@ -327,7 +327,7 @@ REFUSED = {
     "a spine without its column": "models: [{name: days, time_spine: {}, columns: []}]",
     "a kind of exposure that is none": "exposures: [{name: board, type: dashbord}]",
     "a saved query without a question": "saved_queries: [{name: monthly}]",
-    "what is for a later version": "kpis: []",
+    "what is for a later version": "scorecards: []",
     "legacy: an unknown parameter": "metrics: [{name: revenue, type: simple, type_params: "
     "{mesure: revenue}}]",
     "legacy: no parameter": "metrics: [{name: revenue, type: ratio, type_params: {}}]",

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from kpilayer.kpi.lint.ground import Advice, Ground
-from kpilayer.model.kpi import Bounds, Kpi, Okr, Target
+from kpilayer.model.kpi import Bounds, Kpi, KpiTarget, Okr
 
 _MOST_OBJECTIVES: Final = 5
 _FEW, _MANY = 3, 5
@@ -75,7 +75,7 @@ def kpi_target_backwards(ground: Ground) -> Iterator[Advice]:
                 yield ground.of(kpi, told, "error", "targets", index, "value")
 
 
-def _is_no_better(kpi: Kpi, target: Target, baseline: float) -> bool:
+def _is_no_better(kpi: Kpi, target: KpiTarget, baseline: float) -> bool:
     if kpi.direction == "higher":
         return target.value <= baseline
     return kpi.direction == "lower" and target.value >= baseline
