@@ -65,6 +65,9 @@ def compared(site: Site, metric: Governed, layer: Layer) -> Compared | None:
     note = ""
     is_same = not sliced.is_empty and mine.equals(sliced)
     is_same = is_same or _is_sum_of(mine, sliced, layer)
+    if not is_same and site.as_levels is not mine:
+        others = [c for k, c in site.slices.items() if k in wheres(site.as_levels)]
+        is_same = site.as_levels.equals(wanted.where(others, layer.known, leaves(mine)))
     if not is_same and wanted.is_composite and not sliced.is_empty:
         for factor in (100, 1000):
             if mine.is_times(sliced, factor) or sliced.is_times(mine, factor):

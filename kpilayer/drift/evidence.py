@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 
 DIALECT: Final = "duckdb"
 _PERCENTILE: Final = re.compile(r"percentile(_disc)? ([\d.]+)")
+#: Functions that tell the time, by names that sqlglot does not know.
+_CLOCKS: Final = frozenset({"now", "today", "sysdate", "getdate", "statement_timestamp"})
 _FUNCTIONS: Final[dict[str, type[exp.Expr]]] = {"min": exp.Min, "max": exp.Max, "avg": exp.Avg}
 
 
@@ -245,7 +247,7 @@ def _is_told(total: Total) -> bool:
 def _unknown_function(measure: Measure) -> str:
     """A function of one's own in what a column adds up."""
     names = (n for t in measure.totals.values() for n in _functions(t))
-    return next((n for n in names if not n.startswith("KPI_")), "")
+    return next((n for n in names if not n.startswith("KPI_") and n.lower() not in _CLOCKS), "")
 
 
 def _functions(total: Total) -> Iterator[str]:

@@ -84,6 +84,10 @@ class Layer(Tables):
         """Every metric."""
         return tuple(map(self._governed, self.catalog.metrics.values()))
 
+    def has_metric_called(self, words: Words) -> bool:
+        """Whether a metric is called exactly so."""
+        return any(words.all == known.all for m in self.metrics for known in m.words)
+
     # ---------------------------------------------------------------------------------- metrics
 
     def _governed(self, metric: Metric) -> Governed:

@@ -59,6 +59,11 @@ _PERIODS: Final = frozenset(
 #: Endings of the same word as a noun and as a participle.
 _ENDINGS: Final = ("isation", "ization", "ation", "ated", "ised", "ized", "ment", "ion")
 _SHORTEST: Final = 4
+_UNIT: Final = re.compile(
+    r"(.*[a-z])[_ ](?:in[_ ])?"
+    r"(?:seconds?|secs?|s|minutes?|mins?|hours?|hrs?|h|days?|d|weeks?|months?|years?)",
+    re.I,
+)
 _PARTS: Final = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
 _CALL: Final = re.compile(r"^\s*(sum|avg|count|min|max|median|count_distinct)\s*\(.*\)\s*$", re.I)
 
@@ -106,6 +111,12 @@ def _stem(word: str) -> str:
     return word.removesuffix("e") if len(word) > _SHORTEST else word
 
 
+def without_unit(name: str) -> str:
+    """A name without the unit of time at its end: `runway_months`; one that counts them stays."""
+    found = _UNIT.fullmatch(name)
+    return found[1] if found is not None else name
+
+
 def is_of_a_check(name: str) -> bool:
     """Whether a column says that rows are checked: `row_count`, `failures`."""
     words = {_single(part.lower()) for part in _PARTS.findall(name)}
@@ -130,6 +141,8 @@ def likeness(name: Words, others: Iterable[Words], of: Iterable[str] = ()) -> fl
 
 def _like(one: Words, other: Words, beside: frozenset[str]) -> float:
     mine, theirs = one.telling, other.telling or other.all
+    if one.all == other.all and len(one.all) > 1:
+        return 1.0
     if not mine or not theirs:
         return 0.0
     if mine == theirs or one.all == other.all or mine == {other.initials}:

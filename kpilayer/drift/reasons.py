@@ -29,7 +29,7 @@ def reasons(site: Site, metric: Governed, sliced: Measure) -> tuple[str, ...]:
     found: list[str] = []
     mine, theirs = site.measure, sliced
     if any(t.rule == LEVEL for t in theirs.totals.values()):
-        stripped = theirs.changed(lambda t: replace(t, rule=""))
+        stripped = theirs.changed(lambda t: replace(t, rule="" if t.rule == LEVEL else t.rule))
         if mine.equals(stripped):
             found.append("adds up a level over time instead of taking its last value")
         theirs = stripped

@@ -8,6 +8,7 @@ from dataclasses import replace
 from sqlglot import exp
 
 from kpilayer.drift.aggregates import is_measured
+from kpilayer.drift.joins import is_calendar
 from kpilayer.drift.rows import (
     GENERATED,
     SAMPLE,
@@ -125,6 +126,8 @@ class Select(Values):
                 relation = self.reader.source(GENERATED)
             case _:
                 raise NotRead(f"rows of {node.key} are not looked into")
+        if isinstance(relation, Relation) and self._is_of_dates(relation):
+            relation = self.reader.source(GENERATED)
         if isinstance(relation, Relation) and relation.is_generated:
             relation = self.reader.source(GENERATED)
         if isinstance(relation, Relation) and relation.is_cut:
@@ -153,6 +156,13 @@ class Select(Values):
         elif not is_outer:
             self.where += inner_where
             self._filter(on)
+
+    def _is_of_dates(self, relation: Relation) -> bool:
+        """Whether groups of a calendar are told by their first or last days: a list of dates."""
+        numbers = {n for value in relation.outputs.values() for n in numbers_in(value)}
+        functions = {self.reader.aggregates[n].function for n in numbers}
+        is_calendars = all(is_calendar(s.table) for s in relation.sources)
+        return bool(relation.sources) and is_calendars and functions in ({"max"}, {"min"})
 
     def _sampled(self, node: exp.Expr) -> None:
         sample = node.args.get("sample")

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Final
 
 from sqlglot import exp
 
 from kpilayer.drift.joins import is_calendar
-from kpilayer.drift.layer import Governed, Layer, family
+from kpilayer.drift.layer import LEVEL, Governed, Layer, family
 from kpilayer.drift.measure import Measure, Total
-from kpilayer.drift.names import Words, is_of_a_check, words_of
+from kpilayer.drift.names import Words, is_of_a_check, without_unit, words_of
 from kpilayer.drift.nulls import not_null
 from kpilayer.drift.rows import LAST, NOT_READ, SAMPLE, Output, numbers_in
 from kpilayer.drift.spelling import key, plain, unnumbered
@@ -43,6 +43,9 @@ class Site:
         columns = {c for t in self.measure.totals.values() for c in t.columns}
         known = {w for c in columns for w in words_of(c.partition(".")[2]).all}
         found = words_of(self.output.name)
+        bare = without_unit(self.output.name)
+        if bare != self.output.name and not self.layer.has_metric_called(found):
+            found = words_of(bare)
         # A name made of columns and functions is a tool's: "sum:amount:ok".
         return words_of(self.output.name, known) if _is_made(self.output.name) else found
 
@@ -107,6 +110,18 @@ class Site:
         outer = {c for made in used for w in made.where if w not in made.own for c in columns_of(w)}
         asked = {c for w in wheres(self.measure).values() for c in columns_of(w)}
         return frozenset(asked - outer)
+
+    @cached_property
+    def as_levels(self) -> Measure:
+        """Its measure with totals of last rows as levels over time."""
+
+        def level(total: Total) -> Total:
+            held = {k: c for k, c in total.where.items() if not _is_of_last(c)}
+            return (
+                total if len(held) == len(total.where) else replace(total, where=held, rule=LEVEL)
+            )
+
+        return self.measure.changed(level)
 
     @cached_property
     def axis(self) -> frozenset[str]:
@@ -186,6 +201,11 @@ def shown_key(node: exp.Expr) -> str:
         return exp.column(part.name) if isinstance(part, exp.Column) else part
 
     return node.copy().transform(bare).sql("duckdb")
+
+
+def _is_of_last(condition: exp.Expr) -> bool:
+    """Whether it asks for the last rows of a time."""
+    return any(node.name == LAST for node in condition.find_all(exp.Anonymous))
 
 
 def _is_pinned(condition: exp.Expr) -> bool:
