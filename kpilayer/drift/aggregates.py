@@ -18,7 +18,7 @@ from kpilayer.drift.rows import (
     numbers_in,
     stand_in,
 )
-from kpilayer.drift.scope import Scope
+from kpilayer.drift.scope import Scope, made_column
 from kpilayer.drift.spelling import conjuncts, inner_of, is_literal, key, plain
 
 _ADDS_UP: Final = frozenset({"sum", "count"})
@@ -33,7 +33,15 @@ class Aggregates(Scope):
         if parts is None:
             raise NotRead(f"{tree.key} is not looked into")
         value = None if parts.value is None else self.value(parts.value)
-        held = [self._told(c) for w in parts.where for c in conjuncts(self.value(w))]
+        asked = [c for w in parts.where for c in conjuncts(self.value(w))]
+        on_groups = [c for c in asked if numbers_in(c)]
+        if on_groups and not self.having:
+            one = exp.Literal.number(1) if value is None else value
+            value = exp.Case(ifs=[exp.If(this=exp.and_(*on_groups), true=one)])
+            asked = [c for c in asked if not numbers_in(c)]
+        if value is not None and numbers_in(value) and not self.grouped:
+            return self._of_attributes(parts, value, asked)
+        held = [self._told(c) for c in asked]
         held += self.having
         if not self.grouped or (self.sources and not (value is not None and numbers_in(value))):
             rows_of = ""
@@ -51,6 +59,21 @@ class Aggregates(Scope):
             )
             return self.reader.add(made)
         return self._again_aggregated(parts, value, held)
+
+    def _of_attributes(self, parts: Split, value: exp.Expr, held: list[exp.Expr]) -> exp.Expr:
+        """An aggregate over rows of what was aggregated for each of them before."""
+        if parts.function == "sum" and not held and self._is_linear(value):
+            return value
+        inner = tuple(_of_found(self.reader.aggregates[n]) for n in numbers_in(value))
+        rows = self.sources[0] if self.sources else None
+        keys = self.reader.keys.get(rows.table, ()) if rows is not None else ()
+        if rows is None or not keys or len(keys[0]) != 1:
+            raise NotRead("values of groups beside rows without a key are not looked into")
+        per = (made_column(keys[0][0], rows.name),)
+        where = tuple(w for w in (*self.where, *held))
+        return self.reader.add(
+            Aggregate(parts.function, value, where, tuple(self.sources), per=per, inner=inner)
+        )
 
     def _with_distinct(self, function: str) -> tuple[tuple[Source, ...], list[exp.Expr]]:
         """The rows, and those of DISTINCT rows beside them, whose copies make no difference."""
@@ -211,6 +234,12 @@ class Aggregates(Scope):
             else:
                 found.append(self.value(node))
         return tuple(found)
+
+
+def _of_found(made: Aggregate) -> Aggregate:
+    """An aggregate of groups that are looked up, without tests that their keys are there."""
+    tests = {key(exp.Not(this=exp.Is(this=k.copy(), expression=exp.Null()))) for k in made.by}
+    return replace(made, where=tuple(w for w in made.where if key(w) not in tests))
 
 
 def _narrowed(value: exp.Expr, held: list[exp.Expr]) -> tuple[exp.Expr, list[exp.Expr]]:

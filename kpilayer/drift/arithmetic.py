@@ -11,7 +11,16 @@ from sqlglot import exp
 from kpilayer.drift.guards import is_empty, is_zero, tests_nothing, tests_something
 from kpilayer.drift.measure import ONE, Measure, Total
 from kpilayer.drift.rows import aggregate_number
-from kpilayer.drift.spelling import NUMBERS, added, key, multiplied, scaled, text_of, unnumbered
+from kpilayer.drift.spelling import (
+    NOT_MEANT,
+    NUMBERS,
+    added,
+    key,
+    multiplied,
+    scaled,
+    text_of,
+    unnumbered,
+)
 
 
 def quotient(node: exp.Expr, symbol: Callable[[exp.Expr], Measure | None]) -> Measure:
@@ -114,7 +123,7 @@ def _opaque(node: exp.Expr, of: Callable[[exp.Expr], Measure]) -> Measure:
     totals: dict[str, Total] = {}
     texts = []
     for name in sorted(node.args):
-        value = node.args[name]
+        value = node.args[name] if name not in NOT_MEANT else None
         for part in value if isinstance(value, list) else [value]:
             if isinstance(part, exp.Expr) and not isinstance(part, exp.DataType | exp.Var):
                 inner = of(part)

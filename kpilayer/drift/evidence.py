@@ -98,8 +98,18 @@ def _without_rows(mine: Measure, theirs: Measure) -> Verdict:
         t.function == "avg" and t.inner for t in mine.totals.values()
     )
     sure = is_level or len(estimates) > 1 or is_repeated or is_cut or is_again
-    sure = sure or any(map(_adds_distinct, mine.totals.values()))
+    sure = sure or any(map(_adds_distinct, mine.totals.values())) or _asks_otherwise(mine, theirs)
     return "conflicting" if sure else "possible"
+
+
+def _asks_otherwise(mine: Measure, theirs: Measure) -> bool:
+    """Whether both aggregate the same values of each thing, and ask something else of them."""
+
+    def below(measure: Measure) -> set[tuple[str, str, frozenset[str]]]:
+        nested = (t for t in measure.totals.values() if t.inner and t.per)
+        return {(t.function, t.base, frozenset(i.key for i in t.inner)) for t in nested}
+
+    return bool(below(mine)) and below(mine) == below(theirs)
 
 
 def _adds_distinct(total: Total) -> bool:

@@ -60,7 +60,7 @@ _PERIODS: Final = frozenset(
 _ENDINGS: Final = ("isation", "ization", "ation", "ated", "ised", "ized", "ment", "ion")
 _SHORTEST: Final = 4
 _UNIT: Final = re.compile(
-    r"(.*[a-z])[_ ](?:in[_ ])?"
+    r"(.*?[a-z])(?:[_ ]in)?[_ ]"
     r"(?:seconds?|secs?|s|minutes?|mins?|hours?|hrs?|h|days?|d|weeks?|months?|years?)",
     re.I,
 )

@@ -151,11 +151,31 @@ class Select(Values):
             self.sources[before] = replace(self.sources[before], on=held, is_outer=True)
             if isinstance(relation, Source):
                 self.scopes[alias or relation.table] = self.sources[before]
+        elif is_outer and isinstance(relation, Relation) and self._is_looked_up(relation, on):
+            self.grouped.remove(relation)
         elif is_outer and isinstance(relation, Relation):
             self.beside[id(relation)] = on
         elif not is_outer:
             self.where += inner_where
             self._filter(on)
+
+    def _is_looked_up(self, relation: Relation, on: list[exp.Expr]) -> bool:
+        """Whether a row has one group at most: all keys equal something of the rows."""
+        names = {source.name for source in self.sources}
+
+        def is_found(group: exp.Expr) -> bool:
+            for condition in on:
+                sides = (
+                    [condition.this, condition.expression] if isinstance(condition, exp.EQ) else []
+                )
+                for one, other in (sides, sides[::-1]) if sides else ():
+                    of = {c.table for c in other.find_all(exp.Column)}
+                    if key(one) == key(group) and of and of <= names:
+                        return True
+            return False
+
+        has_values = any(map(numbers_in, relation.outputs.values()))
+        return has_values and bool(relation.keys) and all(map(is_found, relation.keys or ()))
 
     def _is_of_dates(self, relation: Relation) -> bool:
         """Whether groups of a calendar are told by their first or last days: a list of dates."""

@@ -28,6 +28,7 @@ _ARITHMETIC: Final = (exp.Add, exp.Sub, exp.Mul, exp.Div, exp.Neg)
 NUMBERS: Final = frozenset({*exp.DataType.NUMERIC_TYPES})
 _WHOLE: Final = frozenset({*exp.DataType.INTEGER_TYPES})
 _TEXTS: Final = frozenset({*exp.DataType.TEXT_TYPES})
+_DATED: Final = (exp.Column, exp.Anonymous)
 _TIMES: Final = frozenset({*exp.DataType.TEMPORAL_TYPES})
 
 
@@ -55,7 +56,7 @@ def _bare(node: exp.Expr) -> exp.Expr:
         return exp.Not(this=exp.Is(this=node.this, expression=node.expression))
     if isinstance(node, exp.Cast) and isinstance(node.this, exp.Literal):
         return node.this if node.this.is_string and node.to.this in _TIMES | _TEXTS else node
-    if isinstance(node, exp.Date | exp.TsOrDsToDate) and isinstance(node.this, exp.Column):
+    if isinstance(node, exp.Date | exp.TsOrDsToDate) and isinstance(node.this, _DATED):
         return exp.Cast(this=node.this, to=exp.DataType.build("date"))
     if isinstance(node, exp.DateStrToDate | exp.Date) and isinstance(node.this, exp.Literal):
         return node.this
@@ -255,15 +256,13 @@ def _time_of(node: exp.Expr, unit: str) -> str:
 
 
 #: Arguments that say how a dialect writes or computes, not what is meant.
-_NOT_MEANT: Final = frozenset(
-    {"big_int", "typed", "safe", "date_part_boundary", "zero_on_all_null"}
-)
+NOT_MEANT: Final = frozenset({"big_int", "typed", "safe", "date_part_boundary", "zero_on_all_null"})
 
 
 def _counts(name: str, node: exp.Expr) -> bool:
     value = node.args[name]
     is_name = isinstance(node, exp.Anonymous) and name == "this"
-    return name not in _NOT_MEANT and not is_name and value not in (None, False, [])
+    return name not in NOT_MEANT and not is_name and value not in (None, False, [])
 
 
 def _argument(value: object) -> str:

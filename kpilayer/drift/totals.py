@@ -57,9 +57,24 @@ def of_aggregate(made: Aggregate, known: Known) -> Measure:
 
 
 def _uncast(tree: exp.Expr, known: Known) -> exp.Expr:
-    """Without casts to whole numbers of what is whole."""
+    """Without casts to whole numbers of what is whole, and to dates of what is one.
+
+    A difference of days that counts midnights is one of dates.
+    """
+
+    def is_date(node: exp.Expr) -> bool:
+        return isinstance(node, exp.Column) and unnumbered(key(node)) in known.dates
 
     def step(node: exp.Expr) -> exp.Expr:
+        if isinstance(node, exp.Cast) and node.to.this == exp.DataType.Type.DATE:
+            return node.this if is_date(node.this) else node
+        if isinstance(node, exp.DateDiff) and node.args.get("date_part_boundary"):
+            if node.text("unit").lower().strip("'") == "day":
+                for side in ("this", "expression"):
+                    if isinstance(node.args[side], exp.Column | exp.Anonymous):
+                        dated = exp.Cast(this=node.args[side], to=exp.DataType.build("date"))
+                        node.set(side, step(dated))
+            return node
         if isinstance(node, exp.Cast) and node.to.this in exp.DataType.INTEGER_TYPES:
             inner: exp.Expr = node.this.unnest()
             is_column = isinstance(inner, exp.Column) and unnumbered(key(inner)) in known.whole
@@ -72,6 +87,15 @@ def _uncast(tree: exp.Expr, known: Known) -> exp.Expr:
 
 
 def _nested(made: Aggregate, known: Known) -> Measure:
+    if made.value is not None:
+        made = replace(made, value=_uncast(made.value, known))
+    counted = _counted_case(made)
+    if counted is not None:
+        above = _nested(counted, known)
+        if made.function != "avg":
+            return above
+        counts = replace(made, function="count", value=None, inner=(), per=())
+        return over(above, of_aggregate(counts, known)) if made.sources else above
     inner: dict[str, Total] = {}
     text = "rows"
     tree = made.value
@@ -85,8 +109,39 @@ def _nested(made: Aggregate, known: Known) -> Measure:
     per = tuple(sorted({day(k, known) for k in made.per}))
     where = {key(w): w for w in made.where}
     base = next((t.base for t in inner.values()), made.sources[0].table if made.sources else "")
-    total = Total(made.function, text, tree, where, base, (), (), per, tuple(inner.values()))
+    rows = _rows_of(per, known)
+    if rows:  # an attribute of rows: of the first report of each user
+        base, per = rows.partition(".")[0], (rows,)
+        where = needed(made.function, None, made.where, known, base)
+    by = frozenset(unnumbered(key(c)) for k in made.by for c in k.find_all(exp.Column))
+    total = Total(made.function, text, tree, where, base, (), (), per, tuple(inner.values()), by=by)
     return Measure({(total.key,): Fraction(1)}, totals={total.key: total})
+
+
+def _rows_of(per: tuple[str, ...], known: Known) -> str:
+    """The column among those of groups that names rows of its table, where there is one."""
+    for column in per:
+        table, _, name = column.partition(".")
+        if any(names == (name,) for names in known.keys.get(table, ())):
+            return column
+    return ""
+
+
+def _counted_case(made: Aggregate) -> Aggregate | None:
+    """`SUM(CASE WHEN .. THEN 1 ELSE 0 END)`, or its average, as the count that it is."""
+    case = made.value
+    if made.function not in ("sum", "avg") or not isinstance(case, exp.Case):
+        return None
+    default, branches = case.args.get("default"), case.args["ifs"]
+    is_nothing = default is None or isinstance(default, exp.Null) or is_zero(default)
+    if made.function == "avg":
+        is_nothing = is_zero(default)
+    one = branches[0].args["true"]
+    is_one = isinstance(one, exp.Literal) and not one.is_string and float(one.name) == 1
+    if case.this is not None or len(branches) != 1 or not (is_nothing and is_one):
+        return None
+    branch = exp.If(this=branches[0].this.copy(), true=exp.Literal.number(1))
+    return replace(made, function="count", value=exp.Case(ifs=[branch]))
 
 
 class _Within(Sequence[Aggregate]):

@@ -532,3 +532,68 @@ def test_a_running_total_is_told(acme: Project, tmp_path: Path) -> None:
 def test_an_average_per_thing_is_no_number_of_things(acme: Project, tmp_path: Path) -> None:
     sql = "SELECT sum(amount) / count(DISTINCT visitor_id) AS avg_order_value FROM orders"
     assert ("shop_orders", "conflicting") not in _told(acme, tmp_path, sql)
+
+
+# ------------------------------------------------------------ what was aggregated for each thing
+
+FIRST_REPORTS = (
+    "WITH f AS (SELECT user_id, min(happened_at) AS at FROM product_events WHERE name = 'report_created' "
+    "GROUP BY user_id) SELECT {what} FROM users u LEFT JOIN f USING (user_id)"
+)
+
+
+@pytest.mark.parametrize(
+    ("what", "told"),
+    [
+        ("count(*) FILTER (WHERE date_diff('day', u.signed_up_at, f.at) <= 7) AS activated_users", "same"),
+        ("sum(CASE WHEN date_diff('day', u.signed_up_at, f.at) <= 7 THEN 1 ELSE 0 END) AS activated_users", "same"),
+        ("avg(CASE WHEN date_diff('day', u.signed_up_at, f.at) <= 7 THEN 1.0 ELSE 0 END) AS activation_rate", "same"),
+        ("median(date_diff('day', u.signed_up_at, f.at)) AS time_to_value", "same"),
+        ("count(*) FILTER (WHERE date_diff('day', u.signed_up_at, f.at) <= 14) AS activated_users", "conflicting"),
+        ("count(*) AS signups", "same"),
+    ],
+)  # fmt: skip
+def test_what_is_joined_by_the_key_of_its_groups_is_told_of_each_row(
+    acme: Project, tmp_path: Path, what: str, told: str
+) -> None:
+    assert [v for _, v in _told(acme, tmp_path, FIRST_REPORTS.format(what=what))] == [told]
+
+
+def test_sums_of_what_is_looked_up_are_sums_of_its_rows(acme: Project, tmp_path: Path) -> None:
+    sql = (
+        "WITH h AS (SELECT project_id, sum(hours) AS n FROM timesheets GROUP BY 1) "
+        "SELECT sum(h.n) AS hours_worked FROM projects p LEFT JOIN h ON h.project_id = p.project_id"
+    )
+    assert _told(acme, tmp_path, sql) == [("hours_worked", "same")]
+
+
+# ------------------------------------------------------------------------------------------- names
+
+
+@pytest.mark.parametrize(
+    ("name", "bare"),
+    [
+        ("runway_months", "runway"),
+        ("p90_resolution_h", "p90_resolution"),
+        ("last_12_months", "last_12_months"),
+        ("days", "days"),
+        ("time to value in days", "time to value"),
+    ],
+)
+def test_a_unit_of_time_at_the_end_of_a_name_is_no_part_of_it(name: str, bare: str) -> None:
+    from kpilayer.drift.names import without_unit
+
+    assert without_unit(name) == bare
+
+
+def test_a_level_within_a_ratio_is_the_one_of_its_last_day(acme: Project, tmp_path: Path) -> None:
+    sql = (
+        "WITH c AS (SELECT date_trunc('month', on_day) m, sum(closing) AS cash FROM (SELECT * FROM cash_balances "
+        "QUALIFY row_number() OVER (PARTITION BY bank_account, date_trunc('month', on_day) ORDER BY on_day DESC) = 1) "
+        "GROUP BY 1), b AS (SELECT date_trunc('month', booked_on) m, "
+        "sum(CASE WHEN direction = 'out' THEN amount ELSE -amount END) AS burn FROM cash_movements GROUP BY 1), "
+        "r AS (SELECT m, sum(burn) OVER (ORDER BY m ROWS {n} PRECEDING) AS burn FROM b) "
+        "SELECT c.m, CASE WHEN r.burn > 0 THEN {months} * c.cash / r.burn END AS runway FROM c JOIN r ON r.m = c.m"
+    )
+    assert ("runway", "same") in _told(acme, tmp_path, sql.format(n=2, months=3))
+    assert ("runway", "conflicting") in _told(acme, tmp_path, sql.format(n=5, months=6))
