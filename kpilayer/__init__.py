@@ -16,6 +16,7 @@ from kpilayer.errors import (
 )
 
 if TYPE_CHECKING:
+    from kpilayer.kpi.verdict import evaluate_health
     from kpilayer.project import Project
     from kpilayer.proof.compare import compare_sql
     from kpilayer.proof.verdict import Verdict
@@ -45,6 +46,7 @@ __all__ = [
     "WarehouseError",
     "__version__",
     "compare_sql",
+    "evaluate_health",
 ]
 
 __version__ = "0.1.0"
@@ -59,6 +61,7 @@ _HOMES = {
     "Stream": "kpilayer.warehouse.stream",
     "Verdict": "kpilayer.proof.verdict",
     "compare_sql": "kpilayer.proof.compare",
+    "evaluate_health": "kpilayer.kpi.verdict",
 }
 
 

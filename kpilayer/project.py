@@ -22,6 +22,7 @@ from kpilayer import (
     drifting,
     exporting,
     governing,
+    judging,
     loading,
     locking,
     modelling,
@@ -54,6 +55,7 @@ from kpilayer.interop.superset.push import push
 from kpilayer.interop.superset.views import dataset
 from kpilayer.interop.verify import Verdict
 from kpilayer.join_graph import JoinGraph
+from kpilayer.judging import FailOn, Health
 from kpilayer.load.approvals import reviewers
 from kpilayer.load.files import shown_from
 from kpilayer.load.layout import read_layout
@@ -64,6 +66,7 @@ from kpilayer.model.definitions import Kind
 from kpilayer.model.lock import Lock
 from kpilayer.modelling import WrittenModels
 from kpilayer.publish.apply import OnStep
+from kpilayer.publish.catalogue import newest_of
 from kpilayer.publish.plan import Allowed, Plan
 from kpilayer.publish.states import Published
 from kpilayer.publishing import Publisher, place, refuse_unproven
@@ -590,6 +593,44 @@ class Project:
             QueryError: there is no rule of a code.
         """
         return governing.lint(self._identity, today or date.today(), rules, fail_on)
+
+    def health(
+        self,
+        names: Sequence[str] = (),
+        *,
+        as_of: date | None = None,
+        fail_on: FailOn = "breach",
+        fail_on_missing: bool = False,
+    ) -> Health:
+        """How KPIs stand at the end of a day: all that are live, or those of ``names``.
+
+        It fails where one is as bad as ``fail_on``; without data, with ``fail_on_missing``.
+
+        Raises:
+            QueryError: there is no KPI of a name.
+            WarehouseError: the warehouse cannot be reached, or refuses the SQL.
+        """
+
+        def ask(
+            metrics: Sequence[str], grain: str, where: Sequence[str], start: date, end: date
+        ) -> Sequence[Mapping[str, Any]]:
+            by = f"metric_time__{grain}"
+            asked = self.query(list(metrics), [by], list(where), start=start, end=end)
+            return [dict(zip(asked.columns, row, strict=True)) for row in asked.rows()]
+
+        def newest(source: str) -> Any:
+            identity, target = self._identity, self.target
+            compiled = newest_of(identity, source, target.dialect, self._warehouse.schema)
+            if compiled is None:
+                return None
+            rows = self._warehouse.answer(compiled).rows()
+            return rows[0][0] if rows else None
+
+        day = as_of or date.today()
+        return judging.health(
+            self._identity, names, day, ask, newest,
+            fail_on=fail_on, fail_on_missing=fail_on_missing,
+        )  # fmt: skip
 
     # ------------------------------------------------------------------------------------ artefacts
 

@@ -75,6 +75,7 @@ FLOORS: dict[str, tuple[str, ...]] = {
         "remembering",
         "drifting",
         "governing",
+        "judging",
         "project",
         "schema",
         "cli",

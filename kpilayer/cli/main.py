@@ -100,6 +100,9 @@ COMMANDS: Final[dict[str, Entry]] = {
         "Review", "review:history", "Show every meaning that a metric ever had, from git."
     ),
     "drift": Entry("Review", "drift:drift", "Find the same KPI calculated elsewhere."),
+    "health": Entry(
+        "Review", "health:health", "Show how KPIs stand: status, attainment, what is due."
+    ),
     "lint": Entry("Review", "lint:lint", "Advise on KPIs: owners, ranges, guardrails."),
     "lock": Entry("Review", "lock:lock", "Write down column types for checks to use."),
 }

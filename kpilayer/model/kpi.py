@@ -16,7 +16,7 @@ from kpilayer.model.metric_parts import fail
 from kpilayer.model.names import Conditions, Config, Definition, Name, Reference
 
 Direction = Literal["higher", "lower", "range"]
-Cadence = Literal["daily", "weekly", "biweekly", "monthly", "quarterly", "yearly"]
+Cadence = Literal["daily", "weekly", "monthly", "quarterly", "yearly"]
 KpiStatus = Literal["draft", "proposed", "certified", "deprecated", "retired"]
 Perspective = Literal["financial", "customer", "internal_process", "learning_growth"]
 Months = Annotated[int, Field(ge=1, le=12)]

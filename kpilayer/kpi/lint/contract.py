@@ -16,7 +16,7 @@ _NOTHING: Final = re.compile(
     re.I,
 )
 _LENGTHS: Final = {
-    "daily": timedelta(days=1), "weekly": timedelta(weeks=1), "biweekly": timedelta(weeks=2),
+    "daily": timedelta(days=1), "weekly": timedelta(weeks=1),
     "monthly": timedelta(days=31), "quarterly": timedelta(days=92), "yearly": timedelta(days=366),
 }  # fmt: skip
 _PERIODS: Final = {

@@ -13,8 +13,7 @@ from kpilayer.model.kpi import Drivers, Kpi
 _MANY, _TOO_MANY = 5, 9
 _RANK: Final = {"operational": 0, "supporting": 1, "north_star": 2}
 _OFTEN: Final = {
-    name: rank
-    for rank, name in enumerate(("daily", "weekly", "biweekly", "monthly", "quarterly", "yearly"))
+    name: rank for rank, name in enumerate(("daily", "weekly", "monthly", "quarterly", "yearly"))
 }
 
 

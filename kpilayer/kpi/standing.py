@@ -1,0 +1,104 @@
+"""How a KPI stands: its last closed period, how often it was healthy, and what is due."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Final
+
+from kpilayer.errors import Issue
+from kpilayer.kpi.attainment import AttainmentResult, attainment_of
+from kpilayer.kpi.health import Clock
+from kpilayer.kpi.observing import Observed
+from kpilayer.kpi.periods import Periods
+from kpilayer.kpi.rule import rule_of
+from kpilayer.kpi.verdict import Status, Verdict, evaluate_health
+from kpilayer.model.kpi import Action, Kpi
+from kpilayer.model.kpi_parts import span_of
+
+#: Statuses from what needs somebody now to what needs nobody.
+ORDER: Final[tuple[Status, ...]] = (
+    "breach", "warning", "stale", "no_data", "pending", "warming_up", "excluded", "healthy",
+)  # fmt: skip
+#: Statuses of data that are not there.
+MISSING: Final = frozenset({"stale", "no_data"})
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """What somebody does about a status, and by when."""
+
+    action: str
+    by: date | None
+    owner: str
+    escalate_to: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """A KPI with its verdicts, the earliest first; none where it could not be asked (``issue``)."""
+
+    kpi: Kpi
+    verdicts: tuple[Verdict, ...] = ()
+    attainment: AttainmentResult | None = None
+    due: Due | None = None
+    guardrails: tuple[str, ...] = ()
+    """Guardrails that are not healthy, by name."""
+    issue: Issue | None = None
+
+    @property
+    def current(self) -> Verdict | None:
+        """The verdict of the last period that has ended, or of one that is judged early."""
+        ended = [v for v in self.verdicts if "running" not in v.reasons]
+        return ended[-1] if ended else None
+
+    @property
+    def status(self) -> Status:
+        """The status now; without any verdict, no data."""
+        current = self.current
+        return "no_data" if current is None else current.status
+
+
+def standing(kpi: Kpi, seen: Observed, now: datetime, periods: Periods) -> Standing:
+    """How a KPI stands at a time."""
+    if seen.issue is not None:
+        return Standing(kpi, issue=seen.issue)
+    try:
+        rule = rule_of(kpi)
+    except ValueError as reason:
+        return Standing(kpi, issue=Issue("bad-range", str(reason)))
+    verdicts = evaluate_health(rule, seen.observations, Clock(now), periods)
+    reached = None if rule.attainment is None else attainment_of(verdicts, rule.attainment)
+    found = Standing(kpi, verdicts, reached)
+    current = found.current
+    due = None if current is None else _due(kpi, current, periods)
+    return Standing(kpi, verdicts, reached, due)
+
+
+def guarded(standings: Sequence[Standing]) -> tuple[Standing, ...]:
+    """The same, each with those of its guardrails that are not healthy."""
+    status: Mapping[str, Status] = {one.kpi.name: one.status for one in standings}
+
+    def broken(kpi: Kpi) -> tuple[str, ...]:
+        names = (rail.kpi for rail in kpi.guardrails if rail.kpi is not None)
+        return tuple(name for name in names if status.get(name) in ("warning", "breach"))
+
+    return tuple(
+        Standing(s.kpi, s.verdicts, s.attainment, s.due, broken(s.kpi), s.issue) for s in standings
+    )
+
+
+def _due(kpi: Kpi, current: Verdict, periods: Periods) -> Due | None:
+    """The action of a status, due within its time of the end of the period."""
+    actions: Mapping[Status, Action | None] = {
+        "warning": kpi.consequence.warning,
+        "breach": kpi.consequence.breach,
+    }
+    action = actions.get(current.status)
+    if action is None:
+        return None
+    end = periods.end(current.period_start)
+    by = None if action.within is None else end + span_of(action.within)
+    owner = kpi.owner.person or kpi.owner.group or ""
+    return Due(action.action, by, owner, action.escalate_to)
