@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from datetime import date
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 import click
 
 from kpilayer.cli.options import Session, command, output_flags, pass_session
 from kpilayer.cli.output import write, write_envelope
-from kpilayer.judging import FailOn
+
+if TYPE_CHECKING:
+    from kpilayer.judging import FailOn
 
 
 @command(
@@ -40,7 +42,7 @@ def health(
     """
     day = cast("date", as_of.date()) if as_of is not None else None  # type: ignore[attr-defined]
     found = session.load().health(
-        names, as_of=day, fail_on=cast(FailOn, fail_on), fail_on_missing=fail_on_missing
+        names, as_of=day, fail_on=cast("FailOn", fail_on), fail_on_missing=fail_on_missing
     )
     match session.format:
         case "json":
