@@ -10,7 +10,7 @@ from typing import Any, Final, Literal
 from kpilayer.calendar import Calendar
 from kpilayer.errors import Issue, QueryError, did_you_mean
 from kpilayer.identity import Identity
-from kpilayer.kpi.observing import Ask, Newest, observed
+from kpilayer.kpi.observing import Ask, Newest, observed, observed_by
 from kpilayer.kpi.periods import periods_of
 from kpilayer.kpi.standing import MISSING, ORDER, Standing, guarded, standing
 from kpilayer.kpi.verdict import Status, Verdict
@@ -41,7 +41,7 @@ class Health:
 
     def to_text(self) -> str:
         """For a terminal: a line for each KPI, and what is due below it."""
-        width = max((len(one.kpi.name) for one in self.standings), default=0)
+        width = max((len(one.name) for one in self.standings), default=0)
         lines = [line for one in self.standings for line in self._lines(one, width)]
         return "\n".join([*lines, "", self.summary_line]) + "\n"
 
@@ -53,7 +53,7 @@ class Health:
         return f"as of {self.as_of}: {', '.join(told) or 'no KPI is live'}"
 
     def _lines(self, one: Standing, width: int) -> list[str]:
-        mark, name = _MARKS.get(one.status, _OTHER), one.kpi.name.ljust(width)
+        mark, name = _MARKS.get(one.status, _OTHER), one.name.ljust(width)
         if one.issue is not None:
             return [f"{mark} {name}  not asked: {one.issue.message}"]
         current = one.current
@@ -90,7 +90,7 @@ class Health:
             value = self._value(one, one.current.value) if one.current is not None else ""
             owner = one.kpi.owner.person or one.kpi.owner.group or ""
             cells = (
-                _MARKS.get(one.status, _OTHER), f"`{one.kpi.name}`", value,
+                _MARKS.get(one.status, _OTHER), f"`{one.name}`", value,
                 one.kpi.health.in_words, one.status.replace("_", " "), owner,
             )  # fmt: skip
             rows.append(f"| {' | '.join(cells)} |")
@@ -118,6 +118,7 @@ def _values(one: Standing) -> dict[str, Any]:
     current = one.current
     return {
         "kpi": one.kpi.name,
+        "segment": one.segment or None,
         "metric": one.kpi.metric,
         "status": one.status,
         "raw": None if current is None else current.raw,
@@ -164,10 +165,18 @@ def health(
     seen = observed(wanted, identity.catalog, today, ask, newest)
     now = datetime.combine(today + timedelta(days=1), time())
     calendar: Calendar = identity.catalog.calendar
-    found = [
-        standing(kpi, seen[kpi.name], now, periods_of(kpi.cadence, calendar)) for kpi in wanted
-    ]
-    ordered = sorted(guarded(found), key=lambda one: (ORDER.index(one.status), one.kpi.name))
+    found: list[Standing] = []
+    for kpi in wanted:
+        periods = periods_of(kpi.cadence, calendar)
+        found.append(standing(kpi, seen[kpi.name], now, periods))
+        if kpi.health.by is not None:
+            try:
+                by = observed_by(kpi, identity.catalog, today, ask, newest)
+            except QueryError as error:
+                found.append(Standing(kpi, issue=error.issues[0], segment=kpi.health.by.dimension))
+                continue
+            found += [standing(kpi, one, now, periods, value) for value, one in by.items()]
+    ordered = sorted(guarded(found), key=lambda one: (ORDER.index(one.status), one.name))
     metrics = identity.catalog.metrics
     formats = {k.metric: str(metrics[k.metric].format or "") for k in wanted if k.metric in metrics}
     return Health(tuple(ordered), today, formats, fail_on, fail_on_missing)

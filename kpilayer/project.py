@@ -612,10 +612,9 @@ class Project:
         """
 
         def ask(
-            metrics: Sequence[str], grain: str, where: Sequence[str], start: date, end: date
+            metrics: Sequence[str], by: Sequence[str], where: Sequence[str], start: date, end: date
         ) -> Sequence[Mapping[str, Any]]:
-            by = f"metric_time__{grain}"
-            asked = self.query(list(metrics), [by], list(where), start=start, end=end)
+            asked = self.query(list(metrics), list(by), list(where), start=start, end=end)
             return [dict(zip(asked.columns, row, strict=True)) for row in asked.rows()]
 
         def newest(source: str) -> Any:

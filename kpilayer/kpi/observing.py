@@ -20,8 +20,10 @@ from kpilayer.kpi.health import Observation
 from kpilayer.model.kpi import Cadence, Kpi
 from kpilayer.model.metric import RatioMetric
 
-#: Answers of a question: metrics, grain, conditions, first and last day, to rows by column.
-Ask = Callable[[Sequence[str], str, Sequence[str], date, date], Sequence[Mapping[str, Any]]]
+#: Answers of a question: metrics, group-bys, conditions, first and last day, to rows by column.
+Ask = Callable[
+    [Sequence[str], Sequence[str], Sequence[str], date, date], Sequence[Mapping[str, Any]]
+]
 #: The newest value of a time, `model.dimension`; None where nobody is told.
 Newest = Callable[[str], datetime | date | None]
 _GRAINS: Final[dict[Cadence, tuple[str, str]]] = {
@@ -40,6 +42,7 @@ class Observed:
     """The observations of a KPI, or why there are none."""
 
     observations: tuple[Observation, ...] = ()
+    watermark: datetime | None = None
     issue: Issue | None = None
 
 
@@ -68,6 +71,27 @@ def observed(
     return found
 
 
+def observed_by(
+    kpi: Kpi, catalog: Catalog, today: date, ask: Ask, newest: Newest
+) -> dict[str, Observed]:
+    """What is seen of each value of the dimension that a KPI is judged by; rows without one aside.
+
+    Raises:
+        QueryError: it cannot be asked by that dimension.
+    """
+    assert kpi.health.by is not None, "only KPIs with segments are asked by them"
+    column = f"metric_time__{grain_of(kpi.cadence, catalog.calendar)}"
+    by, parts = kpi.health.by.dimension, _parts(kpi, catalog)
+    names = tuple(dict.fromkeys((kpi.metric, *parts)))
+    rows = ask(names, (column, by), kpi.where, today - _BACK[kpi.cadence], today)
+    mark = _watermark(kpi, catalog, newest, {})
+    found: dict[str, list[Observation]] = defaultdict(list)
+    for row in rows:
+        if row[column] is not None and row[by] is not None:
+            found[str(row[by])].append(_seen(kpi, row, column, parts, mark))
+    return {value: Observed(tuple(each), mark) for value, each in sorted(found.items())}
+
+
 def grain_of(cadence: Cadence, calendar: Calendar) -> str:
     """The grain of a cadence: fiscal periods only where they are others than the calendar's."""
     plain, fiscal = _GRAINS[cadence]
@@ -86,13 +110,14 @@ def _asked(
 ) -> dict[str, Observed]:
     grain = grain_of(cadence, catalog.calendar)
     names = dict.fromkeys(name for kpi in kpis for name in (kpi.metric, *_parts(kpi, catalog)))
-    rows = ask(tuple(names), grain, where, today - _BACK[cadence], today)
     column = f"metric_time__{grain}"
+    rows = ask(tuple(names), (column,), where, today - _BACK[cadence], today)
     found = {}
     for kpi in kpis:
         mark, parts = _watermark(kpi, catalog, newest, marks), _parts(kpi, catalog)
         found[kpi.name] = Observed(
-            tuple(_seen(kpi, row, column, parts, mark) for row in rows if row[column] is not None)
+            tuple(_seen(kpi, row, column, parts, mark) for row in rows if row[column] is not None),
+            mark,
         )
     return found
 

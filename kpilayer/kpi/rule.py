@@ -12,16 +12,19 @@ from kpilayer.model.kpi import Kpi
 from kpilayer.model.kpi_parts import span_of
 
 
-def rule_of(kpi: Kpi) -> Health:
-    """When a KPI is healthy.
+def rule_of(kpi: Kpi, segment: str | None = None) -> Health:
+    """When a KPI is healthy, or one value of the dimension that it is judged by.
 
     Raises:
         ValueError: it has no range, or one that no number is in; ``check`` and ``lint`` tell these.
     """
     health = kpi.health
+    own = health.by.overrides.get(segment) if health.by is not None and segment else None
+    healthy = own.healthy if own is not None and own.healthy is not None else health.healthy
+    critical = own.critical if own is not None and own.critical is not None else health.critical
     return Health(
         cadence=kpi.cadence,
-        range=_range(health.healthy, health.critical),
+        range=_range(healthy, critical),
         relative=_relative(health.relative, kpi),
         overrides=tuple(_override(one, kpi) for one in health.overrides),
         exclusions=tuple(Exclusion(e.from_, e.to, e.reason) for e in health.exclusions),

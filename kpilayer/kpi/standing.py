@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from datetime import date, datetime
+from dataclasses import dataclass, replace
+from datetime import date, datetime, timedelta
 from typing import Final
 
 from kpilayer.errors import Issue
 from kpilayer.kpi.attainment import AttainmentResult, attainment_of
-from kpilayer.kpi.health import Clock
+from kpilayer.kpi.health import Clock, Observation
 from kpilayer.kpi.observing import Observed
 from kpilayer.kpi.periods import Periods
 from kpilayer.kpi.rule import rule_of
@@ -46,6 +46,13 @@ class Standing:
     guardrails: tuple[str, ...] = ()
     """Guardrails that are not healthy, by name."""
     issue: Issue | None = None
+    segment: str = ""
+    """The value of the dimension by which it is judged, too; "" for all of it."""
+
+    @property
+    def name(self) -> str:
+        """The KPI, with its segment."""
+        return f"{self.kpi.name} [{self.segment}]" if self.segment else self.kpi.name
 
     @property
     def current(self) -> Verdict | None:
@@ -60,33 +67,49 @@ class Standing:
         return "no_data" if current is None else current.status
 
 
-def standing(kpi: Kpi, seen: Observed, now: datetime, periods: Periods) -> Standing:
-    """How a KPI stands at a time."""
+def standing(
+    kpi: Kpi, seen: Observed, now: datetime, periods: Periods, segment: str = ""
+) -> Standing:
+    """How a KPI, or a segment of it, stands at a time."""
     if seen.issue is not None:
         return Standing(kpi, issue=seen.issue)
     try:
-        rule = rule_of(kpi)
+        rule = rule_of(kpi, segment or None)
     except ValueError as reason:
         return Standing(kpi, issue=Issue("bad-range", str(reason)))
-    verdicts = evaluate_health(rule, seen.observations, Clock(now), periods)
+    observations = _with_age(kpi, seen, now, periods)
+    verdicts = evaluate_health(rule, observations, Clock(now), periods)
     reached = None if rule.attainment is None else attainment_of(verdicts, rule.attainment)
-    found = Standing(kpi, verdicts, reached)
+    found = Standing(kpi, verdicts, reached, segment=segment)
     current = found.current
-    due = None if current is None else _due(kpi, current, periods)
-    return Standing(kpi, verdicts, reached, due)
+    return found if current is None else replace(found, due=_due(kpi, current, periods))
+
+
+def _with_age(kpi: Kpi, seen: Observed, now: datetime, periods: Periods) -> tuple[Observation, ...]:
+    """The observations, the last closed one marked where its sources are older than they may be."""
+    limit = kpi.freshness.error_after if kpi.freshness is not None else None
+    if limit is None or seen.watermark is None:
+        return seen.observations
+    if now - seen.watermark <= timedelta(**{f"{limit.period}s": limit.count}):
+        return seen.observations
+    closed = [
+        o.period_start for o in seen.observations if periods.end(o.period_start) <= now.date()
+    ]
+    last = max(closed, default=None)
+    return tuple(
+        replace(o, source_error=True) if o.period_start == last else o for o in seen.observations
+    )
 
 
 def guarded(standings: Sequence[Standing]) -> tuple[Standing, ...]:
     """The same, each with those of its guardrails that are not healthy."""
-    status: Mapping[str, Status] = {one.kpi.name: one.status for one in standings}
+    status: Mapping[str, Status] = {s.kpi.name: s.status for s in standings if not s.segment}
 
     def broken(kpi: Kpi) -> tuple[str, ...]:
         names = (rail.kpi for rail in kpi.guardrails if rail.kpi is not None)
         return tuple(name for name in names if status.get(name) in ("warning", "breach"))
 
-    return tuple(
-        Standing(s.kpi, s.verdicts, s.attainment, s.due, broken(s.kpi), s.issue) for s in standings
-    )
+    return tuple(replace(s, guardrails=() if s.segment else broken(s.kpi)) for s in standings)
 
 
 def _due(kpi: Kpi, current: Verdict, periods: Periods) -> Due | None:

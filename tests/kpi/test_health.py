@@ -267,3 +267,44 @@ def test_a_kpi_without_a_range_keeps_none_from_being_judged(
         "sales": True, "unclear": False,
     }  # fmt: skip
     assert "unclear" in found.to_text() and "not asked" in found.to_text()
+
+
+def test_segments_are_judged_by_ranges_of_their_own(
+    tmp_path: Path, connection: duckdb.DuckDBPyConnection
+) -> None:
+    connection.execute(
+        "INSERT INTO orders VALUES (1, DATE '2026-05-01', 'web', 200, true), "
+        "(2, DATE '2026-05-31', 'shop', 60, true), (3, DATE '2026-05-31', NULL, 1, true), "
+        "(4, DATE '2026-06-01', 'web', 1, true)"
+    )
+    by = ", by: {dimension: order__channel, overrides: {shop: {healthy: {min: 60}, critical: {min: 9}}}}"
+    found = _health(tmp_path, connection, "2026-06-10", by)
+    assert {
+        one.name: (one.status, one.current and one.current.value) for one in found.standings
+    } == {
+        "sales": ("healthy", 261.0),
+        "sales [shop]": ("healthy", 60.0),
+        "sales [web]": ("healthy", 200.0),
+    }
+    found = _health(tmp_path, connection, "2026-06-10", ", by: {dimension: order__channel}")
+    assert found.standings[0].name == "sales [shop]" and found.standings[0].status == "warning"
+
+
+def test_segments_that_cannot_be_asked_are_told(
+    tmp_path: Path, connection: duckdb.DuckDBPyConnection
+) -> None:
+    _fill(connection, {"2026-05": 200})
+    found = _health(tmp_path, connection, "2026-06-10", ", by: {dimension: order__chanel}")
+    told = {one.name: one.issue.message if one.issue else "" for one in found.standings}
+    assert told["sales"] == "" and "order__chanel" in told["sales [order__chanel]"]
+
+
+@pytest.mark.parametrize(("count", "status"), [(9, "stale"), (11, "healthy")])
+def test_sources_that_are_older_than_they_may_be_keep_a_period_from_being_judged(
+    tmp_path: Path, connection: duckdb.DuckDBPyConnection, count: int, status: str
+) -> None:
+    _fill(connection, {"2026-04": 200, "2026-05": 200})  # data to the end of May, ten days before
+    rest = f"    freshness: {{error_after: {{count: {count}, period: day}}}}"
+    (one,) = _health(tmp_path, connection, "2026-06-10", rest=rest).standings
+    assert one.status == status
+    assert one.verdicts[0].status == "healthy"  # what was closed before stays as it was
