@@ -16,6 +16,12 @@ from kpilayer.errors import (
 )
 
 if TYPE_CHECKING:
+    from kpilayer.kpi.attribution import Attribution, attribute
+    from kpilayer.kpi.mix import PriceVolumeMix, RateAndMix, price_volume_mix, rate_and_mix
+    from kpilayer.kpi.roll_forward import RollForward, roll_forward
+    from kpilayer.kpi.segments import MovedSegments, segments_that_moved
+    from kpilayer.kpi.tree import chained
+    from kpilayer.kpi.variation import within_normal_variation
     from kpilayer.kpi.verdict import evaluate_health
     from kpilayer.project import Project
     from kpilayer.proof.compare import compare_sql
@@ -28,40 +34,64 @@ if TYPE_CHECKING:
     from kpilayer.warehouse.stream import Stream
 
 __all__ = [
+    "Attribution",
     "Compiled",
     "ConfigError",
     "DefinitionError",
     "Issue",
     "KpilayerError",
     "Location",
+    "MovedSegments",
     "Outcome",
     "Plan",
     "PolicyError",
+    "PriceVolumeMix",
     "Project",
     "Published",
     "QueryError",
+    "RateAndMix",
     "Result",
+    "RollForward",
     "Stream",
     "Verdict",
     "WarehouseError",
     "__version__",
+    "attribute",
+    "chained",
     "compare_sql",
     "evaluate_health",
+    "price_volume_mix",
+    "rate_and_mix",
+    "roll_forward",
+    "segments_that_moved",
+    "within_normal_variation",
 ]
 
 __version__ = "0.1.0"
 
 _HOMES = {
+    "Attribution": "kpilayer.kpi.attribution",
     "Compiled": "kpilayer.sql.compiled",
+    "MovedSegments": "kpilayer.kpi.segments",
     "Outcome": "kpilayer.verify.outcome",
     "Plan": "kpilayer.publish.plan",
+    "PriceVolumeMix": "kpilayer.kpi.mix",
     "Project": "kpilayer.project",
     "Published": "kpilayer.publish.states",
+    "RateAndMix": "kpilayer.kpi.mix",
     "Result": "kpilayer.warehouse.result",
+    "RollForward": "kpilayer.kpi.roll_forward",
     "Stream": "kpilayer.warehouse.stream",
     "Verdict": "kpilayer.proof.verdict",
+    "attribute": "kpilayer.kpi.attribution",
+    "chained": "kpilayer.kpi.tree",
     "compare_sql": "kpilayer.proof.compare",
     "evaluate_health": "kpilayer.kpi.verdict",
+    "price_volume_mix": "kpilayer.kpi.mix",
+    "rate_and_mix": "kpilayer.kpi.mix",
+    "roll_forward": "kpilayer.kpi.roll_forward",
+    "segments_that_moved": "kpilayer.kpi.segments",
+    "within_normal_variation": "kpilayer.kpi.variation",
 }
 
 

@@ -837,4 +837,11 @@ CODES: Final[dict[str, Code]] = {
         "The same drift could come back under its cover.",
         "Remove the entry, or write the baseline anew: `--write-baseline`.",
     ),
+    # ----------------------------------------------------------------------------------------- kpis
+    "bad-drivers": Code(
+        "A driver tree cannot be taken apart: its formula, its names, or what its parts add up to.",
+        "Contributions add up to the change only for arithmetic over numbers that are all there.",
+        "Use `+`, `-`, `*`, `/`, `nullif(x, 0)` and `coalesce(x, 0)` over at most 10 drivers; make "
+        "inner nodes of parts of a long formula.",
+    ),
 }

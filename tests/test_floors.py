@@ -107,6 +107,7 @@ MAY_KNOW: dict[str, set[str]] = {
         "publish",
         "change",
         "drift",
+        "kpi",
     },
     "pydantic": {"model", "load"},
     "pydantic_core": {"model", "load"},

@@ -13,6 +13,7 @@ Every case starts from the project in ``shop/``. Blocks of a file, between two h
     ```live                         SQL that makes tables; the project is checked on them
     ```drift                        keyword arguments of `Project.drift`, as YAML: what it finds
     ```lint                         keyword arguments of `Project.lint`, as YAML: what it advises
+    ```attribute                    arguments of `attribute`, as YAML; of `chained` where there is a `tree`
     ```superset                     what a Superset has, as YAML (`_pushed`), and a view is pushed to it
     ```text                         the issues, all of them, in reading order
 
@@ -37,7 +38,7 @@ import pytest
 import yaml
 from click.testing import CliRunner
 
-from kpilayer import Project
+from kpilayer import Project, attribute, chained
 from kpilayer.cli.main import cli
 from kpilayer.codes import CODES
 from kpilayer.errors import Issue, KpilayerError
@@ -73,7 +74,7 @@ def cases(text: str) -> Iterator[Case]:
         if kind == "text":
             yield Case(dict(files), action, asked, block.span("body"), block["body"].rstrip("\n"))
             action, asked = "check", ""
-        elif kind in ("query", "console", "live", "drift", "lint", "superset"):
+        elif kind in ("query", "console", "live", "drift", "lint", "superset", "attribute"):
             action, asked = kind, block["body"]
         else:
             assert path, f"a block says which file it is: `{block['info']}`"
@@ -122,6 +123,13 @@ def _said(case: Case, root: Path, code: str) -> str:
             issues = [*(finding.issue() for finding in found.findings), *found.issues]
         case "lint":
             issues = Project.load(root).lint(**yaml.safe_load(case.asked)).issues
+        case "attribute":
+            arguments = yaml.safe_load(case.asked)
+            try:
+                (chained if "tree" in arguments else attribute)(**arguments)
+                issues = ()
+            except KpilayerError as error:
+                issues = error.issues
         case "superset":
             issues = _pushed(**yaml.safe_load(case.asked))
         case _:
