@@ -165,6 +165,7 @@ _SWITCH: Final = "Whether the model takes part in metrics."
 
 _TITLES: Final = {
     "ProjectConfig": "kpilayer.yml",
+    "HistoryPlace": "History of KPIs",
     "Model": "Semantic models",
     "Column": "Columns",
     "ColumnEntity": "Entity of a column",

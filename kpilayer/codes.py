@@ -528,6 +528,13 @@ CODES: Final[dict[str, Code]] = {
         "Two publications at once would leave a mixture.",
         "Try again when the other one is done.",
     ),
+    "history-busy": Code(
+        "Another run writes the history of KPIs.",
+        "Runs write one after the other, so that each verdict is there once; this one waited for a "
+        "minute.",
+        "Try again when the other one is done; a history in PostgreSQL (`history: {schema: ..}`) "
+        "lets readers in meanwhile.",
+    ),
     "stale-plan": Code(
         "A saved plan is not what publishing would do now.",
         "Definitions or the database have changed since somebody approved it.",

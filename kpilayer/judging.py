@@ -2,24 +2,43 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from datetime import date, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
+from pathlib import Path
 from typing import Any, Final, Literal
+from uuid import uuid4
+from zoneinfo import ZoneInfo
 
-from kpilayer.calendar import Calendar
-from kpilayer.errors import Issue, QueryError, did_you_mean
+from kpilayer.errors import ConfigError, Issue, QueryError, did_you_mean
 from kpilayer.identity import Identity
-from kpilayer.kpi.observing import Ask, Newest, observed, observed_by
+from kpilayer.kpi.history.appended import Run
+from kpilayer.kpi.history.known import NOTHING, Known
+from kpilayer.kpi.history.recording import Judged, Recording, all_rows, judged, subject_of
+from kpilayer.kpi.history.store import ENGINES, Store, Whose, file_store, schema_store
+from kpilayer.kpi.observing import Asking, Observed, observed, observed_by
 from kpilayer.kpi.periods import periods_of
-from kpilayer.kpi.standing import MISSING, ORDER, Standing, guarded, standing
+from kpilayer.kpi.standing import MISSING, ORDER, Standing, guarded
 from kpilayer.kpi.verdict import Status, Verdict
+from kpilayer.model.config import HistoryPlace
+from kpilayer.model.kpi import Kpi
+from kpilayer.running import Warehouse
+from kpilayer.warehouse.connection import Connection
 
 FailOn = Literal["warning", "breach", "never"]
 _MARKS: Final[Mapping[Status, str]] = {
     "healthy": "●", "warning": "▲", "breach": "■",
 }  # fmt: skip
 _OTHER: Final = "○"
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What a run added to the history."""
+
+    verdicts: int
+    restated: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +50,8 @@ class Health:
     formats: Mapping[str, str]
     fail_on: FailOn
     fail_on_missing: bool
+    written: Written | None = None
+    """None where nothing was to be recorded."""
 
     @property
     def fails(self) -> bool:
@@ -50,7 +71,12 @@ class Health:
         """How many stand how."""
         counts = {s: sum(one.status == s for one in self.standings) for s in reversed(ORDER)}
         told = [f"{n} {status.replace('_', ' ')}" for status, n in counts.items() if n]
-        return f"as of {self.as_of}: {', '.join(told) or 'no KPI is live'}"
+        line = f"as of {self.as_of}: {', '.join(told) or 'no KPI is live'}"
+        if self.written is None:
+            return line
+        many = self.written.verdicts
+        line += f"; {many} new verdict{'' if many == 1 else 's'} recorded"
+        return line + (f", {self.written.restated} restated" if self.written.restated else "")
 
     def _lines(self, one: Standing, width: int) -> list[str]:
         mark, name = _MARKS.get(one.status, _OTHER), one.name.ljust(width)
@@ -101,7 +127,9 @@ class Health:
         counts: dict[str, int] = {
             status: sum(one.status == status for one in self.standings) for status in ORDER
         }
-        summary = {"as_of": self.as_of.isoformat(), **counts}
+        summary: dict[str, Any] = {"as_of": self.as_of.isoformat(), **counts}
+        if self.written is not None:
+            summary |= {"recorded": self.written.verdicts, "restated": self.written.restated}
         return {"kpis": [_values(one) for one in self.standings], "summary": summary}
 
 
@@ -136,21 +164,92 @@ def _values(one: Standing) -> dict[str, Any]:
     }
 
 
+def run_at(as_of: date | None, zone: str | None) -> Run:
+    """A run at the end of a day; without one, now, in the zone of the project."""
+    at = datetime.now(UTC)
+    if as_of is not None:
+        now = datetime.combine(as_of + timedelta(days=1), time())
+    else:
+        now = (at.astimezone(ZoneInfo(zone)) if zone else datetime.now()).replace(tzinfo=None)
+    return Run(uuid4().hex, now, at.replace(tzinfo=None))
+
+
+def store(project: str, root: Path, place: HistoryPlace, warehouse: Warehouse) -> Store:
+    """Where the history is kept: in a file beside the project, or where the project says.
+
+    Raises:
+        ConfigError: `unsupported-in-dialect`, where the warehouse cannot keep it.
+    """
+    if place.schema_ is None:
+        return file_store(root, project)
+    dialect = warehouse.target.dialect
+    if dialect not in ENGINES:
+        message = f"a history cannot be kept in `{dialect}`"
+        hint = "leave out `history:`: it is then kept in a file beside the project"
+        raise ConfigError(Issue("unsupported-in-dialect", message, hint=hint))
+
+    def opened(read_only: bool) -> AbstractContextManager[Connection]:
+        return warehouse.connected(read_only=read_only)
+
+    return schema_store(opened, place.schema_, project)
+
+
 def health(
     identity: Identity,
     names: Sequence[str],
-    today: date,
-    ask: Ask,
-    newest: Newest,
+    asking: Asking,
+    run: Run,
+    history: Store,
+    recording: Recording | None = None,
     *,
     fail_on: FailOn = "breach",
     fail_on_missing: bool = False,
 ) -> Health:
-    """How live KPIs stand at the end of a day, or those of ``names``.
+    """How live KPIs stand at the time of a run, or those of ``names``; what was recorded stands.
 
     Raises:
         QueryError: there is no KPI of a name.
+        PolicyError: `history-busy`, `not-ours`.
     """
+    wanted = _wanted(identity, names)
+    periods = {kpi.name: periods_of(kpi.cadence, identity.catalog.calendar) for kpi in wanted}
+    seen = list(_seen(wanted, asking))
+
+    def judge(known: Callable[[Whose], Known]) -> Iterator[Judged]:
+        for kpi, segment, each in seen:
+            if each.issue is not None:
+                yield Judged(Standing(kpi, issue=each.issue, segment=segment))
+                continue
+            try:
+                subject = subject_of(kpi, segment, identity)
+            except ValueError as reason:
+                yield Judged(Standing(kpi, issue=Issue("bad-range", str(reason)), segment=segment))
+                continue
+            of = known(subject.whose)
+            yield judged(kpi, each, segment, subject, of, run, periods[kpi.name], recording)
+
+    if recording is None:
+        kept = history.read()
+        found = list(judge(lambda whose: kept.get(whose, NOTHING)))
+        written = None
+    else:
+        with history.writing() as writing:
+            found = list(judge(writing.of))
+            rows = all_rows(found)
+            for table, each in rows.items():
+                writing.append(table, each)
+            missing = sum(one.standing.status in MISSING for one in found)
+            writing.append("kpi_run", [(run.id, len(found) - missing, missing, run.at)])
+            written = Written(len(rows["kpi_status"]), sum(one.restated for one in found))
+    standings = sorted(
+        guarded([one.standing for one in found]), key=lambda s: (ORDER.index(s.status), s.name)
+    )
+    metrics = identity.catalog.metrics
+    formats = {k.metric: str(metrics[k.metric].format or "") for k in wanted if k.metric in metrics}
+    return Health(tuple(standings), asking.today, formats, fail_on, fail_on_missing, written)
+
+
+def _wanted(identity: Identity, names: Sequence[str]) -> list[Kpi]:
     definitions = identity.catalog.definitions
     known = {kpi.name: kpi for kpi in definitions.kpis}
     unknown = [name for name in names if name not in known]
@@ -161,22 +260,21 @@ def health(
                 for n in unknown
             )
         )
-    wanted = [known[n] for n in names] if names else [k for k in known.values() if k.is_live]
-    seen = observed(wanted, identity.catalog, today, ask, newest)
-    now = datetime.combine(today + timedelta(days=1), time())
-    calendar: Calendar = identity.catalog.calendar
-    found: list[Standing] = []
+    if names:
+        return [known[name] for name in dict.fromkeys(names)]
+    return [kpi for kpi in known.values() if kpi.is_live]
+
+
+def _seen(wanted: Sequence[Kpi], asking: Asking) -> Iterator[tuple[Kpi, str, Observed]]:
+    """What is observed of each KPI and of each of its segments."""
+    whole = observed(wanted, asking)
     for kpi in wanted:
-        periods = periods_of(kpi.cadence, calendar)
-        found.append(standing(kpi, seen[kpi.name], now, periods))
-        if kpi.health.by is not None:
-            try:
-                by = observed_by(kpi, identity.catalog, today, ask, newest)
-            except QueryError as error:
-                found.append(Standing(kpi, issue=error.issues[0], segment=kpi.health.by.dimension))
-                continue
-            found += [standing(kpi, one, now, periods, value) for value, one in by.items()]
-    ordered = sorted(guarded(found), key=lambda one: (ORDER.index(one.status), one.name))
-    metrics = identity.catalog.metrics
-    formats = {k.metric: str(metrics[k.metric].format or "") for k in wanted if k.metric in metrics}
-    return Health(tuple(ordered), today, formats, fail_on, fail_on_missing)
+        yield kpi, "", whole[kpi.name]
+        if kpi.health.by is None:
+            continue
+        try:
+            by = observed_by(kpi, asking)
+        except QueryError as error:
+            yield kpi, kpi.health.by.dimension, Observed(issue=error.issues[0])
+        else:
+            yield from ((kpi, value, one) for value, one in by.items())

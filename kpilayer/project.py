@@ -56,6 +56,9 @@ from kpilayer.interop.superset.views import dataset
 from kpilayer.interop.verify import Verdict
 from kpilayer.join_graph import JoinGraph
 from kpilayer.judging import FailOn, Health
+from kpilayer.kpi.history.recording import Recording
+from kpilayer.kpi.history.store import Store
+from kpilayer.kpi.observing import Asking
 from kpilayer.load.approvals import reviewers
 from kpilayer.load.files import shown_from
 from kpilayer.load.layout import read_layout
@@ -599,17 +602,37 @@ class Project:
         names: Sequence[str] = (),
         *,
         as_of: date | None = None,
+        record: bool = False,
+        backfill: bool | date = False,
+        rejudge: bool = False,
         fail_on: FailOn = "breach",
         fail_on_missing: bool = False,
     ) -> Health:
-        """How KPIs stand at the end of a day: all that are live, or those of ``names``.
+        """How KPIs stand now, or at the end of a day: all that are live, or those of ``names``.
+
+        What the history has of a period stands. With ``record``, verdicts are appended to it: those
+        of periods that came since the first recorded one; with ``backfill``, of all periods, or of
+        those from a day on. ``rejudge`` gives verdicts anew by the ranges of today.
 
         It fails where one is as bad as ``fail_on``; without data, with ``fail_on_missing``.
 
         Raises:
             QueryError: there is no KPI of a name.
+            PolicyError: another run writes the history, or it is another project's.
             WarehouseError: the warehouse cannot be reached, or refuses the SQL.
         """
+        run = judging.run_at(as_of, self.config.timezone)
+        since = backfill if isinstance(backfill, date) else None
+        writes = record or backfill or rejudge
+        recording = Recording(bool(backfill), since, rejudge) if writes else None
+        return judging.health(
+            self._identity, names, self._asking(as_of or run.now.date(), since), run,
+            self._history, recording,
+            fail_on=fail_on, fail_on_missing=fail_on_missing,
+        )  # fmt: skip
+
+    def _asking(self, today: date, since: date | None = None) -> Asking:
+        """How KPIs are asked for in the warehouse."""
 
         def ask(
             metrics: Sequence[str], by: Sequence[str], where: Sequence[str], start: date, end: date
@@ -625,11 +648,12 @@ class Project:
             rows = self._warehouse.answer(compiled).rows()
             return rows[0][0] if rows else None
 
-        day = as_of or date.today()
-        return judging.health(
-            self._identity, names, day, ask, newest,
-            fail_on=fail_on, fail_on_missing=fail_on_missing,
-        )  # fmt: skip
+        return Asking(self._graph.catalog, today, ask, newest, since)
+
+    @property
+    def _history(self) -> Store:
+        """Where verdicts on KPIs are kept."""
+        return judging.store(self.name, self.root, self.config.history, self._warehouse)
 
     # ------------------------------------------------------------------------------------ artefacts
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import date
-from typing import TYPE_CHECKING, cast
+from datetime import datetime
+from typing import TYPE_CHECKING
 
 import click
 
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     examples=(
         "kpilayer health",
         "kpilayer health --as-of 2026-06-05      # as it stood at the end of a day",
+        "kpilayer health --backfill --from 2024-01-01",
         "kpilayer health mrr nrr --fail-on warning",
         "kpilayer health -f markdown -o health.md",
     ),
@@ -26,23 +27,50 @@ if TYPE_CHECKING:
 @click.argument("names", nargs=-1)
 @click.option("--as-of", type=click.DateTime(["%Y-%m-%d"]), metavar="DATE",
               help="The day at whose end they stand; today by default.")  # fmt: skip
+@click.option("--backfill", is_flag=True, help="Record earlier periods, too.")
+@click.option("--from", "since", type=click.DateTime(["%Y-%m-%d"]), metavar="DATE",
+              help="The first day to backfill; all that data tell by default.")  # fmt: skip
+@click.option("--rejudge", is_flag=True,
+              help="Give verdicts anew by today's ranges; the old ones are kept.")  # fmt: skip
+@click.option("--no-record", is_flag=True, help="Write nothing to the history.")
 @click.option("--fail-on", type=click.Choice(["warning", "breach", "never"]), default="breach",
               show_default=True, help="The status from which on it fails.")  # fmt: skip
 @click.option("--fail-on-missing", is_flag=True, help="Fail without data, or with stale ones, too.")
 @output_flags("table", "markdown", "json")
 @pass_session
 def health(
-    session: Session, names: tuple[str, ...], as_of: object, fail_on: str, fail_on_missing: bool
+    session: Session,
+    names: tuple[str, ...],
+    as_of: datetime | None,
+    backfill: bool,
+    since: datetime | None,
+    rejudge: bool,
+    no_record: bool,
+    fail_on: FailOn,
+    fail_on_missing: bool,
 ) -> int:
     """Show how KPIs stand: status, attainment, what is due.
 
     The last period that has ended is judged, once its grace is over or its data are there. Data
     that are missing are never healthy. NAMES are KPIs; by default all that are proposed or
     certified.
+
+    Verdicts are appended to the history, .kpilayer/history.duckdb or the schema that kpilayer.yml
+    names: a later change of a range changes none of them. With --as-of, nothing is recorded unless
+    --backfill asks for it.
     """
-    day = cast("date", as_of.date()) if as_of is not None else None  # type: ignore[attr-defined]
+    if since is not None and not backfill:
+        raise click.UsageError("--from says where --backfill begins")
+    if no_record and (backfill or rejudge):
+        raise click.UsageError("--no-record leaves nothing for --backfill and --rejudge to do")
     found = session.load().health(
-        names, as_of=day, fail_on=cast("FailOn", fail_on), fail_on_missing=fail_on_missing
+        names,
+        as_of=None if as_of is None else as_of.date(),
+        record=as_of is None and not no_record,
+        backfill=since.date() if since is not None else backfill,
+        rejudge=rejudge,
+        fail_on=fail_on,
+        fail_on_missing=fail_on_missing,
     )
     match session.format:
         case "json":

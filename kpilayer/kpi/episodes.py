@@ -11,6 +11,8 @@ from kpilayer.kpi.ranges import LEVELS, Level
 from kpilayer.kpi.verdict import Verdict
 
 Change = Literal["open", "escalation", "easing", "recovery"]
+#: How one ends: `restated` where revised values say that it never was.
+End = Change | Literal["restated"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,8 +27,8 @@ class Episode:
     """The period that ended it: the first at another level; None while it lasts."""
     began: Change
     """`open` after healthy periods, `escalation` from a warning, `easing` from a breach."""
-    ended: Change | None = None
-    """`recovery`, `escalation` or `easing`; None while it lasts."""
+    ended: End | None = None
+    """None while it lasts."""
     periods: int = 1
     """Judged periods at this level."""
 

@@ -37,7 +37,8 @@ def gate(
     for exclusion in health.exclusions:
         if _excludes(exclusion, start, end):
             return Gate("excluded", "excluded", exclusion.reason)
-    watermark = seen.watermark if seen is not None else None
+    told = seen.watermark if seen is not None else None
+    watermark = clock.watermark if told is None else told
     if watermark is not None and watermark < closes:
         return Gate("pending" if in_grace else "stale", "sources_behind")
     if seen is not None and seen.source_error:

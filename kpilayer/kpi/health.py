@@ -21,9 +21,15 @@ class Clock:
     """The time at which is judged."""
 
     now: datetime
+    watermark: datetime | None = None
+    """Up to when all sources have events, for periods whose observation does not say, or that have
+    none.
+    """
 
     def __post_init__(self) -> None:
         _in_local_time("the clock", self.now)
+        if self.watermark is not None:
+            _in_local_time("the watermark", self.watermark)
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,8 +6,8 @@ KPIs of one cadence and one set of conditions are asked together, so that each f
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from typing import Any, Final
 
@@ -15,8 +15,8 @@ from kpilayer.address import metric_column
 from kpilayer.calendar import Calendar
 from kpilayer.catalog import Catalog
 from kpilayer.errors import Issue, QueryError
-from kpilayer.formula.times import homes
 from kpilayer.kpi.health import Observation
+from kpilayer.kpi.watermark import Newest, watermark
 from kpilayer.model.kpi import Cadence, Kpi
 from kpilayer.model.metric import RatioMetric
 
@@ -24,8 +24,6 @@ from kpilayer.model.metric import RatioMetric
 Ask = Callable[
     [Sequence[str], Sequence[str], Sequence[str], date, date], Sequence[Mapping[str, Any]]
 ]
-#: The newest value of a time, `model.dimension`; None where nobody is told.
-Newest = Callable[[str], datetime | date | None]
 _GRAINS: Final[dict[Cadence, tuple[str, str]]] = {
     "daily": ("day", "day"), "weekly": ("week", "week"), "monthly": ("month", "fiscal_month"),
     "quarterly": ("quarter", "fiscal_quarter"), "yearly": ("year", "fiscal_year"),
@@ -35,6 +33,8 @@ _BACK: Final[dict[Cadence, timedelta]] = {
     "daily": timedelta(days=800), "weekly": timedelta(weeks=160), "monthly": timedelta(days=1900),
     "quarterly": timedelta(days=2900), "yearly": timedelta(days=3700),
 }  # fmt: skip
+#: How far back ranges compare, at most.
+_COMPARED: Final = timedelta(days=800)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,9 +46,30 @@ class Observed:
     issue: Issue | None = None
 
 
-def observed(
-    kpis: Iterable[Kpi], catalog: Catalog, today: date, ask: Ask, newest: Newest
-) -> dict[str, Observed]:
+@dataclass(frozen=True, slots=True)
+class Asking:
+    """How the warehouse is asked: up to which day, and, where that is early, since when."""
+
+    catalog: Catalog
+    today: date
+    ask: Ask
+    newest: Newest
+    since: date | None = None
+    marks: dict[str, datetime | None] = field(default_factory=dict)
+    """What sources said of their newest times."""
+
+    def first(self, cadence: Cadence) -> date:
+        """The first day that is asked for, early enough for all that is compared with it."""
+        back = _BACK[cadence]
+        since = self.today if self.since is None else self.since + timedelta(days=1)
+        return min(self.today - back, since - min(back, _COMPARED))
+
+    def mark(self, kpi: Kpi) -> datetime | None:
+        """Up to when all sources of a KPI have data."""
+        return watermark(kpi, self.catalog, self.newest, self.marks)
+
+
+def observed(kpis: Iterable[Kpi], asking: Asking) -> dict[str, Observed]:
     """What is seen of each KPI up to a day, by name.
 
     A question that cannot be answered for all of them is asked for each alone, so that one KPI
@@ -57,34 +78,31 @@ def observed(
     together: dict[tuple[Cadence, tuple[str, ...]], list[Kpi]] = defaultdict(list)
     for kpi in kpis:
         together[kpi.cadence, kpi.where].append(kpi)
-    marks: dict[str, datetime | None] = {}
     found: dict[str, Observed] = {}
     for (cadence, where), each in together.items():
         try:
-            found |= _asked(each, cadence, where, catalog, today, ask, newest, marks)
+            found |= _asked(each, cadence, where, asking)
         except QueryError:
             for kpi in each:
                 try:
-                    found |= _asked([kpi], cadence, where, catalog, today, ask, newest, marks)
+                    found |= _asked([kpi], cadence, where, asking)
                 except QueryError as error:
                     found[kpi.name] = Observed(issue=error.issues[0])
     return found
 
 
-def observed_by(
-    kpi: Kpi, catalog: Catalog, today: date, ask: Ask, newest: Newest
-) -> dict[str, Observed]:
+def observed_by(kpi: Kpi, asking: Asking) -> dict[str, Observed]:
     """What is seen of each value of the dimension that a KPI is judged by; rows without one aside.
 
     Raises:
         QueryError: it cannot be asked by that dimension.
     """
     assert kpi.health.by is not None, "only KPIs with segments are asked by them"
-    column = f"metric_time__{grain_of(kpi.cadence, catalog.calendar)}"
-    by, parts = kpi.health.by.dimension, _parts(kpi, catalog)
+    column = f"metric_time__{grain_of(kpi.cadence, asking.catalog.calendar)}"
+    by, parts = kpi.health.by.dimension, _parts(kpi, asking.catalog)
     names = tuple(dict.fromkeys((kpi.metric, *parts)))
-    rows = ask(names, (column, by), kpi.where, today - _BACK[kpi.cadence], today)
-    mark = _watermark(kpi, catalog, newest, {})
+    rows = asking.ask(names, (column, by), kpi.where, asking.first(kpi.cadence), asking.today)
+    mark = asking.mark(kpi)
     found: dict[str, list[Observation]] = defaultdict(list)
     for row in rows:
         if row[column] is not None and row[by] is not None:
@@ -99,22 +117,15 @@ def grain_of(cadence: Cadence, calendar: Calendar) -> str:
 
 
 def _asked(
-    kpis: Sequence[Kpi],
-    cadence: Cadence,
-    where: tuple[str, ...],
-    catalog: Catalog,
-    today: date,
-    ask: Ask,
-    newest: Newest,
-    marks: dict[str, datetime | None],
+    kpis: Sequence[Kpi], cadence: Cadence, where: tuple[str, ...], asking: Asking
 ) -> dict[str, Observed]:
-    grain = grain_of(cadence, catalog.calendar)
+    catalog = asking.catalog
     names = dict.fromkeys(name for kpi in kpis for name in (kpi.metric, *_parts(kpi, catalog)))
-    column = f"metric_time__{grain}"
-    rows = ask(tuple(names), (column,), where, today - _BACK[cadence], today)
+    column = f"metric_time__{grain_of(cadence, catalog.calendar)}"
+    rows = asking.ask(tuple(names), (column,), where, asking.first(cadence), asking.today)
     found = {}
     for kpi in kpis:
-        mark, parts = _watermark(kpi, catalog, newest, marks), _parts(kpi, catalog)
+        mark, parts = asking.mark(kpi), _parts(kpi, catalog)
         found[kpi.name] = Observed(
             tuple(_seen(kpi, row, column, parts, mark) for row in rows if row[column] is not None),
             mark,
@@ -144,33 +155,10 @@ def _parts(kpi: Kpi, catalog: Catalog) -> tuple[str, ...]:
     return (metric.numerator.name, metric.denominator.name)
 
 
-def _watermark(
-    kpi: Kpi, catalog: Catalog, newest: Newest, marks: dict[str, datetime | None]
-) -> datetime | None:
-    """Up to when all sources of a KPI have data; None where one of them is not told."""
-    found: list[datetime | None] = []
-    for source in dict.fromkeys(_sources(kpi, catalog)):
-        if source not in marks:
-            marks[source] = _moment(newest(source))
-        found.append(marks[source])
-    known = [mark for mark in found if mark is not None]
-    return min(known) if known and len(known) == len(found) else None
-
-
-def _sources(kpi: Kpi, catalog: Catalog) -> Iterator[str]:
-    for model, time in homes(catalog, kpi.metric):
-        if time is not None:
-            yield f"{model}.{time}"
-
-
-def _moment(value: datetime | date | None) -> datetime | None:
-    """Data of a day reach to its end."""
-    if value is None or isinstance(value, datetime):
-        return None if value is None else value.replace(tzinfo=None)
-    return datetime.combine(value + timedelta(days=1), datetime.min.time())
-
-
 def _day(value: Any) -> date:
+    """The first day of a period; SQLite has no type for it."""
+    if isinstance(value, str):
+        value = datetime.fromisoformat(value)
     return value.date() if isinstance(value, datetime) else value
 
 

@@ -68,9 +68,14 @@ class Standing:
 
 
 def standing(
-    kpi: Kpi, seen: Observed, now: datetime, periods: Periods, segment: str = ""
+    kpi: Kpi,
+    seen: Observed,
+    now: datetime,
+    periods: Periods,
+    segment: str = "",
+    recorded: Mapping[date, Verdict] | None = None,
 ) -> Standing:
-    """How a KPI, or a segment of it, stands at a time."""
+    """How a KPI, or a segment of it, stands at a time; what was ``recorded`` of periods stands."""
     if seen.issue is not None:
         return Standing(kpi, issue=seen.issue)
     try:
@@ -78,7 +83,8 @@ def standing(
     except ValueError as reason:
         return Standing(kpi, issue=Issue("bad-range", str(reason)))
     observations = _with_age(kpi, seen, now, periods)
-    verdicts = evaluate_health(rule, observations, Clock(now), periods)
+    clock = Clock(now, seen.watermark)
+    verdicts = evaluate_health(rule, observations, clock, periods, recorded=recorded)
     reached = None if rule.attainment is None else attainment_of(verdicts, rule.attainment)
     found = Standing(kpi, verdicts, reached, segment=segment)
     current = found.current

@@ -26,6 +26,8 @@ Status = Literal[
 #: Reasons by which a period without data counts for attainment (``Health.no_data``).
 COUNTS_AS_BAD: Final = "counts_as_bad"
 ACCEPTED: Final = "accepted"
+#: Reasons of verdicts that were given before data came.
+_WAITING: Final = frozenset({"sources_behind", "source_error", "no_observation"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +87,8 @@ def evaluate_health(
     observations: Iterable[Observation],
     clock: Clock,
     periods: Periods | None = None,
+    *,
+    recorded: Mapping[date, Verdict] | None = None,
 ) -> tuple[Verdict, ...]:
     """One verdict for each period, from the first observed one up to the one that runs.
 
@@ -93,6 +97,9 @@ def evaluate_health(
     slice, in any order; the highest revision of a period counts. A segment is judged by a call of
     its own, with its own ranges. `periods` are those of the cadence in the project's calendar; by
     default, weeks are from Monday, and years from January.
+
+    `recorded` are verdicts that were given already, by first day. They stand, whatever the range is
+    now; where the value was restated since, or came late, it is judged by the range that held then.
 
     Raises:
         ValueError: An observation does not begin a period, or two differ that are one revision.
@@ -110,17 +117,21 @@ def evaluate_health(
     """
     periods = periods or periods_of(health.cadence)
     revisions = _revisions(observations, periods)
-    if not revisions:
+    if not revisions and not recorded:
         return ()
     judging = _Judging(health, clock, periods, _usable(health, revisions, clock, periods))
     told: list[Verdict] = []
     levels: list[Level] = []
     judged: Verdict | None = None
-    for start in periods.until(min(revisions), clock.now):
+    given = recorded or {}
+    for start in periods.until(min((*revisions, *given)), clock.now):
         seen = revisions.get(start, ())
-        draft = _verdict(judging, seen[-1] if seen else None, start, levels)
-        if len(seen) > 1:
-            draft = _restated(draft, _verdict(judging, seen[-2], start, levels))
+        if start in given:
+            draft = _standing(judging, given[start], seen, levels)
+        else:
+            draft = _verdict(judging, seen[-1] if seen else None, start, levels)
+            if len(seen) > 1:
+                draft = _restated(draft, _verdict(judging, seen[-2], start, levels))
         verdict = _continued(draft, told[-1] if told else None, judged)
         told.append(verdict)
         if verdict.raw is not None:
@@ -298,6 +309,19 @@ def _distance(verdict: Verdict, compared: Comparison | None, series: Series) -> 
     nearest = min((found for found in rooms if found is not None), default=None)
     usual = usual_change(series, verdict.period_start)
     return None if nearest is None or usual is None else nearest / usual
+
+
+def _standing(
+    judging: _Judging, given: Verdict, seen: Sequence[Observation], levels: Sequence[Level]
+) -> Verdict:
+    """A verdict that was given: as it is, or by its own ranges where there are other data now."""
+    is_new = bool(seen) and seen[-1].revision > given.revision
+    if not is_new and not _WAITING.intersection(given.reasons):
+        return given
+    ranges = replace(judging.health, range=given.range, relative=given.relative, overrides=())
+    last = seen[-1] if seen else None
+    now = _verdict(replace(judging, health=ranges), last, given.period_start, levels)
+    return _restated(replace(now, note=given.note), given)
 
 
 def _restated(now: Verdict, before: Verdict) -> Verdict:

@@ -13,6 +13,14 @@ from kpilayer.model.names import Definition, Name, Zone
 from kpilayer.model.view import Publishing
 
 
+class HistoryPlace(Definition):
+    """Where verdicts on KPIs are kept."""
+
+    schema_: Name | None = Field(None, alias="schema")
+    """A schema of the target's database, DuckDB or PostgreSQL; by default, a file of its own, \
+.kpilayer/history.duckdb."""
+
+
 class ProjectConfig(Definition):
     """What kpilayer.yml says."""
 
@@ -46,6 +54,8 @@ class ProjectConfig(Definition):
     """dbt's manifest.json, which says where `ref` and `source` lead; relative to the project."""
     kpi_defaults: KpiDefaults = KpiDefaults()
     """What KPIs do not say: of every one, by kind and by function."""
+    history: HistoryPlace = HistoryPlace()
+    """Where verdicts on KPIs are kept."""
     publish: Publishing = Publishing()
     """How views are published."""
     vars: dict[str, Any] = Field(default_factory=dict)

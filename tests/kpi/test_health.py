@@ -209,7 +209,7 @@ def test_drafts_are_judged_only_by_name(
 def test_one_question_is_asked_for_all_kpis_of_a_cadence(
     tmp_path: Path, connection: duckdb.DuckDBPyConnection
 ) -> None:
-    from kpilayer.kpi.observing import observed
+    from kpilayer.kpi.observing import Asking, observed
 
     _fill(connection, {"2026-05": 200})
     more = KPI.partition("kpis:\n")[2].format(more="", rest="", metric="order_count")
@@ -226,7 +226,8 @@ def test_one_question_is_asked_for_all_kpis_of_a_cadence(
         questions.append(tuple(metrics))
         return []
 
-    observed(definitions.definitions.kpis, definitions, date(2026, 6, 10), ask, lambda source: None)
+    asking = Asking(definitions, date(2026, 6, 10), ask, lambda source: None)
+    observed(definitions.definitions.kpis, asking)
     assert questions == [("revenue", "order_count")]
 
 

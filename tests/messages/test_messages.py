@@ -9,7 +9,7 @@ Every case starts from the project in ``shop/``. Blocks of a file, between two h
     ```query                        keyword arguments of `Project.prepare`, as YAML
     ```console                      `$ kpilayer ..`: a command, its talk on stderr is compared;
                                     `$ duckdb ..`: SQL in the project's own database
-    ```writing shop.sqlite          a SQLite file into which somebody else is writing
+    ```writing shop.sqlite          a file of SQLite or DuckDB into which somebody else is writing
     ```live                         SQL that makes tables; the project is checked on them
     ```drift                        keyword arguments of `Project.drift`, as YAML: what it finds
     ```lint                         keyword arguments of `Project.lint`, as YAML: what it advises
@@ -32,6 +32,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, chdir, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from unittest.mock import patch
 
 import duckdb
 import pytest
@@ -176,7 +177,11 @@ def _written_into(case: Case, root: Path) -> Iterator[None]:
     """The files of a case into which somebody writes, until all commands have run."""
     with ExitStack() as opened:
         for path, (kind, _) in case.files.items():
-            if kind == "writing":
+            if kind == "writing" and path.endswith(".duckdb"):
+                (root / path).parent.mkdir(exist_ok=True)
+                opened.enter_context(duckdb.connect(root / path))
+                opened.enter_context(patch("kpilayer.kpi.history.store._PATIENCE", 0.0))
+            elif kind == "writing":
                 connection = sqlite3.connect(root / path, isolation_level=None)
                 opened.callback(connection.close)
                 connection.execute("BEGIN IMMEDIATE")

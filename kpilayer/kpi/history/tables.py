@@ -1,0 +1,124 @@
+"""The tables of the history and the views on them, in words that DuckDB and PostgreSQL share."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import date, datetime
+from typing import Final
+
+#: Raised where the tables change, so that an older kpilayer leaves those of a newer one alone.
+VERSION: Final = 1
+
+_TEXT, _NUMBER, _COUNT, _DAY, _TIME = (
+    *("VARCHAR", "DOUBLE PRECISION", "INTEGER", "DATE", "TIMESTAMP"),
+)
+_WHOSE: Final = {"kpi": _TEXT, "slice": _TEXT, "grain": _TEXT, "period_start": _DAY}
+_RUN: Final = {"run_id": _TEXT, "evaluated_at": _TIME}
+
+#: Columns of each table with their types; those of its key come first.
+TABLES: Final[Mapping[str, Mapping[str, str]]] = {
+    "kpi_history": {"version": _COUNT, "project": _TEXT},
+    "kpi_observation": {
+        **_WHOSE, "fingerprint": _TEXT, "revision": _COUNT,
+        "value": _NUMBER, "numerator": _NUMBER, "denominator": _NUMBER,
+        "watermark": _TIME, "complete": "BOOLEAN", **_RUN,
+    },
+    "kpi_status": {
+        **_WHOSE, "seq": _COUNT,
+        "fingerprint": _TEXT, "revision": _COUNT, "value": _NUMBER, "raw": _TEXT, "status": _TEXT,
+        "reasons": _TEXT, "expected": _NUMBER, "distance": _NUMBER, "ranges_json": _TEXT,
+        "note": _TEXT, "restated_from": _TEXT, "config_hash": _TEXT, **_RUN,
+    },
+    "kpi_episode": {
+        "id": _TEXT, "seq": _COUNT,
+        "kpi": _TEXT, "slice": _TEXT, "grain": _TEXT,
+        "level": _TEXT, "opened": _DAY, "closed": _DAY,
+        "began": _TEXT, "ended": _TEXT, "periods": _COUNT,
+        "action": _TEXT, "action_due": _DAY, "owner": _TEXT, **_RUN,
+    },
+    "kpi_alert": {
+        "id": _TEXT, "channel": _TEXT, "attempt": _COUNT,
+        "kpi": _TEXT, "slice": _TEXT, "event": _TEXT, "message": _TEXT, "outcome": _TEXT, **_RUN,
+    },
+    "kpi_run": {"run_id": _TEXT, "judged": _COUNT, "missing": _COUNT, "evaluated_at": _TIME},
+}  # fmt: skip
+KEYS: Final[Mapping[str, tuple[str, ...]]] = {
+    "kpi_history": ("version",),
+    "kpi_observation": ("kpi", "slice", "grain", "period_start", "fingerprint", "revision"),
+    "kpi_status": ("kpi", "slice", "grain", "period_start", "seq"),
+    "kpi_episode": ("id", "seq"),
+    "kpi_alert": ("id", "channel", "attempt"),
+    "kpi_run": ("run_id",),
+}
+#: What BI tools read: of each period, observation and episode what was said last; of each KPI and
+#: slice the last period.
+_CURRENT: Final = {"kpi_observation": "revision", "kpi_status": "seq", "kpi_episode": "seq"}
+_HEALTH: Final = (
+    "kpi", "slice", "grain", "period_start", "value", "raw", "status", "reasons", "expected",
+    "distance", "ranges_json", "note", "evaluated_at",
+)  # fmt: skip
+_ROWS: Final = 500  # of one INSERT
+Value = str | float | int | bool | date | datetime | None
+
+
+def made(schema: str) -> Iterator[str]:
+    """What makes tables and views that are not there."""
+    if schema:
+        yield f"CREATE SCHEMA IF NOT EXISTS {quoted(schema)}"
+    for table, columns in TABLES.items():
+        body = ", ".join(
+            f"{n} {k}{' NOT NULL' if n in KEYS[table] else ''}" for n, k in columns.items()
+        )
+        key = ", ".join(KEYS[table])
+        yield f"CREATE TABLE IF NOT EXISTS {named(schema, table)} ({body}, PRIMARY KEY ({key}))"
+
+
+def views(schema: str) -> Iterator[str]:
+    """What makes the views, in the place of those that are there."""
+    for table, newest in _CURRENT.items():
+        of = ", ".join(name for name in KEYS[table] if name != newest)
+        yield _last_of(schema, f"{table}_current", tuple(TABLES[table]), table, of, newest)
+    latest = "kpi_status_current"
+    yield _last_of(schema, "kpi_health", _HEALTH, latest, "kpi, slice", "period_start")
+
+
+def _last_of(
+    schema: str, view: str, columns: Sequence[str], source: str, of: str, newest: str
+) -> str:
+    shown = ", ".join(columns)
+    rank = f"ROW_NUMBER() OVER (PARTITION BY {of} ORDER BY {newest} DESC) AS place"
+    return (
+        f"CREATE OR REPLACE VIEW {named(schema, view)} AS SELECT {shown} FROM "
+        f"(SELECT *, {rank} FROM {named(schema, source)}) AS ranked WHERE place = 1"
+    )
+
+
+def inserted(schema: str, table: str, rows: Iterable[Sequence[Value]]) -> Iterator[str]:
+    """Statements that append rows, whose values are in the order of the table's columns."""
+    every = [f"({', '.join(map(literal, row))})" for row in rows]
+    columns = ", ".join(TABLES[table])
+    start = f"INSERT INTO {named(schema, table)} ({columns}) VALUES\n"
+    for at in range(0, len(every), _ROWS):
+        yield start + ",\n".join(every[at : at + _ROWS])
+
+
+def literal(value: Value) -> str:
+    """A value as SQL."""
+    if value is None:
+        return "NULL"
+    if isinstance(value, bool):
+        return str(value).upper()
+    if isinstance(value, int | float):
+        return repr(value)
+    text = value.isoformat(" ") if isinstance(value, datetime) else str(value)
+    return "'" + text.replace("'", "''") + "'"
+
+
+def named(schema: str, table: str) -> str:
+    """A table's name as SQL."""
+    return f"{quoted(schema)}.{table}" if schema else table
+
+
+def quoted(name: str) -> str:
+    """A name as SQL."""
+    return '"' + name.replace('"', '""') + '"'
