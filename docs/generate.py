@@ -166,6 +166,7 @@ _SWITCH: Final = "Whether the model takes part in metrics."
 _TITLES: Final = {
     "ProjectConfig": "kpilayer.yml",
     "HistoryPlace": "History of KPIs",
+    "Alert": "Alerts",
     "Model": "Semantic models",
     "Column": "Columns",
     "ColumnEntity": "Entity of a column",
@@ -232,6 +233,7 @@ _TITLES: Final = {
     "KpiAccess": "Access to a KPI",
     "KpiMask": "Mask of a KPI",
     "Benchmark": "Benchmarks",
+    "KpiNote": "Note on a KPI",
     "LintIgnore": "Ignored rules",
     "Okr": "OKRs",
     "KeyResult": "Key results",

@@ -643,7 +643,7 @@ CODES: Final[dict[str, Code]] = {
         "Correct the place shown; `kpilayer debug` prints which files were read.",
     ),
     "missing-env-var": Code(
-        "`env_var('..')` names an environment variable that is not set.",
+        "An environment variable is not set that `env_var('..')` or a channel of alerts names.",
         "An empty value could connect somewhere else.",
         "Set the variable, or give `env_var` a default as second argument.",
     ),

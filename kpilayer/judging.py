@@ -11,6 +11,8 @@ from typing import Any, Final, Literal
 from uuid import uuid4
 from zoneinfo import ZoneInfo
 
+from kpilayer.alerting import Alerting, Sent
+from kpilayer.change.machines import Case, cases_junit
 from kpilayer.errors import ConfigError, Issue, QueryError, did_you_mean
 from kpilayer.identity import Identity
 from kpilayer.kpi.history.appended import Run
@@ -31,6 +33,10 @@ _MARKS: Final[Mapping[Status, str]] = {
     "healthy": "●", "warning": "▲", "breach": "■",
 }  # fmt: skip
 _OTHER: Final = "○"
+_BAD: Final[Mapping[FailOn, frozenset[Status]]] = {
+    "warning": frozenset({"warning", "breach"}), "breach": frozenset({"breach"}),
+    "never": frozenset(),
+}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,11 +58,13 @@ class Health:
     fail_on_missing: bool
     written: Written | None = None
     """None where nothing was to be recorded."""
+    sent: Sent | None = None
+    """None where nobody was to be told."""
 
     @property
     def fails(self) -> bool:
         """Whether one is as bad as ``fail_on``, or has no data where that fails, too."""
-        bad = {"warning": {"warning", "breach"}, "breach": {"breach"}, "never": set()}[self.fail_on]
+        bad = _BAD[self.fail_on]
         found = {one.status for one in self.standings}
         return bool(found & bad) or (self.fail_on_missing and bool(found & MISSING))
 
@@ -76,7 +84,11 @@ class Health:
             return line
         many = self.written.verdicts
         line += f"; {many} new verdict{'' if many == 1 else 's'} recorded"
-        return line + (f", {self.written.restated} restated" if self.written.restated else "")
+        line += f", {self.written.restated} restated" if self.written.restated else ""
+        if self.sent is None:
+            return line
+        line += f"; {self.sent.sent} alert{'' if self.sent.sent == 1 else 's'} sent"
+        return line + "".join(f"\nnot sent to {problem}" for problem in self.sent.failed)
 
     def _lines(self, one: Standing, width: int) -> list[str]:
         mark, name = _MARKS.get(one.status, _OTHER), one.name.ljust(width)
@@ -122,6 +134,14 @@ class Health:
             rows.append(f"| {' | '.join(cells)} |")
         return "\n".join([*rows, "", self.summary_line]) + "\n"
 
+    def to_junit(self) -> str:
+        """As JUnit XML: a test case for each KPI, of its function.
+
+        One that is as bad as ``fail_on`` has failed, one that is not judged is skipped.
+        """
+        bad = _BAD[self.fail_on]
+        return cases_junit("kpilayer health", [_case(one, bad) for one in self.standings], 0.0)
+
     def as_json(self) -> dict[str, Any]:
         """As JSON values: `kpis`, and a `summary`."""
         counts: dict[str, int] = {
@@ -130,7 +150,25 @@ class Health:
         summary: dict[str, Any] = {"as_of": self.as_of.isoformat(), **counts}
         if self.written is not None:
             summary |= {"recorded": self.written.verdicts, "restated": self.written.restated}
+        if self.sent is not None:
+            summary |= {"alerts": self.sent.sent, "not_sent": list(self.sent.failed)}
         return {"kpis": [_values(one) for one in self.standings], "summary": summary}
+
+
+def _case(one: Standing, bad: frozenset[Status]) -> Case:
+    """A KPI as a test: in a level that fails, or skipped where it has none."""
+    current = one.current
+    if one.issue is not None:
+        return Case(one.kpi.function, one.name, skipped=one.issue.message)
+    if current is None or not current.is_judged:
+        return Case(
+            one.kpi.function, one.name, skipped="no data" if current is None else _since(current)
+        )
+    if one.status not in bad:
+        return Case(one.kpi.function, one.name)
+    due = "" if one.due is None else f"action: {one.due.action}"
+    healthy = f"healthy is {one.kpi.health.in_words}"
+    return Case(one.kpi.function, one.name, failed=f"{_since(current)}; {healthy}", text=due)
 
 
 def _since(current: Verdict) -> str:
@@ -201,11 +239,14 @@ def health(
     run: Run,
     history: Store,
     recording: Recording | None = None,
+    alerts: Alerting | None = None,
     *,
     fail_on: FailOn = "breach",
     fail_on_missing: bool = False,
 ) -> Health:
     """How live KPIs stand at the time of a run, or those of ``names``; what was recorded stands.
+
+    Alerts are sent where there is a recording, of what it wrote.
 
     Raises:
         QueryError: there is no KPI of a name.
@@ -231,7 +272,7 @@ def health(
     if recording is None:
         kept = history.read()
         found = list(judge(lambda whose: kept.get(whose, NOTHING)))
-        written = None
+        written = sent = None
     else:
         with history.writing() as writing:
             found = list(judge(writing.of))
@@ -240,13 +281,15 @@ def health(
                 writing.append(table, each)
             missing = sum(one.standing.status in MISSING for one in found)
             writing.append("kpi_run", [(run.id, len(found) - missing, missing, run.at)])
+            claimed = alerts.claimed(writing, found, asking.today, run) if alerts else ()
             written = Written(len(rows["kpi_status"]), sum(one.restated for one in found))
+        sent = alerts.sent(claimed, history, run) if alerts else None
     standings = sorted(
         guarded([one.standing for one in found]), key=lambda s: (ORDER.index(s.status), s.name)
     )
     metrics = identity.catalog.metrics
     formats = {k.metric: str(metrics[k.metric].format or "") for k in wanted if k.metric in metrics}
-    return Health(tuple(standings), asking.today, formats, fail_on, fail_on_missing, written)
+    return Health(tuple(standings), asking.today, formats, fail_on, fail_on_missing, written, sent)
 
 
 def _wanted(identity: Identity, names: Sequence[str]) -> list[Kpi]:

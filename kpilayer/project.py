@@ -28,6 +28,7 @@ from kpilayer import (
     modelling,
 )
 from kpilayer.access import role_of
+from kpilayer.alerting import alerting
 from kpilayer.arguments import Words
 from kpilayer.asking import Asked
 from kpilayer.catalog import Catalog
@@ -605,6 +606,8 @@ class Project:
         record: bool = False,
         backfill: bool | date = False,
         rejudge: bool = False,
+        alert: bool = False,
+        mute: Sequence[str] = (),
         fail_on: FailOn = "breach",
         fail_on_missing: bool = False,
     ) -> Health:
@@ -612,22 +615,25 @@ class Project:
 
         What the history has of a period stands. With ``record``, verdicts are appended to it: those
         of periods that came since the first recorded one; with ``backfill``, of all periods, or of
-        those from a day on. ``rejudge`` gives verdicts anew by the ranges of today.
+        those from a day on. ``rejudge`` gives verdicts anew by today's ranges. ``alert``, which
+        records, too, tells changes to the channels of the project, but of no KPI in ``mute``.
 
         It fails where one is as bad as ``fail_on``; without data, with ``fail_on_missing``.
 
         Raises:
             QueryError: there is no KPI of a name.
+            ConfigError: a channel has no address in the environment.
             PolicyError: another run writes the history, or it is another project's.
             WarehouseError: the warehouse cannot be reached, or refuses the SQL.
         """
         run = judging.run_at(as_of, self.config.timezone)
         since = backfill if isinstance(backfill, date) else None
-        writes = record or backfill or rejudge
+        alerts = alerting(self.config.alerts, os.environ, mute) if alert else None
+        writes = record or backfill or rejudge or alert
         recording = Recording(bool(backfill), since, rejudge) if writes else None
         return judging.health(
             self._identity, names, self._asking(as_of or run.now.date(), since), run,
-            self._history, recording,
+            self._history, recording, alerts,
             fail_on=fail_on, fail_on_missing=fail_on_missing,
         )  # fmt: skip
 

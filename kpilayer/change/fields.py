@@ -162,6 +162,7 @@ _KPI: Final[dict[str, str]] = {
     "sunset": "status",
     "replaced_by": "status",
     "rationale": "wording",
+    "notes": "wording",
     "perspective": "tagging",
     "benchmark": "wording",
     "synonyms": "wording",
@@ -197,6 +198,8 @@ _CONFIG: Final[dict[str, str]] = {
     "dbt_project": "making",
     "dbt_manifest": "making",
     "publish": "rights",
+    "history": "making",
+    "alerts": "usage",
     "kpi_defaults": "contract",  # what they change is seen in the KPIs
     "vars": "making",  # what they change is seen in what uses them
 }

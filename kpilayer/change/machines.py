@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any, Final
 from xml.etree import ElementTree
 
@@ -164,6 +165,32 @@ def issues_junit(name: str, issues: Iterable[Issue], seconds: float) -> str:
     )
 
 
+@dataclass(frozen=True, slots=True)
+class Case:
+    """A test case: passed, unless it ``failed`` or was ``skipped``, each with why."""
+
+    group: str
+    name: str
+    failed: str = ""
+    text: str = ""
+    skipped: str = ""
+
+
+def cases_junit(name: str, cases: Iterable[Case], seconds: float) -> str:
+    """Test cases in JUnit XML."""
+    return _suite(name, [_element(case) for case in cases], seconds)
+
+
+def _element(case: Case) -> ElementTree.Element:
+    element = ElementTree.Element("testcase", classname=_xml(case.group), name=_xml(case.name))
+    if case.failed:
+        failure = ElementTree.SubElement(element, "failure", message=_xml(case.failed))
+        failure.text = _xml(case.text)
+    elif case.skipped:
+        ElementTree.SubElement(element, "skipped", message=_xml(case.skipped))
+    return element
+
+
 def _suite(name: str, cases: list[ElementTree.Element], seconds: float) -> str:
     failed = sum(case.find("failure") is not None for case in cases)
     suite = ElementTree.Element(
@@ -172,7 +199,7 @@ def _suite(name: str, cases: list[ElementTree.Element], seconds: float) -> str:
         tests=str(len(cases)),
         failures=str(failed),
         errors="0",
-        skipped="0",
+        skipped=str(sum(case.find("skipped") is not None for case in cases)),
         time=f"{seconds:.3f}",
     )
     suite.extend(cases)

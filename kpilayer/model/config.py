@@ -8,6 +8,7 @@ from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from kpilayer.grain import FISCAL, Month, Weekday
+from kpilayer.model.alert import Alert
 from kpilayer.model.kpi import KpiDefaults
 from kpilayer.model.names import Definition, Name, Zone
 from kpilayer.model.view import Publishing
@@ -56,6 +57,8 @@ class ProjectConfig(Definition):
     """What KPIs do not say: of every one, by kind and by function."""
     history: HistoryPlace = HistoryPlace()
     """Where verdicts on KPIs are kept."""
+    alerts: tuple[Alert, ...] = ()
+    """Who is told where a KPI changes."""
     publish: Publishing = Publishing()
     """How views are published."""
     vars: dict[str, Any] = Field(default_factory=dict)

@@ -350,6 +350,17 @@ class LintIgnore(Definition):
     """The last day on which it does not."""
 
 
+class KpiNote(Definition):
+    """What somebody says of a KPI; it shows that they know how it stands."""
+
+    date: date
+    """The day."""
+    by: str = Field(min_length=1)
+    """Who says it: a role or a mail address."""
+    text: str = Field(min_length=1)
+    """What is done, or why nothing is."""
+
+
 class KpiOwner(Definition):
     """Who answers for a KPI."""
 
@@ -424,6 +435,8 @@ class Kpi(Definition):
     """When the contract is looked at again."""
     access: KpiAccess = KpiAccess()
     """Who sees and changes it."""
+    notes: tuple[KpiNote, ...] = ()
+    """Remarks with their days, the latest last."""
     synonyms: _Words = ()
     """Other names that people use."""
     tags: _Words = ()

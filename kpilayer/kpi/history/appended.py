@@ -152,11 +152,18 @@ def _says_the_same(before: Verdict, now: Verdict) -> bool:
     return one == other
 
 
+def episodes_of(subject: Subject, verdicts: Iterable[Verdict], since: date) -> dict[str, Episode]:
+    """Episodes of periods since a day by their ids, the earliest first."""
+    return {
+        "/".join((*subject.whose, str(one.opened), one.level)): one
+        for one in episodes(v for v in verdicts if v.period_start >= since)
+    }
+
+
 def episode_rows(
     subject: Subject,
-    verdicts: Iterable[Verdict],
+    told: Mapping[str, Episode],
     known: Known,
-    since: date,
     periods: Periods,
     actions: Actions,
     run: Run,
@@ -165,16 +172,12 @@ def episode_rows(
 
     One that is there and that revised verdicts no longer tell has ended, as `restated`.
     """
-    told = {
-        "/".join((*subject.whose, str(one.opened), one.level)): one
-        for one in episodes(v for v in verdicts if v.period_start >= since)
-    }
     gone = {
         id_: Episode(before.level, before.opened, None, before.began, "restated", before.periods)
         for id_, before in known.episodes.items()
         if id_ not in told
     }
-    for id_, one in (told | gone).items():
+    for id_, one in {**told, **gone}.items():
         before = known.episodes.get(id_)
         if before is None or before.state != (one.closed, one.ended, one.periods):
             seq = 1 if before is None else before.seq + 1

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from datetime import date
 
 from kpilayer.identity import Identity, fingerprint
+from kpilayer.kpi.episodes import Episode
 from kpilayer.kpi.history.appended import (
     Actions,
     Row,
@@ -15,6 +16,7 @@ from kpilayer.kpi.history.appended import (
     Subject,
     config_hash,
     episode_rows,
+    episodes_of,
     numbered,
     observation_rows,
     recorded,
@@ -53,6 +55,9 @@ class Judged:
     rows: Rows = field(default_factory=dict)
     restated: int = 0
     """Verdicts that are others since their values were revised."""
+    slice: str = ""
+    episodes: Mapping[str, Episode] = field(default_factory=dict)
+    """By id, the earliest first."""
 
 
 def subject_of(kpi: Kpi, segment: str, identity: Identity) -> Subject:
@@ -89,12 +94,11 @@ def judged(
     whole = (subject, observed.observations, known, since, periods, run)
     rows["kpi_observation"] += observation_rows(*whole)
     rows["kpi_status"] += status_rows(subject, verdicts, known, since, run)
-    rows["kpi_episode"] += episode_rows(
-        subject, verdicts, known, since, periods, _actions(kpi), run
-    )
+    told = episodes_of(subject, verdicts, since)
+    rows["kpi_episode"] += episode_rows(subject, told, known, periods, _actions(kpi), run)
     starts = {row[3] for row in rows["kpi_status"]}
     restated = sum("restated" in v.reasons and v.period_start in starts for v in verdicts)
-    return Judged(found, rows, restated)
+    return Judged(found, rows, restated, subject.slice, told)
 
 
 def all_rows(each: Iterable[Judged]) -> Rows:

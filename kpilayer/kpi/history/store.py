@@ -127,6 +127,13 @@ class Writing:
         """What is known of a KPI, slice and grain."""
         return self.known.get(whose, NOTHING)
 
+    def rows(self, table: str) -> list[dict[str, Any]]:
+        """All rows of a table."""
+        found: list[dict[str, Any]] = self.connection.run(
+            f"SELECT * FROM {named(self.schema, table)}"
+        ).to_pylist()
+        return found
+
     def append(self, table: str, rows: Iterable[Row]) -> None:
         """Appends rows to a table."""
         for statement in inserted(self.schema, table, rows):

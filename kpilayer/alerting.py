@@ -1,0 +1,126 @@
+"""Changes of KPIs to the channels of a project: claimed in the history, sent, written down."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from typing import Any, Final
+
+from kpilayer.kpi.alerts.events import Event, Outcome, Told, events, pending
+from kpilayer.kpi.alerts.sending import Send, addresses, sender
+from kpilayer.kpi.alerts.shapes import lines, shaped, values_of
+from kpilayer.kpi.history.appended import Row, Run
+from kpilayer.kpi.history.recording import Judged
+from kpilayer.kpi.history.store import Store, Writing
+from kpilayer.kpi.standing import MISSING
+from kpilayer.model.alert import Alert
+
+_TOLD: Final = (*("id", "channel", "attempt", "kpi", "slice", "event", "outcome", "evaluated_at"),)
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """What became of the messages of a run."""
+
+    sent: int
+    failed: tuple[str, ...]
+    """`channel: what went wrong`, each once."""
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """A message for a channel that this run has claimed."""
+
+    id: str
+    channel: Alert
+    attempt: int
+    kpi: str
+    slice: str
+    event: str
+    said: Sequence[str]
+    values: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Alerting:
+    """Tells channels what is new; ``muted`` are KPIs of which nobody is told."""
+
+    channels: tuple[Alert, ...]
+    addresses: Mapping[str, str]
+    muted: Collection[str]
+    send: Send
+
+    def claimed(
+        self, writing: Writing, judged: Sequence[Judged], today: date, run: Run
+    ) -> tuple[Message, ...]:
+        """What this run sends, and no other one that runs beside it."""
+        told = [Told(*(row[name] for name in _TOLD)) for row in writing.rows("kpi_alert")]
+        found = [event for one in judged for event in events(one, today)]
+        messages = [
+            message
+            for channel in self.channels
+            for message in self._messages(channel, found, judged, told, today, run)
+        ]
+        rows: list[Row] = []
+        for one in messages:
+            outcome: Outcome = "muted" if one.kpi in self.muted else "claimed"
+            rows.append(_row(one, outcome, run.id, run.at))
+        writing.append("kpi_alert", rows)
+        return tuple(one for one in messages if one.kpi not in self.muted)
+
+    def _messages(
+        self,
+        channel: Alert,
+        found: Sequence[Event],
+        judged: Sequence[Judged],
+        told: Sequence[Told],
+        today: date,
+        run: Run,
+    ) -> Iterable[Message]:
+        for event, attempt in pending(found, told, channel, run.at):
+            said, values = lines(event, channel), values_of(event)
+            kpi = event.standing.kpi.name
+            yield Message(event.id, channel, attempt, kpi, event.slice, event.what, said, values)
+        beat = f"heartbeat/{today}"
+        if channel.heartbeat and not any((t.id, t.channel) == (beat, channel.name) for t in told):
+            missing = sum(one.standing.status in MISSING for one in judged)
+            line = f"{len(judged) - missing} judged, {missing} not, on {today}"
+            counts = {"judged": len(judged) - missing, "missing": missing}
+            values = {"id": beat, "event": "heartbeat", **counts}
+            yield Message(beat, channel, 1, "", "", "heartbeat", [line], values)
+
+    def sent(self, messages: Sequence[Message], history: Store, run: Run) -> Sent:
+        """Sends what was claimed; what fails is tried again by later runs."""
+        rows: list[Row] = []
+        failed: dict[str, None] = {}
+        count = 0
+        for one in messages:
+            body = shaped(one.said, one.channel, one.values)
+            problem = self.send(self.addresses[one.channel.name], body)
+            outcome: Outcome = "sent" if problem is None else "failed"
+            count += problem is None
+            if problem is not None:
+                failed[f"{one.channel.name}: {problem}"] = None
+            rows.append(_row(one, outcome, run.id, datetime.now(UTC).replace(tzinfo=None), 1))
+        if rows:
+            with history.writing() as writing:
+                writing.append("kpi_alert", rows)
+        return Sent(count, tuple(failed))
+
+
+def alerting(
+    channels: tuple[Alert, ...], environment: Mapping[str, str], muted: Collection[str]
+) -> Alerting:
+    """What tells the channels of a project.
+
+    Raises:
+        ConfigError: `missing-env-var`, `missing-driver`.
+    """
+    return Alerting(channels, addresses(channels, environment), muted, sender())
+
+
+def _row(one: Message, outcome: Outcome, run: str, at: datetime, further: int = 0) -> Row:
+    text = "\n".join(one.said)
+    place = (one.id, one.channel.name, one.attempt + further)
+    return (*place, one.kpi, one.slice, one.event, text, outcome, run, at)
