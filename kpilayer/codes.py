@@ -367,6 +367,57 @@ CODES: Final[dict[str, Code]] = {
         "They look well and decide nothing.",
         "Take a rate or an outcome: sign-ups that are active, visits that convert.",
     ),
+    "kpi-unmeasured": Code(
+        "No value for three periods.",
+        "Nobody can say how it stands.",
+        "Mend the source, or retire the KPI.",
+    ),
+    "kpi-only-grows": Code(
+        "A running total that never falls.",
+        "What only grows cannot drift, so it never tells anything.",
+        "Take what a period adds, or give the running total a window.",
+    ),
+    "kpi-twin": Code(
+        "Two KPIs whose numbers are nearly the same.",
+        "They may be two definitions of one thing, and will differ some day.",
+        "Keep one, or say in the descriptions what differs.",
+    ),
+    "kpi-source-late": Code(
+        "A source that does not keep up.",
+        "The number on the wall is that of another time.",
+        "Mend the pipeline, or say with `grace` and `freshness` how long data take.",
+    ),
+    "kpi-never-near": Code(
+        "A range that nothing ever comes near to.",
+        "If it never fires, nobody would notice that it cannot.",
+        "Draw the range where somebody would act, or ignore the rule for what is promised "
+        "to others.",
+    ),
+    "kpi-ignored": Code(
+        "A breach that nobody says anything of.",
+        "A consequence that nobody draws is none.",
+        "Do what the contract says and note it (`notes:`), or change the contract.",
+    ),
+    "kpi-stretch-goal": Code(
+        "A range that is a goal.",
+        "Red for a year is no signal: a range says what is normal.",
+        "Make the number a key result, and draw the range where things are well.",
+    ),
+    "kpi-unreachable": Code(
+        "A target that is further away than it ever moved.",
+        "A plan that nobody believes steers nothing.",
+        "Move the date or the value, or say what will be done otherwise.",
+    ),
+    "kpi-noisy-range": Code(
+        "A range that would flap.",
+        "Whoever is called too often does not come.",
+        "Widen the range, or let `confirm` wait for a second period.",
+    ),
+    "kpi-percent": Code(
+        "Bounds in percent of values that are fractions.",
+        "By such a range nothing is ever healthy, or everything is.",
+        "Write bounds as fractions: 0.72 for 72 %.",
+    ),
     "kpi-sprawl": Code(
         "More KPIs than somebody can watch.",
         "Twenty KPIs watch nothing.",

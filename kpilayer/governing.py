@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import asdict, dataclass
 from datetime import date
 from typing import Any
 
@@ -12,8 +12,10 @@ from kpilayer import __version__
 from kpilayer.change.machines import issue_commands, issues_junit, issues_sarif
 from kpilayer.errors import Issue, QueryError, Severity, did_you_mean
 from kpilayer.identity import Identity
-from kpilayer.kpi.lint import RULES, Finding, linted
+from kpilayer.kpi.lint import RULES, Finding, Unchecked, linted, unchecked
+from kpilayer.kpi.lint.evidence import Evidence
 from kpilayer.kpi.lint.ground import Ground
+from kpilayer.model.kpi import Kpi
 
 _RANK: dict[Severity, int] = {"notice": 0, "warning": 1, "error": 2}
 
@@ -27,6 +29,8 @@ class Lint:
     rules: int
     fail_on: Severity
     seconds: float
+    unchecked: tuple[Unchecked, ...] = ()
+    """Rules that lack the history of a KPI: they say nothing of it, and pass nothing."""
 
     @property
     def new(self) -> tuple[Finding, ...]:
@@ -65,17 +69,31 @@ class Lint:
         }
         ignored = len(self.findings) - len(self.new)
         summary = {"kpis": self.kpis, "rules": self.rules, **counts, "ignored": ignored}
-        return {"findings": findings, "summary": summary}
+        return {
+            "findings": findings,
+            "summary": {**summary, "unchecked": [asdict(one) for one in self.unchecked]},
+        }
+
+    @property
+    def unchecked_line(self) -> str:
+        """How many rules lack a history, and how it is made; empty where none does."""
+        if not self.unchecked:
+            return ""
+        rules, kpis = ({getattr(u, key) for u in self.unchecked} for key in ("code", "kpi"))
+        many = f"{len(rules)} rule{'' if len(rules) == 1 else 's'} not checked"
+        of = f"of {len(kpis)} KPI{'' if len(kpis) == 1 else 's'}"
+        return f"{many}: the history {of} is too short; `kpilayer health --backfill` records it"
 
     def to_markdown(self) -> str:
         """As a table for a comment."""
+        left = f"\n{self.unchecked_line}.\n" if self.unchecked else ""
         if not self.new:
-            return f"{self.kpis} KPIs: nothing to say.\n"
+            return f"{self.kpis} KPIs: nothing to say.\n{left}"
         lines = ["| | KPI | advice | rule |", "|---|---|---|---|"]
         for found in self.new:
             cells = (found.advice.severity, found.advice.subject, found.advice.message, found.code)
             lines.append(f"| {' | '.join(map(_cell, cells))} |")
-        return "\n".join(lines) + "\n"
+        return "\n".join(lines) + "\n" + left
 
     def to_annotations(self) -> str:
         """As workflow commands of GitHub, which it shows beside the lines."""
@@ -95,9 +113,13 @@ def _cell(text: str) -> str:
 
 
 def lint(
-    identity: Identity, today: date, codes: Sequence[str] = (), fail_on: Severity = "error"
+    identity: Identity,
+    today: date,
+    codes: Sequence[str] = (),
+    fail_on: Severity = "error",
+    evidence: Callable[[Iterable[Kpi]], Evidence] = lambda kpis: {},
 ) -> Lint:
-    """What rules have to say of the KPIs.
+    """What rules have to say of the KPIs, and of their past as ``evidence`` has it.
 
     Raises:
         QueryError: there is no rule of a code.
@@ -111,7 +133,15 @@ def lint(
                 for code in unknown
             )
         )
-    ground = Ground(identity, today)
+    definitions = identity.catalog.definitions
+    ground = Ground(identity, today, evidence([k for k in definitions.kpis if k.is_live]))
     findings = tuple(linted(ground, codes))
     seconds = time.perf_counter() - began
-    return Lint(findings, len(ground.kpis), len(codes) or len(RULES), fail_on, seconds)
+    return Lint(
+        findings,
+        len(ground.kpis),
+        len(codes) or len(RULES),
+        fail_on,
+        seconds,
+        tuple(unchecked(ground, codes)),
+    )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
 from functools import cached_property
@@ -59,6 +59,7 @@ from kpilayer.join_graph import JoinGraph
 from kpilayer.judging import FailOn, Health
 from kpilayer.kpi.history.recording import Recording
 from kpilayer.kpi.history.store import Store
+from kpilayer.kpi.lint.evidence import Evidence, evidence_of
 from kpilayer.kpi.observing import Asking
 from kpilayer.load.approvals import reviewers
 from kpilayer.load.files import shown_from
@@ -67,6 +68,7 @@ from kpilayer.load.snapshot import SNAPSHOT, snapshot
 from kpilayer.locking import LockReport
 from kpilayer.model.config import ProjectConfig
 from kpilayer.model.definitions import Kind
+from kpilayer.model.kpi import Kpi
 from kpilayer.model.lock import Lock
 from kpilayer.modelling import WrittenModels
 from kpilayer.publish.apply import OnStep
@@ -587,16 +589,25 @@ class Project:
         *,
         today: date | None = None,
         fail_on: Severity = "error",
+        evidence: Evidence | None = None,
     ) -> Lint:
         """Advice on the KPIs: owners, ranges, consequences, guardrails, hierarchy.
 
-        ``rules`` are codes of rules, all by default; dates are judged as of ``today``. It fails
-        where something is as severe as ``fail_on`` and nobody ignores it.
+        ``rules`` are codes of rules, all by default; dates are judged as of ``today``. Some rules
+        look at what KPIs did: at ``evidence``, or at what ``health`` recorded. It fails where
+        something is as severe as ``fail_on`` and nobody ignores it.
 
         Raises:
             QueryError: there is no rule of a code.
         """
-        return governing.lint(self._identity, today or date.today(), rules, fail_on)
+
+        def known(kpis: Iterable[Kpi]) -> Evidence:
+            if evidence is not None:
+                return evidence
+            live = list(kpis)
+            return evidence_of(live, self._identity, self._history.read()) if live else {}
+
+        return governing.lint(self._identity, today or date.today(), rules, fail_on, known)
 
     def health(
         self,

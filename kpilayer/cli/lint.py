@@ -32,7 +32,8 @@ def lint(session: Session, codes: tuple[str, ...], fail_on: str, today: object) 
     """Advise on KPIs: owners, ranges, guardrails.
 
     Each rule says what it found and what to do instead; `kpilayer explain RULE` says why. A KPI
-    ignores one by `lint_ignore`, with a reason.
+    ignores one by `lint_ignore`, with a reason. Rules about what KPIs did look at the history that
+    `kpilayer health` records; where that is too short, they are told as not checked.
     """
     asked = [code.strip() for text in codes for code in text.split(",") if code.strip()]
     day = cast("date", today.date()) if today is not None else None  # type: ignore[attr-defined]
@@ -44,4 +45,6 @@ def lint(session: Session, codes: tuple[str, ...], fail_on: str, today: object) 
         ignored = len(found.findings) - len(found.new)
         more = f", {ignored} ignored" if ignored else ""
         say(session, f"{counted(found.kpis, 'KPI')}, {counted(found.rules, 'rule')}: {told}{more}")
+        if found.unchecked:
+            say(session, found.unchecked_line)
     return 1 if found.fails else 0

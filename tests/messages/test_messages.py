@@ -12,7 +12,9 @@ Every case starts from the project in ``shop/``. Blocks of a file, between two h
     ```writing shop.sqlite          a file of SQLite or DuckDB into which somebody else is writing
     ```live                         SQL that makes tables; the project is checked on them
     ```drift                        keyword arguments of `Project.drift`, as YAML: what it finds
-    ```lint                         keyword arguments of `Project.lint`, as YAML: what it advises
+    ```lint                         keyword arguments of `Project.lint`, as YAML: what it advises;
+                                    `past` has values by KPI, of the months up to May 2026, `late`
+                                    the KPIs whose data were late
     ```attribute                    arguments of `attribute`, as YAML; of `chained` where there is a `tree`
     ```superset                     what a Superset has, as YAML (`_pushed`), and a view is pushed to it
     ```text                         the issues, all of them, in reading order
@@ -31,6 +33,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, chdir, contextmanager
 from dataclasses import dataclass, field, replace
+from datetime import date
 from pathlib import Path
 from unittest.mock import patch
 
@@ -45,6 +48,7 @@ from kpilayer.codes import CODES
 from kpilayer.errors import Issue, KpilayerError
 from kpilayer.interop.superset.dataset import Column, Dataset, Metric, Server
 from kpilayer.interop.superset.push import push
+from kpilayer.kpi.lint.evidence import Past
 from tests.superset.fake import FakeSuperset
 
 HERE = Path(__file__).parent
@@ -123,7 +127,10 @@ def _said(case: Case, root: Path, code: str) -> str:
                 found = Project.load(root).drift(**yaml.safe_load(case.asked))
             issues = [*(finding.issue() for finding in found.findings), *found.issues]
         case "lint":
-            issues = Project.load(root).lint(**yaml.safe_load(case.asked)).issues
+            asked = yaml.safe_load(case.asked)
+            late = asked.pop("late", ())
+            past = {n: _past(values, n in late) for n, values in asked.pop("past", {}).items()}
+            issues = Project.load(root).lint(**asked, evidence=past).issues
         case "attribute":
             arguments = yaml.safe_load(case.asked)
             try:
@@ -166,6 +173,13 @@ def _pushed(
         )
     except KpilayerError as error:
         return error.issues
+
+
+def _past(values: list[float | None], is_stale: bool) -> Past:
+    """Values of the months up to May 2026."""
+    last = 2026 * 12 + 4
+    months = [divmod(last - back, 12) for back in reversed(range(len(values)))]
+    return Past(tuple(date(year, month + 1, 1) for year, month in months), tuple(values), is_stale)
 
 
 def _says_there_is_no_lock(issue: Issue, code: str) -> bool:

@@ -12,7 +12,7 @@ from types import MappingProxyType
 from typing import Final, Literal
 
 from kpilayer.errors import Issue
-from kpilayer.kpi.lint import contract, drivers, hierarchy, ranges, targets, words
+from kpilayer.kpi.lint import contract, drivers, hierarchy, past, ranges, targets, words
 from kpilayer.kpi.lint.ground import Advice, Ground
 from kpilayer.model.kpi import LintIgnore
 
@@ -52,6 +52,16 @@ RULES: Final[Mapping[str, Rule]] = MappingProxyType(
         "kpi-no-tree": drivers.kpi_no_tree,  # K196
         "kpi-below-its-own": hierarchy.kpi_below_its_own,  # K197, K199
         "kpi-flows-to-stock": drivers.kpi_flows_to_stock,  # K198
+        "kpi-unmeasured": past.kpi_unmeasured,  # K103
+        "kpi-only-grows": past.kpi_only_grows,  # K110
+        "kpi-twin": past.kpi_twin,  # K132
+        "kpi-source-late": past.kpi_source_late,  # K141
+        "kpi-never-near": past.kpi_never_near,  # K144
+        "kpi-ignored": past.kpi_ignored,  # K145
+        "kpi-stretch-goal": past.kpi_stretch_goal,  # K170
+        "kpi-unreachable": past.kpi_unreachable,  # K183
+        "kpi-noisy-range": past.kpi_noisy_range,  # K185
+        "kpi-percent": past.kpi_percent,  # K187
     }
 )
 
@@ -85,6 +95,30 @@ def linted(ground: Ground, codes: Iterable[str] = ()) -> Iterator[Finding]:
     told = [_judged(f, ignored.get((f.advice.subject, f.code)), ground.today) for f in found]
     told += _void(ground, ignored, {(f.advice.subject, f.code) for f in found}, chosen)
     yield from sorted(told, key=_place)
+
+
+@dataclass(frozen=True, slots=True)
+class Unchecked:
+    """A rule that could not look at a KPI, whose history is too short for it, or not there."""
+
+    code: str
+    kpi: str
+    needs: int
+    """Periods with values."""
+    has: int
+
+
+def unchecked(ground: Ground, codes: Iterable[str] = ()) -> Iterator[Unchecked]:
+    """Rules of ``codes``, or all, that lack their evidence of a live KPI: they passed nothing."""
+    for code in tuple(codes) or tuple(RULES):
+        needs = past.NEEDS.get(code, 0)
+        for kpi in ground.live:
+            seen = ground.evidence.get(kpi.name)
+            has = 0 if seen is None else len(seen.known)
+            if code == "kpi-unmeasured" and seen is not None:
+                has = len(seen.values)  # also those without one
+            if has < needs:
+                yield Unchecked(code, kpi.name, needs, has)
 
 
 def _judged(finding: Finding, ignore: LintIgnore | None, today: date) -> Finding:

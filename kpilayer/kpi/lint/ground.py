@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from functools import cached_property
 
 from kpilayer.catalog import Catalog
 from kpilayer.errors import Location, Severity
 from kpilayer.identity import Identity
+from kpilayer.kpi.lint.evidence import Evidence, Past, levels
+from kpilayer.kpi.periods import periods_of
+from kpilayer.kpi.ranges import Level
 from kpilayer.model.kpi import Kpi, Okr
 
 
@@ -30,6 +33,7 @@ class Ground:
 
     identity: Identity
     today: date
+    evidence: Evidence = field(default_factory=dict)
 
     @property
     def catalog(self) -> Catalog:
@@ -50,6 +54,25 @@ class Ground:
     def current(self) -> Iterator[Kpi]:
         """Those that somebody works on or with: drafts, too, and none that is deprecated."""
         return (kpi for kpi in self.kpis.values() if kpi.status != "deprecated")
+
+    def with_past(self, least: int) -> Iterator[tuple[Kpi, Past]]:
+        """Live KPIs of which so many periods with values are known."""
+        for kpi in self.live:
+            past = self.evidence.get(kpi.name)
+            if past is not None and len(past.known) >= least:
+                yield kpi, past
+
+    def levels(self, kpi: Kpi) -> tuple[tuple[date, Level], ...]:
+        """Where the values of a KPI lay, by its ranges of today."""
+        if kpi.name not in self._levels:
+            past = self.evidence.get(kpi.name)
+            periods = periods_of(kpi.cadence, self.catalog.calendar)
+            self._levels[kpi.name] = () if past is None else levels(kpi, past, self.today, periods)
+        return self._levels[kpi.name]
+
+    @cached_property
+    def _levels(self) -> dict[str, tuple[tuple[date, Level], ...]]:
+        return {}
 
     @property
     def okrs(self) -> Iterator[Okr]:
