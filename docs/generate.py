@@ -402,9 +402,14 @@ def _commands() -> str:
 
 def _command_pages() -> str:
     from kpilayer.cli.main import COMMANDS, cli
+    from kpilayer.cli.promote import kpi
 
     context = click.Context(cli, info_name="kpilayer")
-    return "\n\n".join(_command_page(cli, name, context) for name in COMMANDS)
+    pages = [_command_page(cli, name, context) for name in COMMANDS]
+    gate = click.Group("init", {"kpi": kpi})
+    inner = click.Context(gate, info_name="init", parent=context)
+    after = list(COMMANDS).index("init") + 1
+    return "\n\n".join([*pages[:after], _command_page(gate, "kpi", inner), *pages[after:]])
 
 
 def _command_page(group: click.Group, name: str, parent: click.Context) -> str:
@@ -567,6 +572,87 @@ def _changes() -> str:
     return table(("class", "rule", "what it is", "lowered", "fields"), rows)
 
 
+# -------------------------------------------------------------------------------------- the library
+
+_ARROWS: Final = {"higher": "↑", "lower": "↓", "range": "↔"}
+
+
+def _library_kpis() -> str:
+    from kpilayer.library.entries import FUNCTIONS, library
+
+    shipped = library()
+    parts: list[str] = []
+    for function in FUNCTIONS:
+        rows = [
+            (
+                f"`{kpi.name}` {_ARROWS[kpi.direction]}",
+                kpi.label,
+                kpi.formula,
+                ", ".join(
+                    f"[{fact}](#{_anchor(fact)})"
+                    for fact in shipped.columns_of(shipped.below(kpi.name))
+                ),
+                _library_range(kpi),
+                f"{kpi.cadence}, {kpi.kind.replace('_', ' ')}",
+                words(kpi.guardrails),
+            )
+            for kpi in shipped.kpis.values()
+            if kpi.function == function
+        ]
+        head = ("KPI", "label", "formula", "facts", "range in sources", "judged", "guardrails")
+        parts.append(f"### {function.capitalize()}\n\n{table(head, rows)}")
+    return "\n\n".join(parts)
+
+
+def _library_range(kpi: Any) -> str:
+    if kpi.healthy is None:
+        return f"none; {kpi.source}" if kpi.source else "none"
+    critical = f", critical {kpi.critical.in_words}" if kpi.critical else ""
+    return f"{kpi.healthy.in_words}{critical}: {kpi.source}"
+
+
+def _library_traps() -> str:
+    from kpilayer.library.entries import library
+
+    rows = [(f"`{kpi.name}`", " ".join(kpi.traps)) for kpi in library().kpis.values() if kpi.traps]
+    return table(("KPI", "what goes wrong"), rows)
+
+
+def _library_metrics() -> str:
+    from kpilayer.library.entries import library
+
+    rows = [
+        (f"`{metric.name}`", str(metric.data["label"]), str(metric.data["description"]))
+        for metric in library().metrics.values()
+        if metric.is_helper
+    ]
+    return table(("metric", "label", "what it is"), rows)
+
+
+def _library_facts() -> str:
+    from kpilayer.library.entries import library
+
+    parts: list[str] = []
+    for fact in library().facts.values():
+        rows = [(f"`{c.name}`", c.role, c.type, c.meaning) for c in fact.columns.values()]
+        head = ("column", "role", "type", "meaning")
+        parts.append(
+            f"### {fact.name}\n\n{fact.grain[0].upper()}{fact.grain[1:]}.\n\n{table(head, rows)}"
+        )
+    return "\n\n".join(parts)
+
+
+def _library_refused() -> str:
+    from kpilayer.library.entries import library
+
+    shipped = library()
+    rows = [(words(v.names), v.because, f"take {words(v.instead)}") for v in shipped.vanity]
+    for alias in shipped.aliases:
+        when = "" if alias.always else f", where `{alias.same_as}` is there"
+        rows.append((words(alias.names), f"{alias.because}{when}", f"keep `{alias.same_as}`"))
+    return table(("asked for", "why not", "instead"), rows)
+
+
 PARTS: Final[dict[str, Callable[[], str]]] = {
     **{
         f"keys-{name}": (lambda name=name: _definition(name))  # type: ignore[misc]
@@ -585,6 +671,11 @@ PARTS: Final[dict[str, Callable[[], str]]] = {
     "codes": _codes,
     "changes": _changes,
     "python": _python,
+    "library-kpis": _library_kpis,
+    "library-traps": _library_traps,
+    "library-metrics": _library_metrics,
+    "library-facts": _library_facts,
+    "library-refused": _library_refused,
 }
 
 

@@ -326,6 +326,11 @@ CODES: Final[dict[str, Code]] = {
         "What a KPI supports, is guarded by or is made of has to be there.",
         "Use the suggested name; `kpilayer list kpis` shows them all.",
     ),
+    "unmapped-fact": Code(
+        "A fact of the KPI library has no model or table here, or not all of its columns.",
+        "A KPI over a column that only looks like the right one is a wrong number, and no error.",
+        "Say what stands for it: `--map subscriptions=fct_subs --map subscriptions.mrr=amount`.",
+    ),
     "bad-range": Code(
         "A range of a KPI holds no number, or contradicts itself.",
         "Such a KPI is never healthy, or never in breach.",

@@ -6,12 +6,13 @@ import os
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import date
+from datetime import date, timedelta
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Unpack
 
 from kpilayer import (
+    adopting,
     arguments,
     artefacts,
     asking,
@@ -26,8 +27,10 @@ from kpilayer import (
     loading,
     locking,
     modelling,
+    promoting,
 )
 from kpilayer.access import role_of
+from kpilayer.adopting import Adopted
 from kpilayer.alerting import alerting
 from kpilayer.arguments import Words
 from kpilayer.asking import Asked
@@ -61,6 +64,8 @@ from kpilayer.kpi.history.recording import Recording
 from kpilayer.kpi.history.store import Store
 from kpilayer.kpi.lint.evidence import Evidence, evidence_of
 from kpilayer.kpi.observing import Asking
+from kpilayer.kpi.promotion import Contract
+from kpilayer.library.mapping import Ask
 from kpilayer.load.approvals import reviewers
 from kpilayer.load.files import shown_from
 from kpilayer.load.layout import read_layout
@@ -68,9 +73,10 @@ from kpilayer.load.snapshot import SNAPSHOT, snapshot
 from kpilayer.locking import LockReport
 from kpilayer.model.config import ProjectConfig
 from kpilayer.model.definitions import Kind
-from kpilayer.model.kpi import Kpi
+from kpilayer.model.kpi import Cadence, Direction, Kpi
 from kpilayer.model.lock import Lock
 from kpilayer.modelling import WrittenModels
+from kpilayer.promoting import Usual
 from kpilayer.publish.apply import OnStep
 from kpilayer.publish.catalogue import newest_of
 from kpilayer.publish.plan import Allowed, Plan
@@ -608,6 +614,81 @@ class Project:
             return evidence_of(live, self._identity, self._history.read()) if live else {}
 
         return governing.lint(self._identity, today or date.today(), rules, fail_on, known)
+
+    def adopt(
+        self,
+        names: Sequence[str],
+        places: Mapping[str, str] | None = None,
+        *,
+        ask: Ask | None = None,
+        write: bool = True,
+    ) -> Adopted:
+        """Drafts of KPIs of the library, as new files of the project; looked at without ``write``.
+
+        ``places`` say by `fact` and `fact.column` which models and columns stand for the facts of
+        the library; ``ask`` is asked for those that have no place.
+
+        Raises:
+            PolicyError: one of them is vanity, a duplicate, or too many for its function.
+            QueryError: the library has no such name.
+            ConfigError: a fact has no place in the project, or a file is there already.
+            DefinitionError: the project has errors, or would have them with the drafts.
+        """
+        said, asked = places or {}, ask or adopting.nobody
+        catalog = self._identity.catalog
+        found = adopting.adopt(names, said, catalog, self._home, self._warehouse, asked)
+        if write:
+            adopting.write(self.root, found.files)
+        return found
+
+    def pick(
+        self, function: str, many: int, places: Mapping[str, str] | None = None
+    ) -> tuple[str, ...]:
+        """The first KPIs of a function in the library that the project has not.
+
+        Raises:
+            PolicyError: the function has fewer to give, or would have more than five.
+            DefinitionError: the project's definitions have errors.
+        """
+        catalog = self._identity.catalog
+        return adopting.picked(function, many, catalog, places or {}, self._warehouse)
+
+    def draft_of(self, name: str) -> Kpi | None:
+        """The draft of a KPI that waits for answers under this name; None where there is none yet.
+
+        Raises:
+            QueryError: there is a KPI of this name that is more than a draft.
+            DefinitionError: the project's definitions have errors.
+        """
+        return promoting.draft_of(self._identity, name)
+
+    def usual(
+        self, metric: str, cadence: Cadence, direction: Direction, *, as_of: date | None = None
+    ) -> Usual:
+        """Where a metric was in its last 24 closed periods, and the range that they suggest.
+
+        Raises:
+            QueryError: there is no such metric, or it cannot be asked by these periods.
+            WarehouseError: the warehouse cannot be reached, or refuses the SQL.
+        """
+        day = as_of or date.today() - timedelta(days=1)
+        known = promoting.metric_for(self._identity, metric)
+        return promoting.usual(self._identity, known, cadence, direction, self._asking(day))
+
+    def promote(self, contract: Contract, *, write: bool = True) -> tuple[str, str]:
+        """Makes a KPI of a metric, and gives the path and the text of its file.
+
+        Raises:
+            QueryError: there is no such metric, or there is a KPI of this name.
+            ConfigError: the file is there already, or a draft cannot be filled in.
+            DefinitionError: the project has errors, or would have them with it.
+        """
+        promoting.metric_for(self._identity, contract.metric)
+        return promoting.promote(contract, self._identity, self._home, keep=write)
+
+    @property
+    def _home(self) -> adopting.Home:
+        return adopting.Home(self.root, self.config, loading.told(self.target), self.given_vars)
 
     def health(
         self,

@@ -38,6 +38,9 @@ def test_types_schema_and_sql_are_inside(installed: Path) -> None:
         "kpilayer/py.typed",
         "kpilayer/cli/envelope.schema.json",
         "kpilayer/demo/sql/invoices.sql",
+        "kpilayer/library/facts.yml",
+        "kpilayer/library/finance.yml",
+        "kpilayer/library/refused.yml",
         "kpilayer/demo/project/kpilayer.yml",
         "kpilayer/demo/project/kpilayer.lock",
     } <= inside
@@ -62,3 +65,8 @@ def test_demo_works_from_the_package(installed: Path, tmp_path: Path) -> None:
     assert (tmp_path / "company" / "models" / "finance.yml").is_file()
     checked = run(installed, tmp_path, "check", "-C", "company")
     assert "no problems" in checked.stderr
+
+
+def test_the_kpi_library_works_from_the_package(installed: Path, tmp_path: Path) -> None:
+    assert "trap: " in run(installed, tmp_path, "library", "show", "nrr").stdout
+    assert run(installed, tmp_path, "library", "list").stdout.count("\n") > 73

@@ -73,6 +73,7 @@ COMMANDS: Final[dict[str, Entry]] = {
         "List definitions of one kind.",
     ),
     "show": Entry("Author", "author:show", "Show one metric, model or dimension."),
+    "library": Entry("Author", "library:library", "Take KPIs that are defined already."),
     "explain": Entry("Author", "author:explain", "Explain the code of a problem."),
     "schema": Entry("Author", "schema:schema", "Let an editor complete and check definitions."),
     "compile": Entry(

@@ -9,7 +9,7 @@ import shlex
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -29,7 +29,24 @@ if TYPE_CHECKING:
 
 
 class _Init(Command):
-    """As click has it, except that `--from` takes all that follows it, up to the next flag."""
+    """As click has it, but for `init kpi NAME`, a command of its own, and `--from`.
+
+    `--from` takes all that follows it, up to the next flag.
+    """
+
+    def make_context(
+        self,
+        info_name: str | None,
+        args: list[str],
+        parent: click.Context | None = None,
+        **extra: Any,
+    ) -> click.Context:
+        """That of `init kpi` where these are the first words; a folder is `./kpi` then."""
+        if args[:1] == ["kpi"]:
+            from kpilayer.cli.promote import kpi
+
+            return kpi.make_context(f"{info_name} kpi", args[1:], parent, **extra)
+        return super().make_context(info_name, args, parent, **extra)
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """`--from a b` is `--from a --from b`: a shell makes many files of one glob."""
@@ -57,6 +74,7 @@ class _Init(Command):
         "kpilayer init sales --from data/*.parquet",
         "kpilayer init sales --from crm.duckdb:main",
         "kpilayer init sales --profile prod --from 'analytics.*'",
+        "kpilayer init kpi mrr                # a metric becomes a KPI: who acts on it?",
     ),
 )
 @click.argument("folder", metavar="[DIR]", default=None, required=False,
@@ -106,6 +124,8 @@ def init(
     DATA are Parquet, CSV or JSON files, a quoted glob that is one table, a DuckDB file
     (file.duckdb, file.duckdb:schema, file.duckdb:schema.table), or tables of the profile's
     connection (schema.table, 'schema.*'). Files that are already there are never written over.
+
+    `kpilayer init kpi NAME` is a command of its own: the gate from a metric to a KPI.
 
     --verify asks kpilayer and MetricFlow for every metric, in total, by time and by dimensions, on
     the target's data, and says where numbers differ. It needs `dbt parse` to have run, and keeps a

@@ -30,9 +30,15 @@ def load_definitions(
     target: TargetInfo,
     variables: Mapping[str, object],
     environ: Mapping[str, str],
+    more: Mapping[str, str] | None = None,
 ) -> tuple[Definitions, list[Issue]]:
-    """Everything that the project's files define, and everything that is wrong with them."""
+    """Everything that the project's files define, and everything that is wrong with them.
+
+    ``more`` are texts by path that count as if they were there: YAML, and SQL models.
+    """
     texts, issues = read_texts(layout.folders)
+    for path, text in (more or {}).items():
+        (texts.sql if path.endswith(".sql") else texts.yaml)[path] = text
     config = layout.config
     templates = Templates(
         macros=texts.macros,

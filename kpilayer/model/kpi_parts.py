@@ -35,6 +35,15 @@ def checked_span(value: Any) -> Any:
     return f"{int(found[1])}{found[2]}"
 
 
+def is_span(text: str) -> bool:
+    """Whether a text is a length of time.
+
+    >>> is_span("3d"), is_span("soon")
+    (True, False)
+    """
+    return _SPAN.fullmatch(text) is not None
+
+
 def span_of(text: str) -> timedelta:
     """A checked length of time.
 

@@ -222,6 +222,17 @@ def test_noise_below_a_billionth_is_no_revision(
     assert kept(tmp_path, "SELECT max(revision), count(*) FROM kpi_observation") == [(1, 5)]
 
 
+def test_a_value_that_is_no_number_is_none(
+    tmp_path: Path, warehouse: duckdb.DuckDBPyConnection
+) -> None:
+    warehouse.execute("ALTER TABLE orders ALTER amount TYPE DOUBLE")
+    warehouse.execute("UPDATE orders SET amount = 'nan' WHERE order_id = 4")
+    run(tmp_path, warehouse)
+    run(tmp_path, warehouse)
+    assert kept(tmp_path, STATUS) == [("2026-05", "no_data")]
+    assert kept(tmp_path, "SELECT value, revision FROM kpi_observation") == [(None, 1)]
+
+
 def test_another_definition_begins_a_series_and_leaves_the_verdicts(
     tmp_path: Path, warehouse: duckdb.DuckDBPyConnection
 ) -> None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 
 from kpilayer.kpi.episodes import Episode, episodes
+from kpilayer.kpi.gate import number
 from kpilayer.kpi.health import Health, Observation
 from kpilayer.kpi.history.known import Known, ranges_of
 from kpilayer.kpi.history.tables import Value
@@ -69,6 +70,12 @@ def numbered(
 
 
 def _numbered(one: Observation, known: Known, fingerprint: str) -> Observation:
+    one = replace(
+        one,
+        value=number(one.value),
+        numerator=number(one.numerator),
+        denominator=number(one.denominator),
+    )
     before = known.seen.get((fingerprint, one.period_start))
     if before is None:
         return replace(one, revision=1)

@@ -76,7 +76,7 @@ class Store:
                 for statement in (*made(self.schema), *views(self.schema)):
                     execute(connection, statement)
                 first = [(VERSION, self.project)]
-                for statement in inserted(self.schema, "kpi_history", first):
+                for statement in inserted(self.schema, "kpi_history", first, connection.dialect):
                     execute(connection, statement)
             yield Writing(connection, self.schema, self._known(connection))
 
@@ -136,7 +136,7 @@ class Writing:
 
     def append(self, table: str, rows: Iterable[Row]) -> None:
         """Appends rows to a table."""
-        for statement in inserted(self.schema, table, rows):
+        for statement in inserted(self.schema, table, rows, self.connection.dialect):
             execute(self.connection, statement)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date, datetime
 from typing import Final
@@ -57,7 +58,7 @@ _HEALTH: Final = (
     "kpi", "slice", "grain", "period_start", "value", "raw", "status", "reasons", "expected",
     "distance", "ranges_json", "note", "evaluated_at",
 )  # fmt: skip
-_ROWS: Final = 500  # of one INSERT
+_ROWS: Final = 5000  # of one INSERT
 Value = str | float | int | bool | date | datetime | None
 
 
@@ -93,24 +94,34 @@ def _last_of(
     )
 
 
-def inserted(schema: str, table: str, rows: Iterable[Sequence[Value]]) -> Iterator[str]:
-    """Statements that append rows, whose values are in the order of the table's columns."""
-    every = [f"({', '.join(map(literal, row))})" for row in rows]
-    columns = ", ".join(TABLES[table])
-    start = f"INSERT INTO {named(schema, table)} ({columns}) VALUES\n"
+def inserted(
+    schema: str, table: str, rows: Iterable[Sequence[Value]], dialect: str
+) -> Iterator[str]:
+    """Statements that append rows, whose values are in the order of the table's columns.
+
+    Rows travel as one text of JSON: engines read it many times faster than as many literals.
+    """
+    columns = TABLES[table]
+    every = list(rows)
     for at in range(0, len(every), _ROWS):
-        yield start + ",\n".join(every[at : at + _ROWS])
+        texts = [dict(zip(columns, row, strict=True)) for row in every[at : at + _ROWS]]
+        text = literal(json.dumps(texts, default=_text, allow_nan=False))
+        names = ", ".join(columns)
+        if dialect == "duckdb":
+            types = literal(json.dumps([dict(columns)]))
+            read = f"SELECT UNNEST(FROM_JSON({text}, {types}), max_depth := 2)"
+        else:
+            types = ", ".join(f"{name} {kind}" for name, kind in columns.items())
+            read = f"SELECT * FROM JSON_TO_RECORDSET({text}) AS given ({types})"
+        yield f"INSERT INTO {named(schema, table)} ({names}) {read}"
 
 
-def literal(value: Value) -> str:
-    """A value as SQL."""
-    if value is None:
-        return "NULL"
-    if isinstance(value, bool):
-        return str(value).upper()
-    if isinstance(value, int | float):
-        return repr(value)
-    text = value.isoformat(" ") if isinstance(value, datetime) else str(value)
+def _text(value: object) -> str:
+    return value.isoformat(" ") if isinstance(value, datetime) else str(value)
+
+
+def literal(text: str) -> str:
+    """A text as SQL."""
     return "'" + text.replace("'", "''") + "'"
 
 

@@ -28,6 +28,15 @@ _LONG_OVERDUE: Final = timedelta(days=90)
 _MOST_OLD: Final = 1.5
 
 
+def is_no_action(text: str) -> bool:
+    """Whether an action is what happens anyway.
+
+    >>> is_no_action("Monitor it closely"), is_no_action("Stop new starts")
+    (True, False)
+    """
+    return _NOTHING.fullmatch(text) is not None
+
+
 def kpi_no_owner(ground: Ground) -> Iterator[Advice]:
     """KPIs that nobody owns.
 
@@ -91,7 +100,7 @@ def kpi_empty_action(ground: Ground) -> Iterator[Advice]:
 
 def _of_action(ground: Ground, name: str, key: str, action: Action) -> Iterator[Advice]:
     kpi = ground.kpis[name]
-    if _NOTHING.fullmatch(action.action):
+    if is_no_action(action.action):
         yield ground.of(
             kpi, f"`{action.action}` is no action", "warning", "consequence", key, "action"
         )
