@@ -9,6 +9,8 @@ from typing import Final
 from sqlglot import exp
 
 from kpilayer.drift.functions import Split, is_aggregate, split
+from kpilayer.drift.groups import Groups
+from kpilayer.drift.joins import lookups_of
 from kpilayer.drift.rows import (
     COUNT_GROUPS,
     Aggregate,
@@ -18,14 +20,15 @@ from kpilayer.drift.rows import (
     numbers_in,
     stand_in,
 )
-from kpilayer.drift.scope import Scope, made_column
+from kpilayer.drift.scope import made_column
 from kpilayer.drift.spelling import conjuncts, inner_of, is_literal, key, plain
 
+_INSENSITIVE: Final = frozenset({"count_distinct", "min", "max"})
 _ADDS_UP: Final = frozenset({"sum", "count"})
 _AGAIN: Final = {"sum": _ADDS_UP, "max": frozenset({"max"}), "min": frozenset({"min"})}
 
 
-class Aggregates(Scope):
+class Aggregates(Groups):
     """The aggregates of one SELECT."""
 
     def _aggregate(self, tree: exp.Expr) -> exp.Expr:
@@ -44,6 +47,8 @@ class Aggregates(Scope):
         held = [self._told(c) for c in asked]
         held += self.having
         if not self.grouped or (self.sources and not (value is not None and numbers_in(value))):
+            if not all(map(self.is_one, self.grouped)) and parts.function not in _INSENSITIVE:
+                raise NotRead("groups that stand beside rows several times are not looked into")
             rows_of = ""
             if isinstance(value, exp.Column):
                 rows_of = value.table
@@ -55,30 +60,36 @@ class Aggregates(Scope):
                 sources,
                 rows_of=rows_of,
                 own=tuple(held),
-                by=() if self.grouped else (self.keys() or ()),
+                by=self.keys() or (),
             )
             return self.reader.add(made)
         return self._again_aggregated(parts, value, held)
 
     def _of_attributes(self, parts: Split, value: exp.Expr, held: list[exp.Expr]) -> exp.Expr:
         """An aggregate over rows of what was aggregated for each of them before."""
-        if parts.function == "sum" and not held and self._is_linear(value):
-            return value
+        if parts.function == "sum" and self._is_linear(value):
+            return self._where(value, held)
         inner = tuple(_of_found(self.reader.aggregates[n]) for n in numbers_in(value))
         rows = self.sources[0] if self.sources else None
         keys = self.reader.keys.get(rows.table, ()) if rows is not None else ()
         if rows is None or not keys or len(keys[0]) != 1:
             raise NotRead("values of groups beside rows without a key are not looked into")
+        found = lookups_of(
+            rows.name, self.where, {s.name: s for s in self.sources}, self.reader.keys
+        )
+        if len(found) < len(self.sources) - 1:
+            raise NotRead("values of groups beside rows that are repeated are not looked into")
         per = (made_column(keys[0][0], rows.name),)
         where = tuple(w for w in (*self.where, *held))
+        by = self.keys() or ()
         return self.reader.add(
-            Aggregate(parts.function, value, where, tuple(self.sources), per=per, inner=inner)
+            Aggregate(parts.function, value, where, tuple(self.sources), per, inner, by=by)
         )
 
     def _with_distinct(self, function: str) -> tuple[tuple[Source, ...], list[exp.Expr]]:
         """The rows, and those of DISTINCT rows beside them, whose copies make no difference."""
         sources, where = list(self.sources), list(self.where)
-        if function not in ("count_distinct", "min", "max"):
+        if function not in _INSENSITIVE:
             return tuple(sources), where
         for group in self.grouped:
             first, *others = group.sources or (None,)
@@ -99,6 +110,10 @@ class Aggregates(Scope):
         if value is None or not numbers_in(value):
             return self._of_keys(parts, value, held)
         per = [k for g in self.grouped for k in (g.keys or ())]
+        if not all(self.is_counted_once(self.reader.aggregates[n]) for n in numbers_in(value)):
+            raise NotRead("groups that stand beside each other several times are not looked into")
+        if not all(map(self.is_kept, numbers_in(value))):
+            raise NotRead("groups that a join with others may lose are not looked into")
         if parts.function == "sum":
             value, held = _narrowed(value, held)
             is_of_rows = not any(list(w.find_all(exp.Anonymous)) for w in held)
@@ -112,15 +127,19 @@ class Aggregates(Scope):
             left = [k for k in per if key(k) not in outer]
             if len(left) == 1 and self._is_linear(value):
                 counted = self._of_keys(Split("count"), None, [])
-                return exp.Div(this=exp.Paren(this=value), expression=counted)
+                above = self._where(value, [])
+                return exp.Div(this=exp.Paren(this=above), expression=counted)
         number = aggregate_number(_without_fill(value))
         if number is not None and not held:
             inner = self.reader.aggregates[number]
-            if inner.function in _AGAIN.get(parts.function, ()) and not inner.per:
+            is_plain = not inner.per and not inner.rule
+            if inner.function in _AGAIN.get(parts.function, ()) and is_plain:
                 return stand_in(number)
         inner_ = tuple(self.reader.aggregates[n] for n in numbers_in(value))
         return self.reader.add(
-            Aggregate(parts.function, value, tuple(held), (), per=tuple(per), inner=inner_)
+            Aggregate(
+                parts.function, value, tuple(held), (), tuple(per), inner_, by=self.keys() or ()
+            )
         )
 
     def _where(self, value: exp.Expr, held: list[exp.Expr]) -> exp.Expr:
@@ -131,9 +150,16 @@ class Aggregates(Scope):
             if number is None:
                 return node
             made = self.reader.aggregates[number]
-            return self.reader.add(replace(made, where=(*made.where, *held)))
+            more = (*made.found, *self.where, *held, *self.beside_of(made))
+            where = (*made.where, *self.in_terms_of(made, more))
+            rows_of = made.rows_of or (made.sources[0].name if made.sources else "")
+            sources = (*made.sources, *self.sources)
+            by = self.by_own(made)
+            return self.reader.add(
+                replace(made, where=where, sources=sources, rows_of=rows_of, by=by, found=())
+            )
 
-        return value.copy().transform(step) if held else value
+        return value.copy().transform(step)
 
     def _flagged(self, value: exp.Expr, per: list[exp.Expr]) -> exp.Expr | None:
         """How many groups have a flag, `SUM(MAX(CASE WHEN .. THEN 1 ELSE 0 END))`, by their key."""
@@ -141,13 +167,16 @@ class Aggregates(Scope):
         made = self.reader.aggregates[number] if number is not None else None
         outer = {key(k) for k in self.keys() or ()}
         left = [k for k in per if key(k) not in outer]
-        if made is None or made.function != "max" or made.per or len(left) != 1:
+        if made is None or made.function != "max" or made.per or made.rule or len(left) != 1:
             return None
         flag, tested = _narrowed(plain(made.value) if made.value is not None else exp.Null(), [])
         if not tested or flag.name != "1":
             return None
+        where = (*made.where, *tested)
         return self.reader.add(
-            Aggregate("count_distinct", left[0], (*made.where, *tested), made.sources)
+            replace(
+                made, function="count_distinct", value=left[0], where=where, by=self.by_own(made)
+            )
         )
 
     def _is_linear(self, value: exp.Expr) -> bool:
@@ -156,7 +185,7 @@ class Aggregates(Scope):
         number = aggregate_number(value)
         if number is not None:
             inner = self.reader.aggregates[number]
-            return inner.function in _ADDS_UP and not inner.per
+            return inner.function in _ADDS_UP and not inner.per and not inner.rule
         match value:
             case exp.Add() | exp.Sub():
                 return self._is_linear(value.this) and self._is_linear(value.expression)
@@ -180,18 +209,22 @@ class Aggregates(Scope):
             alone = (replace(row, on=(), is_outer=False),)
             used = {c.table for w in where for c in w.find_all(exp.Column)} - {row.name}
             kept = alone if not used else sources
-            return self.reader.add(Aggregate(parts.function, value, where, kept, rows_of=row.name))
-        outer = {key(k) for k in self.keys() or ()}
+            by = self.keys() or ()
+            return self.reader.add(
+                Aggregate(parts.function, value, where, kept, rows_of=row.name, by=by)
+            )
+        by = self.keys() or ()
+        outer = set(map(key, by))
         left = [k for k in keys if key(k) not in outer]
         counts_rows = parts.function == "count" and value is None
         if counts_rows and len(left) == 1:
-            return self.reader.add(Aggregate(COUNT_GROUPS, left[0], where, sources))
+            return self.reader.add(Aggregate(COUNT_GROUPS, left[0], where, sources, by=by))
         if parts.function == "count" and value is not None and [key(value)] == [*map(key, left)]:
-            return self.reader.add(Aggregate("count_distinct", value, where, sources))
+            return self.reader.add(Aggregate("count_distinct", value, where, sources, by=by))
         if parts.function == "count_distinct" and value is not None:
-            return self.reader.add(Aggregate("count_distinct", value, where, sources))
+            return self.reader.add(Aggregate("count_distinct", value, where, sources, by=by))
         per = keys
-        return self.reader.add(Aggregate(parts.function, value, where, sources, per=per))
+        return self.reader.add(Aggregate(parts.function, value, where, sources, per=per, by=by))
 
     def _names_rows(self, source: Source, keys: tuple[exp.Expr, ...]) -> bool:
         bare = {k.name for k in keys if isinstance(k, exp.Column) and k.table == source.name}

@@ -5,22 +5,25 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from fractions import Fraction
+from typing import Final
 
 from sqlglot import exp
 
-from kpilayer.drift.guards import is_empty, is_zero, tests_nothing, tests_something
+from kpilayer.drift.guards import is_empty, is_zero, tests_nothing, tests_of, tests_something
 from kpilayer.drift.measure import ONE, Measure, Total
 from kpilayer.drift.rows import aggregate_number
 from kpilayer.drift.spelling import (
     NOT_MEANT,
-    NUMBERS,
     added,
+    keeps_number,
     key,
     multiplied,
     scaled,
     text_of,
     unnumbered,
 )
+
+_PERCENT: Final = 100
 
 
 def quotient(node: exp.Expr, symbol: Callable[[exp.Expr], Measure | None]) -> Measure:
@@ -35,12 +38,12 @@ def quotient(node: exp.Expr, symbol: Callable[[exp.Expr], Measure | None]) -> Me
     match node:
         case exp.Column():
             return Measure({(unnumbered(key(node)),): Fraction(1)})
-        case exp.Paren() | exp.Round():
+        case exp.Paren():
+            return of(node.this)
+        case exp.Round() | exp.Cast() if _keeps_value(node, of(node.this)):
             return of(node.this)
         case exp.Literal() if not node.is_string:
             return Measure({(): Fraction(node.name)} if Fraction(node.name) else {})
-        case exp.Cast() if node.to.this in NUMBERS:
-            return of(node.this)
         case exp.Nullif() | exp.Coalesce() if is_zero(second(node)):
             return of(node.this)
         case exp.Neg():
@@ -56,7 +59,7 @@ def quotient(node: exp.Expr, symbol: Callable[[exp.Expr], Measure | None]) -> Me
         case exp.SafeDivide():
             return over(of(node.this), of(node.expression))
         case exp.Case() | exp.If():
-            branch = _guarded(node)
+            branch = _guarded(node, of)
             if branch is not None:
                 return of(branch)
     return _opaque(node, of)
@@ -107,16 +110,64 @@ def _is_whole(node: exp.Expr, symbol: Callable[[exp.Expr], Measure | None]) -> b
     return True
 
 
-def _guarded(node: exp.Expr) -> exp.Expr | None:
+def _keeps_value(node: exp.Round | exp.Cast, value: Measure) -> bool:
+    """Whether a number is the same but for decimals that nobody looks at.
+
+    A share of counts has nothing but decimals, as long as it is no percentage.
+    """
+    counts = all(t.function.startswith("count") for t in value.totals.values())
+    if isinstance(node, exp.Cast):
+        is_whole = counts and value.below == ONE
+        is_integer = node.to.this in exp.DataType.INTEGER_TYPES
+        return keeps_number(node) or (is_integer and is_whole)
+    decimals = node.args.get("decimals")
+    is_cut = decimals is None or not (isinstance(decimals, exp.Literal) and decimals.name != "0")
+    is_share = counts and value.below != ONE
+    return not (is_cut and is_share and all(abs(n) < _PERCENT for n in value.above.values()))
+
+
+def _guarded(node: exp.Expr, of: Callable[[exp.Expr], Measure]) -> exp.Expr | None:
     """What a CASE gives beside the guard against no rows, or a division by zero."""
     ifs = node.args["ifs"] if isinstance(node, exp.Case) else [node]
     if len(ifs) != 1 or (node.args.get("this") is not None and isinstance(node, exp.Case)):
         return None
     condition, then = ifs[0].this, ifs[0].args["true"]
     other = node.args.get("default") if isinstance(node, exp.Case) else node.args.get("false")
-    if tests_something(condition):
-        return then if is_empty(other) else None
-    return other if tests_nothing(condition) and is_empty(then) else None
+    branch = then if tests_something(condition) else other if tests_nothing(condition) else None
+    if branch is None or not is_empty(other if branch is then else then):
+        return None
+    return branch if all(_guards(test, branch, of) for test in tests_of(condition)) else None
+
+
+def _guards(test: exp.Expr, branch: exp.Expr, of: Callable[[exp.Expr], Measure]) -> bool:
+    """Whether a test against zero or NULL changes no value of a branch but a division by zero.
+
+    A value that may be below zero is cut off by `> 0`, unless it is what the branch divides by.
+    """
+    tested, given = of(test.this), of(branch)
+    if isinstance(test, exp.Is):
+        return tested.totals.keys() <= given.totals.keys()
+    if any(_is_part(tested, of(d.expression)) for d in branch.find_all(exp.Div, exp.SafeDivide)):
+        return True
+    if tested.totals and all(_counts_rows_of(t, given) for t in tested.totals.values()):
+        return True
+    factors = [set(f) for f in tested.above] if tested.below == ONE else []
+    is_zero_with = len(factors) == 1 and all(factors[0] <= set(f) for f in given.above)
+    return isinstance(test, exp.EQ | exp.NEQ) and is_zero_with
+
+
+def _counts_rows_of(total: Total, given: Measure) -> bool:
+    """Whether a total counts rows, all of some other one among them: that is of none without."""
+    others = (t for t in given.totals.values() if t.base == total.base)
+    is_all = any(total.where.keys() <= other.where.keys() for other in others)
+    return total.function.startswith("count") and is_all
+
+
+def _is_part(one: Measure, other: Measure) -> bool:
+    """Whether one is so many times the other, whatever the totals are."""
+    mine, theirs = multiplied(one.above, other.below), multiplied(other.above, one.below)
+    factors = {mine[k] / theirs[k] for k in mine if k in theirs}
+    return mine.keys() == theirs.keys() and len(factors) == 1 and min(factors) > 0
 
 
 def _opaque(node: exp.Expr, of: Callable[[exp.Expr], Measure]) -> Measure:

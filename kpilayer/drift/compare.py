@@ -14,6 +14,7 @@ from kpilayer.drift.measure import Measure, Total
 from kpilayer.drift.names import likeness, words_of
 from kpilayer.drift.nulls import not_null
 from kpilayer.drift.reasons import function_of, reasons, shown
+from kpilayer.drift.rows import GENERATED
 from kpilayer.drift.site import Site, columns_of, is_middle, leaves, other_time, wheres
 from kpilayer.drift.spelling import key, list_of
 
@@ -65,13 +66,15 @@ def compared(site: Site, metric: Governed, layer: Layer) -> Compared | None:
     note = ""
     is_same = not sliced.is_empty and mine.equals(sliced)
     is_same = is_same or _is_sum_of(mine, sliced, layer)
-    if not is_same and site.as_levels is not mine:
-        others = [c for k, c in site.slices.items() if k in wheres(site.as_levels)]
-        is_same = site.as_levels.equals(wanted.where(others, layer.known, leaves(mine)))
+    if not is_same:
+        levels = site.as_levels(metric.times)
+        others = [c for k, c in site.slices.items() if k in wheres(levels)]
+        is_same = levels.equals(wanted.where(others, layer.known, leaves(mine)))
     if not is_same and wanted.is_composite and not sliced.is_empty:
         for factor in (100, 1000):
             if mine.is_times(sliced, factor) or sliced.is_times(mine, factor):
                 is_same, note = True, f"times {factor}" if factor != 100 else "in percent"
+    is_same = is_same and sliced.above != sliced.below  # a slice in which a share is always 1
     is_sliced = is_same and not (mine.equals(wanted) or _is_sum_of(mine, wanted, layer))
     extra = len(site.slices) if is_sliced else 0
     lost = _lost(site, metric)
@@ -89,7 +92,7 @@ def compared(site: Site, metric: Governed, layer: Layer) -> Compared | None:
             return Compared(metric, False, is_sliced, (late,), like, True, True, extra=extra)
         note = ", ".join(filter(None, (note, *_presumed(site, mine, sliced))))
         unsure = not mine.presumed_beside(sliced) <= layer.known.presumed | layer.known.names
-        if other_groups := site.other_groups:
+        if other_groups := site.other_groups or _listed(site, layer):
             note, unsure = other_groups, True
         return Compared(
             metric, True, is_sliced, (), like, True, note=note, extra=extra, is_unsure=unsure
@@ -176,6 +179,14 @@ def _presumed(site: Site, mine: Measure, sliced: Measure) -> Iterator[str]:
     found = {(t, c) for total in leaves(mine) for t, c in total.finds}
     for table, column in sorted(found):
         yield f"where each `{column.partition('.')[2]}` has a row in `{table}`"
+
+
+def _listed(site: Site, layer: Layer) -> str:
+    """Why nobody can say that rows are all of them: they are joined with a list of values."""
+    found = {(t, c) for total in leaves(site.measure) for t, c in total.finds}
+    of_lists = {c for t, c in found if t == GENERATED}
+    listed = {c.partition(".")[2] for c in of_lists if not any(time in c for time in layer.times)}
+    return f"only where `{min(listed)}` is in a list" if listed else ""
 
 
 def _shown(site: Site) -> set[str]:

@@ -115,6 +115,7 @@ def _in_case(condition: exp.Expr, domains: Mapping[str, frozenset[str]]) -> exp.
         parts = [p.unnest() for p in condition.flatten()]
         kept = [p for p in parts if not _asks_for_null(p, domains)]
         return kept[0] if len(kept) == 1 and len(parts) > 1 else condition
+    condition = _without_null(condition, domains)
     value = condition.this.unnest() if isinstance(condition, exp.EQ | exp.NEQ | exp.In) else None
     if not isinstance(value, exp.Lower | exp.Upper | exp.Trim):
         return condition
@@ -126,6 +127,23 @@ def _in_case(condition: exp.Expr, domains: Mapping[str, frozenset[str]]) -> exp.
     for literal in made.find_all(exp.Literal):
         literal.set("this", literal.name.lower())
     return made
+
+
+def _without_null(condition: exp.Expr, domains: Mapping[str, frozenset[str]]) -> exp.Expr:
+    """`IS DISTINCT FROM` and COALESCE as what they are of columns whose values are all known."""
+    kinds: dict[type[exp.Expr], type[exp.Expr]] = {
+        exp.NullSafeEQ: exp.EQ,
+        exp.NullSafeNEQ: exp.NEQ,
+    }
+    kind = kinds.get(type(condition))
+    if kind is not None and key(condition.this) in domains:
+        return kind(this=condition.this.copy(), expression=condition.expression.copy())
+    value = condition.this.unnest() if isinstance(condition, exp.EQ | exp.NEQ | exp.In) else None
+    if isinstance(value, exp.Coalesce) and key(value.this) in domains:
+        made = condition.copy()
+        made.set("this", value.this.copy())
+        return made
+    return condition
 
 
 def _asks_for_null(node: exp.Expr, domains: Mapping[str, frozenset[str]]) -> bool:

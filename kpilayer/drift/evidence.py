@@ -20,7 +20,7 @@ from kpilayer.drift.measure import Measure, Total
 from kpilayer.drift.rows import NOT_READ
 from kpilayer.drift.site import leaves
 from kpilayer.drift.spelling import Sum, key
-from kpilayer.drift.windows import UNREAD
+from kpilayer.drift.windows import APART, UNREAD
 from kpilayer.proof.prove import prove
 from kpilayer.proof.refute import refute
 from kpilayer.proof.verdict import Example
@@ -59,6 +59,9 @@ def weighed(found: Match, layer: Layer, search: Search) -> Evidence:
         return Evidence(sure, "filter", compared.why)
     if compared.is_only_time or metric is None:
         return Evidence("conflicting", "time" if metric is not None else "rule", compared.why)
+    told = {node.name for node in found.site.output.value.find_all(exp.Anonymous)}
+    if told & NOT_READ:
+        return Evidence("possible", "none", compared.why)
     sliced = [c for c in found.site.slices.values() if not _is_join(c)]
     theirs = metric.where(sliced, layer.known, mine.totals.values())
     totals = (*theirs.totals.values(), *mine.totals.values())
@@ -128,11 +131,17 @@ def _is_any_count(found: Match) -> bool:
 def _doubt(found: Match, layer: Layer) -> str:
     """Why nobody can say, from the SQL alone, that it is another number."""
     metric = found.found.metric.measure
-    for total in leaves(found.site.measure):
+    mine = found.site.measure
+    is_cut = any(t.inner and t.where for t in mine.totals.values())
+    if metric is not None and is_cut and _of_all(mine).equals(_of_all(metric)):
+        return "some of the things are left out of which something was aggregated"
+    for total in leaves(mine):
         joined = (c for join in total.joins for c in join.on)
         conditions = [*total.where.values(), *joined, *found.site.slices.values()]
         if UNREAD in total.rule or any(map(_is_range, conditions)):
             return "a join by a range is not understood"
+        if APART in total.rule:
+            return "totals of different groups stand beside each other"
         if any(isinstance(c, exp.EQ) and key(c.left) == key(c.right) for c in conditions):
             return "a table that is joined with itself is not understood"
         levels = () if metric is None else metric.totals.values()
@@ -142,6 +151,11 @@ def _doubt(found: Match, layer: Layer) -> str:
         if named and named <= layer.known.names and total.base == next(iter(levels)).base:
             return "each row may be another one"
     return ""
+
+
+def _of_all(measure: Measure) -> Measure:
+    """With values of all things where some are left out of which something was aggregated."""
+    return measure.changed(lambda total: replace(total, where={}) if total.inner else total)
 
 
 def _is_join(condition: exp.Expr) -> bool:

@@ -6,6 +6,7 @@ same conditions by hand.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Final
 
 from sqlglot import exp
@@ -46,6 +47,18 @@ def tests_something(condition: exp.Expr) -> bool:
     return False
 
 
+def tests_of(condition: exp.Expr) -> Iterator[exp.Expr]:
+    """The single tests against NULL or zero in a condition."""
+    bare = condition.unnest()
+    if isinstance(bare, exp.And | exp.Or):
+        yield from tests_of(bare.this)
+        yield from tests_of(bare.expression)
+    elif isinstance(bare, exp.Not):
+        yield from tests_of(bare.this)
+    else:
+        yield bare
+
+
 def is_zero(node: exp.Expr | None) -> bool:
     """Whether it is the number 0."""
     return isinstance(node, exp.Literal) and not node.is_string and float(node.name) == 0
@@ -75,7 +88,7 @@ def _of_if(node: exp.If) -> exp.Expr:
     tested, then, other = node.this.unnest(), node.args["true"], node.args.get("false")
     if other is None or not tests_nothing(tested):
         return node
-    if isinstance(other, exp.Div) and is_empty(then) and _is_about(tested, other.expression):
+    if isinstance(other, exp.Div) and is_empty(then) and _is_about(tested, other):
         return exp.SafeDivide(this=other.this, expression=other.expression)
     if isinstance(tested, exp.Is) and tested.this == other:
         return exp.Coalesce(this=other, expressions=[then])
@@ -84,7 +97,8 @@ def _of_if(node: exp.If) -> exp.Expr:
     return node
 
 
-def _is_about(condition: exp.Expr, value: exp.Expr) -> bool:
-    """Whether it is this value that a condition tests for zero."""
-    value = value.unnest()
-    return any(part.this.unnest() == value for part in condition.find_all(exp.EQ))
+def _is_about(condition: exp.Expr, divided: exp.Div) -> bool:
+    """Whether a condition tests a divisor for zero, and nothing beside what is divided."""
+    parts = [part.unnest() for part in (divided.expression, divided.this)]
+    tested = [(type(test), test.this.unnest()) for test in tests_of(condition)]
+    return (exp.EQ, parts[0]) in tested and all(value in parts for _, value in tested)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from sqlglot import exp
 
@@ -12,6 +13,11 @@ from kpilayer.drift.spelling import conjuncts, key
 
 #: The columns that name one row, of each table.
 Keys = Mapping[str, Sequence[tuple[str, ...]]]
+#: Words of a column that names each day of a list of dates, and of one that many days share.
+_DAYS: Final = frozenset({"day", "date", "dt", "ds", "d", "datum", "on"})
+_PARTS: Final = frozenset(
+    {"is", "week", "month", "quarter", "year", "of", "name", "type", "weekday"}
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,7 +151,7 @@ def _base(
     of_value = [name for name in of_value if name in sources]
     if not of_value and made.rows_of in sources:
         of_value = [made.rows_of]
-    paths = {name: _reached(name, where, sources, keys) for name in sources}
+    paths = {name: lookups_of(name, where, sources, keys) for name in sources}
     whole = [name for name in sources if len(paths[name]) == len(sources) - 1]
     wanted = [n for n in of_value if all(o == n or o in paths[n] for o in of_value)]
     named = value if isinstance(value, exp.Column) and value.table in sources else None
@@ -165,7 +171,7 @@ def _base(
     return chosen, paths[chosen]
 
 
-def _reached(
+def lookups_of(
     base: str, where: list[exp.Expr], sources: dict[str, Source], keys: Keys
 ) -> dict[str, dict[str, exp.Expr]]:
     """The sources of which a row of the base has one at most, with the columns that lead there."""
@@ -194,7 +200,12 @@ def _is_calendar(table: str, columns: set[str]) -> bool:
     """Whether a table has one row for each value of its columns, as lists of dates have."""
     if table == GENERATED:
         return True
-    return is_calendar(table) and len(columns) == 1
+    is_day = all(words & _DAYS and not words & _PARTS for words in map(_words, columns))
+    return is_calendar(table) and len(columns) == 1 and is_day
+
+
+def _words(column: str) -> set[str]:
+    return set(column.lower().split("_"))
 
 
 def is_calendar(table: str) -> bool:
@@ -211,7 +222,7 @@ def _repeats(
 ) -> tuple[str, ...]:
     """The tables whose rows multiply those of the base, without those that these look up."""
     left = [n for n in sources if n != base and n not in reached]
-    looked_up = {o for n in left for o in _reached(n, where, sources, keys)}
+    looked_up = {o for n in left for o in lookups_of(n, where, sources, keys)}
     many = [n for n in left if n not in looked_up] or left
     return tuple(sorted(sources[n].table for n in many))
 

@@ -14,7 +14,7 @@ from kpilayer.drift.measure import Measure, Total
 from kpilayer.drift.rows import SAMPLE
 from kpilayer.drift.site import Site, is_middle, leaves, other_time, wheres
 from kpilayer.drift.spelling import key, list_of
-from kpilayer.drift.windows import ACTIVE, over
+from kpilayer.drift.windows import ACTIVE, APART, IN_TOTAL, over
 
 #: Units in each other: parts of an hour or a day, thousands and millions.
 _FACTORS: Final = tuple(
@@ -80,6 +80,8 @@ def _period(rule: str) -> str:
         return ""
     if rule == over("all"):
         return "all time so far"
+    if IN_TOTAL in rule or APART in rule:
+        return "totals of other groups"
     count, _, unit = rule.removeprefix("over ").removesuffix(" ago").partition(" ")
     shown = f"{count} {unit}s" if count.isdigit() and int(count) > 1 else f"{count} {unit}".strip()
     return f"{shown} ago" if rule.endswith(" ago") else f"over {shown}"

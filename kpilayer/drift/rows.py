@@ -8,10 +8,16 @@ from sqlglot import exp
 
 #: Stands in expressions for an aggregate of the list beside them.
 AGGREGATE = "KPI_AGGREGATE"
-#: Says of a time that it is the last one.
+#: Says of a time that it is the last one: of all rows, or of the period that is named beside it.
 LAST = "KPI_LAST"
+#: Stands for the last value of a time.
+LATEST = "KPI_LATEST"
+#: Stands for the number of a row by a time, of which 1 is the last.
+RANK = "KPI_RANK"
+#: Says of a time that it is the last one of its period, where groups are of several of these.
+LASTS = "KPI_LASTS"
 #: Stand for what is not understood.
-NOT_READ = frozenset({"KPI_WINDOW", "KPI_SUBQUERY", "KPI_UNREAD"})
+NOT_READ = frozenset({"KPI_WINDOW", "KPI_SUBQUERY", "KPI_UNREAD", LATEST, RANK, LASTS})
 #: Rows that are made of nothing, such as dates: each value once.
 GENERATED = "generated rows"
 #: Says that only some rows are read.
@@ -55,6 +61,10 @@ class Aggregate:
     """The keys of the groups that it is of."""
     rule: str = ""
     """One about time, such as the sum over a window (``windows.py``)."""
+    found: tuple[exp.Expr, ...] = ()
+    """The conditions by which rows look its groups up."""
+    is_beside: bool = False
+    """Whether its groups stand beside rows, or totals of them, and may do so several times."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +97,8 @@ class Relation:
     is_generated: bool = False
     having: list[exp.Expr] = field(default_factory=list)
     """Conditions on groups, in words."""
+    same: list[tuple[exp.Expr, exp.Expr]] = field(default_factory=list)
+    """Values that are equal in each row."""
 
 
 class NotRead(Exception):

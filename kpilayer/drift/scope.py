@@ -26,7 +26,11 @@ class Scope:
         self.grouped: list[Relation] = []
         self.beside: dict[int, list[exp.Expr]] = {}
         """The conditions of outer joins with groups."""
+        self.whole: set[int] = set()
+        """The groups that are joined so that all of both sides stay."""
         self.having: list[exp.Expr] = []
+        self.same: list[tuple[exp.Expr, exp.Expr]] = []
+        """Values that joins and conditions make equal in each row."""
         self.aliases: dict[str, exp.Expr] = {}
         self.resolving: set[str] = set()
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 from sqlglot import exp
 
+from kpilayer.drift.again import again
 from kpilayer.drift.aggregates import is_measured
 from kpilayer.drift.joins import is_calendar
 from kpilayer.drift.rows import (
@@ -37,6 +38,7 @@ class Select(Values):
             raise NotRead("lateral and pivoted rows are not looked into")
         if _makes_rows(tree):
             return Relation(is_generated=True)
+        self._sampled(tree)
         where = tree.args.get("where")
         if where is not None:
             self._filter(conjuncts(self.value(where.this)))
@@ -44,10 +46,11 @@ class Select(Values):
             if isinstance(projection, exp.Alias):
                 self.aliases.setdefault(projection.alias.lower(), projection.this)
         keys = self.keys()
-        outputs = dict(self._outputs())
+        outputs = {name: self.of_one_group(value) for name, value in self._outputs()}
         if keys is None and any(map(is_measured, self._own(tree))):
             keys = ()
-        if keys is None and tree.args.get("distinct"):
+        distinct = tree.args.get("distinct")
+        if keys is None and distinct and not distinct.args.get("on"):
             keys = tuple(value for value in outputs.values() if not numbers_in(value))
         if keys is None and self.grouped:
             inner = [k for g in self.grouped for k in (g.keys or ())]
@@ -55,8 +58,31 @@ class Select(Values):
         having = [*self.having, *self._of_groups()] if keys is not None else []
         if keys is None and tree.args.get("qualify") is not None:
             self.where += conjuncts(self.value(tree.args["qualify"].this))
-        cut = keys is None and bool(tree.args.get("limit"))
-        return Relation(outputs, self.sources, self.where, keys, cut, having=having)
+        cut = keys is None and self._is_cut()
+        self._set_beside(outputs.values())
+        return Relation(outputs, self.sources, self.where, keys, cut, having=having, same=self.same)
+
+    def _is_cut(self) -> bool:
+        """Whether some rows are left out by their number, or all but one of some that are alike."""
+        distinct = self.tree.args.get("distinct")
+        is_on = isinstance(distinct, exp.Distinct) and distinct.args.get("on") is not None
+        return is_on or any(self.tree.args.get(k) is not None for k in ("limit", "offset"))
+
+    def _set_beside(self, outputs: Iterable[exp.Expr]) -> None:
+        """Tell of aggregates that their groups stand beside rows, or are given with totals."""
+        group = self.tree.args.get("group")
+        kinds = ("rollup", "cube", "grouping_sets", "totals")
+        is_total = group is not None and (
+            any(group.args.get(k) for k in kinds)
+            or any(
+                isinstance(g, exp.Rollup | exp.Cube | exp.GroupingSets) for g in group.expressions
+            )
+        )
+        is_wide = group is None and bool(self.grouped and self.sources)
+        if is_total or is_wide or (self.grouped and self.tree.args.get("distinct")):
+            for number in {n for value in outputs for n in numbers_in(value)}:
+                made = self.reader.aggregates[number]
+                self.reader.aggregates[number] = replace(made, is_beside=True)
 
     def _of_groups(self) -> Iterator[exp.Expr]:
         """Conditions that leave out groups, in words."""
@@ -65,9 +91,8 @@ class Select(Values):
                 for condition in conjuncts(self.value(self.tree.args[clause].this)):
                     if not self._holds_for_groups(condition):
                         yield self._told(condition)
-        if self.tree.args.get("limit") is not None and self.tree.args.get("group") is not None:
-            told = exp.Literal.string(self.tree.args["limit"].sql())
-            yield exp.Anonymous(this="KPI_WINDOW", expressions=[told])
+        if self._is_cut() and (self.keys() or self.grouped or self.tree.args.get("distinct")):
+            yield exp.Anonymous(this="KPI_WINDOW", expressions=[exp.Literal.string("some groups")])
 
     def _holds_for_groups(self, condition: exp.Expr) -> bool:
         """Whether each group meets a condition, as there are rows in it."""
@@ -114,7 +139,11 @@ class Select(Values):
 
     def _add(self, node: exp.Expr, join: exp.Join | None) -> None:
         alias = node.alias_or_name.lower()
-        is_outer = join is not None and (join.side or "").upper() == "LEFT"
+        kinds = [] if join is None else [join.text(k).upper() for k in ("kind", "method")]
+        if {"SEMI", "ANTI", "ASOF", "NATURAL", "POSITIONAL"} & {*kinds}:
+            raise NotRead(f"a join of kind {' '.join(filter(None, kinds))} is not looked into")
+        side = "" if join is None else join.text("side").upper()
+        is_outer = join is not None and join.text("side").upper() == "LEFT"
         before = len(self.sources)
         match node:
             case exp.Table():
@@ -122,7 +151,7 @@ class Select(Values):
                 self._sampled(node)
             case exp.Subquery():
                 relation = renamed(self.reader.relation(node, self.ctes), node)
-            case exp.Unnest() | exp.Lateral() | exp.Values():
+            case exp.Unnest() | exp.Lateral():
                 relation = self.reader.source(GENERATED)
             case _:
                 raise NotRead(f"rows of {node.key} are not looked into")
@@ -137,6 +166,7 @@ class Select(Values):
             self.sources.append(relation)
         else:
             self.scopes[alias or f"_{len(self.scopes)}"] = relation.outputs
+            self.same += relation.same
             if relation.keys is None:
                 self.sources += relation.sources
             else:
@@ -146,6 +176,11 @@ class Select(Values):
             relation.where if isinstance(relation, Relation) and relation.keys is None else []
         )
         on = [*self._on(join, alias)] if join is not None else []
+        on = [c for c in on if not self.is_earlier(c)]
+        self.equate(on)
+        if side in ("RIGHT", "FULL") and self.sources:
+            self._keep(side, before, relation, on)
+            return
         if is_outer and len(self.sources) > before:
             held = (*self.sources[before].on, *on, *inner_where)
             self.sources[before] = replace(self.sources[before], on=held, is_outer=True)
@@ -153,29 +188,46 @@ class Select(Values):
                 self.scopes[alias or relation.table] = self.sources[before]
         elif is_outer and isinstance(relation, Relation) and self._is_looked_up(relation, on):
             self.grouped.remove(relation)
+            for number in {n for v in relation.outputs.values() for n in numbers_in(v)}:
+                made = self.reader.aggregates[number]
+                self.reader.aggregates[number] = replace(made, found=tuple(on))
         elif is_outer and isinstance(relation, Relation):
             self.beside[id(relation)] = on
+            self.narrow_outer(relation, on)
         elif not is_outer:
+            if side == "FULL" and isinstance(relation, Relation):
+                self.whole.add(id(relation))
             self.where += inner_where
             self._filter(on)
 
+    def _keep(
+        self, side: str, before: int, relation: Relation | Source, on: list[exp.Expr]
+    ) -> None:
+        """`a RIGHT JOIN b` as `b LEFT JOIN a`, where both are tables."""
+        is_two = isinstance(relation, Source) and before == 1 and not self.grouped
+        if side == "FULL" or not is_two or self.where or self.sources[0].on:
+            raise NotRead(f"rows of a {side} JOIN are not looked into")
+        one, other = self.sources
+        outer = replace(one, on=tuple(on), is_outer=True)
+        self.scopes = {a: outer if s is one else s for a, s in self.scopes.items()}
+        self.sources[:] = [other, outer]
+
     def _is_looked_up(self, relation: Relation, on: list[exp.Expr]) -> bool:
-        """Whether a row has one group at most: all keys equal something of the rows."""
-        names = {source.name for source in self.sources}
-
-        def is_found(group: exp.Expr) -> bool:
-            for condition in on:
-                sides = (
-                    [condition.this, condition.expression] if isinstance(condition, exp.EQ) else []
-                )
-                for one, other in (sides, sides[::-1]) if sides else ():
-                    of = {c.table for c in other.find_all(exp.Column)}
-                    if key(one) == key(group) and of and of <= names:
-                        return True
-            return False
-
+        """Whether a row has one group at most: its keys equal something of these, and no more."""
+        keys = {key(k) for k in relation.keys or ()}
+        found = [self._looks_up(condition, keys) for condition in on]
         has_values = any(map(numbers_in, relation.outputs.values()))
-        return has_values and bool(relation.keys) and all(map(is_found, relation.keys or ()))
+        return has_values and bool(keys) and keys == set(found)
+
+    def _looks_up(self, condition: exp.Expr, keys: set[str]) -> str:
+        """The key of groups that a condition makes equal to something of the rows; "" for none."""
+        names = {source.name for source in self.sources}
+        sides = [condition.this, condition.expression] if isinstance(condition, exp.EQ) else []
+        for one, other in (sides, sides[::-1]) if sides else ():
+            of = {c.table for c in other.find_all(exp.Column)}
+            if key(one) in keys and of and of <= names:
+                return key(one)
+        return ""
 
     def _is_of_dates(self, relation: Relation) -> bool:
         """Whether groups of a calendar are told by their first or last days: a list of dates."""
@@ -196,47 +248,12 @@ class Select(Values):
         name = node.name.lower()
         if not node.db and name in self.ctes:
             found = self.ctes[name]
-            return self.reader.source(GENERATED) if found.is_generated else self._again(found)
+            return (
+                self.reader.source(GENERATED) if found.is_generated else again(found, self.reader)
+            )
         if name in self.reader.named:
             return self.reader.relation(self.reader.named[name].copy(), {})
         return self.reader.source(name)
-
-    def _again(self, found: Relation) -> Relation:
-        """A CTE's rows once more: its tables under names of their own, its aggregates anew."""
-        if found.keys is not None:
-            return self._afresh(found)
-        fresh = {s.name: self.reader.source(s.table) for s in found.sources}
-
-        def moved(tree: exp.Expr) -> exp.Expr:
-            copied = tree.copy()
-            for column in (
-                [copied] if isinstance(copied, exp.Column) else copied.find_all(exp.Column)
-            ):
-                if column.table in fresh:
-                    column.set("table", exp.to_identifier(fresh[column.table].name))
-            return copied
-
-        sources = [
-            replace(s, name=fresh[s.name].name, on=tuple(map(moved, s.on))) for s in found.sources
-        ]
-        outputs = {name: moved(value) for name, value in found.outputs.items()}
-        return Relation(outputs, sources, [moved(w) for w in found.where], None, found.is_cut)
-
-    def _afresh(self, found: Relation) -> Relation:
-        """Groups whose aggregates may be narrowed here, and stay as they are for others."""
-        fresh: dict[int, int] = {}
-        for value in found.outputs.values():
-            for number in numbers_in(value):
-                if number not in fresh:
-                    self.reader.add(self.reader.aggregates[number])
-                    fresh[number] = len(self.reader.aggregates) - 1
-        outputs = {name: value.copy() for name, value in found.outputs.items()}
-        for value in outputs.values():
-            for node in list(value.find_all(exp.Anonymous)):
-                old = aggregate_number(node)
-                if old is not None:
-                    node.set("expressions", [exp.Literal.number(fresh[old])])
-        return replace(found, outputs=outputs, where=[*found.where])
 
     def _on(self, join: exp.Join, alias: str) -> Iterator[exp.Expr]:
         if join.args.get("on") is not None:
@@ -250,8 +267,12 @@ class Select(Values):
                     exp.EQ(this=self._from(others[0], word), expression=here.copy())
                 )
 
-    def _filter(self, conditions: Iterator[exp.Expr] | list[exp.Expr]) -> None:
+    def _filter(self, conditions: Iterable[exp.Expr]) -> None:
         """Conditions on the rows; those on keys of groups hold for the rows that made them."""
+        conditions = [*conditions]
+        conditions = [self.of_last(c) or c for c in conditions]
+        conditions = [c for c in conditions if not self.is_earlier(c)]
+        self.equate(conditions)
         for condition in conditions:
             if numbers_in(condition):
                 condition = self._told(condition)
@@ -263,21 +284,15 @@ class Select(Values):
 
     def _narrow(self, condition: exp.Expr) -> None:
         """A condition on keys of groups, pushed into their aggregates."""
-        tables = {column.table for column in condition.find_all(exp.Column)}
         for relation in self.grouped:
-            for number in {n for v in relation.outputs.values() for n in numbers_in(v)}:
-                made = self.reader.aggregates[number]
-                if tables <= {s.name for s in made.sources}:
-                    where = (*made.where, condition)
-                    self.reader.aggregates[number] = replace(made, where=where)
-            if relation.keys is not None and tables <= {s.name for s in relation.sources}:
-                relation.where.append(condition)
+            self.narrow(relation, condition)
 
 
 def _grouped(tree: exp.Select) -> exp.Select:
     """`SELECT DISTINCT k, f(x) OVER (PARTITION BY k)` as `SELECT k, f(x) .. GROUP BY k`."""
     windows = [s.unalias() for s in tree.selects if isinstance(s.unalias(), exp.Window)]
-    if not tree.args.get("distinct") or tree.args.get("group") or not windows:
+    left_out = [k for k in ("group", "qualify", "limit", "offset", "having") if tree.args.get(k)]
+    if not tree.args.get("distinct") or left_out or not windows:
         return tree
     parts = [{p.sql() for p in w.args.get("partition_by") or ()} for w in windows]
     others = {s.unalias().sql() for s in tree.selects} - {w.sql() for w in windows}

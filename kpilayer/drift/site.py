@@ -11,12 +11,14 @@ from sqlglot import exp
 
 from kpilayer.drift.joins import is_calendar
 from kpilayer.drift.layer import LEVEL, Governed, Layer, family
+from kpilayer.drift.levels import is_of_each, is_of_last
 from kpilayer.drift.measure import Measure, Total
 from kpilayer.drift.names import Words, is_of_a_check, without_unit, words_of
 from kpilayer.drift.nulls import not_null
-from kpilayer.drift.rows import LAST, NOT_READ, SAMPLE, Output, numbers_in
+from kpilayer.drift.rows import NOT_READ, SAMPLE, Output, numbers_in
 from kpilayer.drift.spelling import key, plain, unnumbered
 from kpilayer.drift.totals import measure
+from kpilayer.drift.windows import unit_of_text
 
 #: What makes periods of times, and what moves a time before that.
 _CUTS: Final = (
@@ -75,6 +77,10 @@ class Site:
         return {k: c for k, c in self.conditions.items() if self._is_slice(c)}
 
     def _is_slice(self, condition: exp.Expr) -> bool:
+        tables = {c.partition(".")[0] for c in columns_of(condition)}
+        joined = {t for total in leaves(self.measure) for t in (total.base, *total.tables)}
+        if not tables <= joined or not (tables or condition.find(exp.Anonymous)):
+            return False  # of groups that stand beside, or of no rows at all
         tested = not_null(condition)
         if tested is not None and key(condition) not in self.layer.dimensions:
             shown = {c for k in self.output.keys for c in columns_of(k)}
@@ -111,17 +117,26 @@ class Site:
         asked = {c for w in wheres(self.measure).values() for c in columns_of(w)}
         return frozenset(asked - outer)
 
-    @cached_property
-    def as_levels(self) -> Measure:
-        """Its measure with totals of last rows as levels over time."""
+    def as_levels(self, times: frozenset[str]) -> Measure:
+        """Its measure with totals of rows that are the last of some times as levels over time."""
 
         def level(total: Total) -> Total:
-            held = {k: c for k, c in total.where.items() if not _is_of_last(c)}
+            held = {
+                k: c
+                for k, c in total.where.items()
+                if not (is_of_last(c) and columns_of(c) <= times and self._is_level(c))
+            }
             return (
                 total if len(held) == len(total.where) else replace(total, where=held, rule=LEVEL)
             )
 
         return self.measure.changed(level)
+
+    def _is_level(self, condition: exp.Expr) -> bool:
+        """Whether the last row of each thing is of the last time: each has rows at all times."""
+        period = is_of_each(condition)
+        steps = {self.layer.steps.get(c) for c in columns_of(condition)}
+        return period is None or steps == {period} or columns_of(condition) <= self.layer.grids
 
     @cached_property
     def axis(self) -> frozenset[str]:
@@ -151,10 +166,8 @@ class Site:
             for c, u in units.items()
             if self.layer.steps.get(c) == "month" and {"year", "month"} <= u
         }
-        for condition in self.conditions.values():
-            for node in condition.find_all(exp.Anonymous):
-                if node.name == LAST:
-                    found |= columns_of(condition)
+        for condition in filter(is_of_last, self.conditions.values()):
+            found |= columns_of(condition) if self._is_level(condition) else set()
         return frozenset(found & self.layer.times)
 
     def _pinned(self, node: exp.Expr) -> set[str]:
@@ -166,10 +179,10 @@ class Site:
         unit = ""
         if isinstance(node, exp.TimestampTrunc | exp.DateTrunc):
             unit = node.text("unit").lower().partition("(")[0]
-        elif isinstance(node, exp.TimeToStr | exp.ToChar | exp.LastDay):
-            told = node.text("format")
-            is_month = "%m" in told or "MM" in told.upper() or isinstance(node, exp.LastDay)
-            unit = "month" if is_month and "%d" not in told else ""
+        elif isinstance(node, exp.LastDay):
+            unit = "month"
+        elif isinstance(node, exp.TimeToStr | exp.ToChar):
+            unit = unit_of_text(node.text("format"))
         return {c for c in columns_of(node) if unit and self.layer.steps.get(c) == unit}
 
     @property
@@ -201,11 +214,6 @@ def shown_key(node: exp.Expr) -> str:
         return exp.column(part.name) if isinstance(part, exp.Column) else part
 
     return node.copy().transform(bare).sql("duckdb")
-
-
-def _is_of_last(condition: exp.Expr) -> bool:
-    """Whether it asks for the last rows of a time."""
-    return any(node.name == LAST for node in condition.find_all(exp.Anonymous))
 
 
 def _is_pinned(condition: exp.Expr) -> bool:

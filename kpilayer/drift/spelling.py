@@ -160,7 +160,12 @@ def conjuncts(tree: exp.Expr | None) -> Iterator[exp.Expr]:
 
 
 def _is_always(node: exp.Expr) -> bool:
-    """Whether a condition holds for every row: TRUE, or `1 = 1`."""
+    """Whether a condition holds for every row: TRUE, `1 = 1`, or `1 <= 2`."""
+    sides = [node.this, node.expression] if isinstance(node, exp.Binary) else []
+    if sides and all(isinstance(side, exp.Literal) and not side.is_string for side in sides):
+        one, other = (Fraction(side.name) for side in sides)
+        is_less = isinstance(node, exp.LT | exp.LTE) and one < other
+        return is_less or (isinstance(node, exp.EQ | exp.LTE) and one == other)
     if isinstance(node, exp.EQ) and isinstance(node.this, exp.Literal):
         return bool(node.this == node.expression)
     return isinstance(node, exp.Boolean) and bool(node.this)

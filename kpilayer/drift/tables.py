@@ -184,6 +184,17 @@ class Tables:
         return found
 
     @cached_property
+    def grids(self) -> frozenset[str]:
+        """Times at each of which things have rows: "one row per day and bank account", no more."""
+        found: set[str] = set()
+        for name, model in self.catalog.models.items():
+            told = _GRAIN.match(model.description or "")
+            time = model.dimension(model.agg_time_dimension or "")
+            if told is not None and time is not None and len(_CLAUSE.split(told[1])) == 1:
+                found |= self._columns(name, time.sql)
+        return frozenset(found)
+
+    @cached_property
     def times(self) -> frozenset[str]:
         """Every column that is a date or an instant."""
         found = {

@@ -13,6 +13,7 @@ from kpilayer.drift.arithmetic import over, plus, quotient, second
 from kpilayer.drift.conditions import pruned
 from kpilayer.drift.guards import is_zero
 from kpilayer.drift.joins import Rows, rows_of
+from kpilayer.drift.levels import of_groups
 from kpilayer.drift.measure import Known, Measure, Total, is_never, needed
 from kpilayer.drift.nulls import not_null, strict_parts
 from kpilayer.drift.rows import COUNT_GROUPS, Aggregate, aggregate_number
@@ -52,7 +53,7 @@ def of_aggregate(made: Aggregate, known: Known) -> Measure:
         return _nested(made, known)
     value = None if made.value is None else _as_case(plain(_uncast(made.value, known)), known)
     insensitive = made.function in _INSENSITIVE
-    where = [_uncast(w, known) for w in made.where]
+    where = [of_groups(_uncast(w, known), made.by) for w in made.where]
     return _cases(made.function, value, where, made, known, insensitive)
 
 
@@ -273,7 +274,7 @@ def _total(
     known: Known,
     insensitive: bool,
 ) -> Measure:
-    where, made, rule = beside_dates(where, made, known.dates, known.spans)
+    where, made, rule = beside_dates(value, where, made, known.dates, known.spans)
     rows = rows_of(value, where, made, known.keys, insensitive=insensitive)
     columns_ = (c for k in made.by for c in k.find_all(exp.Column))
     by = frozenset(unnumbered(key(c)) for c in columns_)

@@ -8,10 +8,20 @@ from sqlglot import exp
 
 from kpilayer.drift.aggregates import Aggregates
 from kpilayer.drift.functions import is_aggregate
-from kpilayer.drift.rows import LAST, NotRead, Relation, Source, aggregate_number, numbers_in
+from kpilayer.drift.levels import EACH, asked_last, period_of
+from kpilayer.drift.rows import (
+    LAST,
+    LATEST,
+    RANK,
+    NotRead,
+    Relation,
+    Source,
+    aggregate_number,
+    numbers_in,
+)
 from kpilayer.drift.scope import made_column
 from kpilayer.drift.spelling import conjuncts, key
-from kpilayer.drift.windows import both, run_of, step_of
+from kpilayer.drift.windows import UNREAD, both, is_from, is_of_period, run_of
 
 
 class Values(Aggregates):
@@ -46,7 +56,7 @@ class Values(Aggregates):
                 made.set(name, listed)
             else:
                 made.set(name, argument)
-        return made
+        return asked_last(made)
 
     def _numbers_one(self, tree: exp.Window) -> bool:
         """Whether rows are numbered within keys of themselves, so that each is the first."""
@@ -61,9 +71,10 @@ class Values(Aggregates):
         given = named.get(tree.alias.lower(), tree) if tree.alias else tree
         order = given.args.get("order")
         parts = [self.value(p) for p in given.args.get("partition_by") or ()]
-        if order is None or any(map(step_of, parts)):
+        if order is None or len(order.expressions) != 1 or order.expressions[0].args.get("desc"):
             return None
-        run = run_of(tree, named, [self.value(o.this) for o in order.expressions])
+        moment = self.value(order.expressions[0].this)
+        run = run_of(tree, named, moment) if self._are_periods(moment, parts) else None
         if run is None:
             return None
         value = self.value(run.value)
@@ -76,22 +87,39 @@ class Values(Aggregates):
             if number is None:
                 return node
             made = self.reader.aggregates[number]
-            return self.reader.add(replace(made, rule=both(made.rule, run.rule)))
+            is_cut = not is_lag and any(is_from(w, moment) for w in made.where)
+            rule = UNREAD if is_cut else both(made.rule, run.rule)
+            return self.reader.add(replace(made, rule=rule))
 
         found: exp.Expr = exp.Paren(this=value.copy().transform(step))
         if run.parts > 1:
             found = exp.Div(this=found, expression=exp.Literal.number(run.parts))
         return found
 
+    def _are_periods(self, moment: exp.Expr, parts: list[exp.Expr]) -> bool:
+        """Whether groups are those of a time, and of the parts of a window within which it runs."""
+        own = self.keys()
+        groups = [k for g in self.grouped for k in g.keys or ()] if own is None else [*own]
+        within = {self.one(p) for p in parts}
+        times = {k for k in map(self.one, groups) if k == self.one(moment)}
+        if not times:  # the last day of a month, say, of groups of months
+            is_moment = {self.one(k) for k in groups if is_of_period(k, moment)}
+            times = is_moment if len(is_moment) == 1 else set()
+        return (
+            bool(times) and not times & within and {self.one(k) for k in groups} == times | within
+        )
+
     def _is_last(self, tree: exp.Window) -> exp.Expr | None:
         """The last value of a column over all rows, or the rank of a row by it."""
         order = tree.args.get("order")
         of: exp.Expr | None = None
-        if isinstance(tree.this, exp.Max):
+        if isinstance(tree.this, exp.Max) and order is None:
             of = tree.this.this
         elif isinstance(tree.this, exp.Rank | exp.DenseRank | exp.RowNumber) and order is not None:
-            of = order.expressions[0].this if order.expressions[0].args.get("desc") else None
-        if not isinstance(of, exp.Column):
+            is_alone = isinstance(tree.this, exp.RowNumber) or len(order.expressions) == 1
+            is_back = bool(order.expressions[0].args.get("desc")) and is_alone
+            of = order.expressions[0].this if is_back else None
+        if not isinstance(of, exp.Column) or tree.args.get("spec"):
             return None
         value = self.value(of)
         within = [self.value(p) for p in tree.args.get("partition_by") or ()]
@@ -102,15 +130,20 @@ class Values(Aggregates):
             return None
         if isinstance(tree.this, exp.RowNumber):  # each thing's last row, of those at one time
             within = [part for part in within if part not in named]
-        if {key(c) for part in within for c in part.find_all(exp.Column)} <= {key(value)}:
-            return exp.Anonymous(this=LAST, expressions=[value])
-        return None
+        period = period_of(within, value)
+        if period is None:
+            return None
+        name = LATEST if isinstance(tree.this, exp.Max) else RANK
+        told = [value, exp.Literal.string(period)]
+        if isinstance(tree.this, exp.RowNumber) and named:
+            told.append(exp.Literal.string(EACH))
+        return exp.Anonymous(this=name, expressions=told)
 
     def _semi_joined(self, tree: exp.Expr) -> exp.Expr | None:
         """`x IN (SELECT key ..)` or EXISTS as a lookup, where the rows found are one at most."""
         query = tree.args.get("query") or tree.this
         query = query.this if isinstance(query, exp.Subquery) else query
-        if not isinstance(query, exp.Select) or tree.find_ancestor(exp.Not, exp.Or):
+        if not isinstance(query, exp.Select) or not _is_asked_of_all(tree):
             return None
         joined = query.copy()
         if any(joined.args.get(k) for k in ("group", "joins", "having", "limit", "with_")):
@@ -157,19 +190,21 @@ class Values(Aggregates):
         if isinstance(tree, exp.Subquery):
             last = self._last_of_period(tree)
             if last is not None:
-                return exp.Anonymous(this=LAST, expressions=[self.value(last)])
+                return last
             try:
                 found = self.reader.relation(tree, self.ctes)
             except NotRead:  # it reads the rows around it
                 found = Relation()
             if found.keys == () and len(found.outputs) == 1:
                 return next(iter(found.outputs.values()))
-        if isinstance(tree, exp.In) and self._is_of_last(tree):
-            return exp.Anonymous(this=LAST, expressions=[self.value(tree.this)])
+        period = self._last_of_list(tree) if isinstance(tree, exp.In) else None
+        if period is not None:
+            told = [self.value(tree.this), exp.Literal.string(period)]
+            return exp.Anonymous(this=LAST, expressions=told)
         return exp.Anonymous(this="KPI_SUBQUERY", expressions=[exp.Literal.string(tree.sql())])
 
-    def _last_of_period(self, tree: exp.Subquery) -> exp.Column | None:
-        """The column that is compared with the last value of it in the same period."""
+    def _last_of_period(self, tree: exp.Subquery) -> exp.Expr | None:
+        """The last value of the column that it is compared with, in the same period."""
         query, parent = tree.this, tree.parent
         if not isinstance(query, exp.Select) or not isinstance(parent, exp.EQ):
             return None
@@ -192,17 +227,47 @@ class Values(Aggregates):
         is_period = key(sides[0]) == key(sides[1]) and not isinstance(sides[0], exp.Column)
         named = {c.name.lower() for side in sides for c in side.find_all(exp.Column)}
         is_correlated = tables == {table.alias_or_name.lower(), beside.table.lower()}
-        return beside if is_period and is_correlated and named == {name} else None
+        if not (is_period and is_correlated and named == {name}):
+            return None
+        value = self.value(beside)
+        period = period_of([_over(value, sides[0])], value)
+        told = [value, exp.Literal.string(period or "")]
+        return exp.Anonymous(this=LATEST, expressions=told) if period else None
 
-    def _is_of_last(self, tree: exp.In) -> bool:
-        """Whether a column is asked to be the last one of its table, or of a period."""
+    def _last_of_list(self, tree: exp.In) -> str | None:
+        """The period of which a column has to be the last one, "" for all time; None for others."""
         query = tree.args["query"]
         query = query.this if isinstance(query, exp.Subquery) else query
         if not isinstance(query, exp.Select) or not isinstance(tree.this, exp.Column):
-            return False
-        last = query.selects[0].unalias()
+            return None
+        used = {k for k, v in query.args.items() if v} - {"expressions", "from_", "group"}
+        last, value = query.selects[0].unalias(), self.value(tree.this)
+        is_last = isinstance(last, exp.Max) and last.this.name.lower() == tree.this.name.lower()
+        if used or not is_last or "from_" not in query.args or not isinstance(value, exp.Column):
+            return None
+        table = next((s.table for s in self.sources if s.name == value.table), "")
+        if query.args["from_"].this.name.lower() != table:
+            return None
         group = query.args.get("group")
-        named = {c.name.lower() for c in group.find_all(exp.Column)} if group is not None else set()
-        name = tree.this.name.lower()
-        is_last = isinstance(last, exp.Max) and last.this.name.lower() == name
-        return is_last and named <= {name} and query.args.get("where") is None
+        parts = [] if group is None else [_over(value, g) for g in group.expressions]
+        return period_of(parts, value)
+
+
+def _over(value: exp.Expr, tree: exp.Expr) -> exp.Expr:
+    """An expression of a subquery over a column outside, where it is of that column alone."""
+
+    def step(node: exp.Expr) -> exp.Expr:
+        is_it = isinstance(node, exp.Column) and node.name.lower() == value.name
+        return value.copy() if is_it else node
+
+    return tree.copy().transform(step)
+
+
+def _is_asked_of_all(tree: exp.Expr) -> bool:
+    """Whether a condition has to hold for all rows: a part of WHERE, or of the ON of a join."""
+    above = tree.parent
+    while isinstance(above, exp.And | exp.Paren):
+        above = above.parent
+    if isinstance(above, exp.Where):
+        return isinstance(above.parent, exp.Select)
+    return isinstance(above, exp.Join) and not above.side

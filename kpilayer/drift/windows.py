@@ -7,24 +7,35 @@ each date that it counts at. A rule is a text, equal for equal rules of metrics.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import re
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Final
 
 from sqlglot import exp
 
 from kpilayer.drift.joins import is_calendar
+from kpilayer.drift.nulls import not_null
 from kpilayer.drift.rows import GENERATED, Aggregate, Source
-from kpilayer.drift.spelling import key, plain, unnumbered
+from kpilayer.drift.spelling import is_literal, key, plain, unnumbered
 
 ACTIVE: Final = "active"
 #: Of rows beside dates by ranges that are not understood.
 UNREAD: Final = "beside dates"
+#: Of totals beside such of single groups, and of groups beside other ones.
+IN_TOTAL: Final = "in total"
+APART: Final = "of other groups"
 #: A time in units that add up: months, or days.
 _UNITS: Final = {
     "day": (1, "day"), "week": (7, "day"), "month": (1, "month"), "quarter": (3, "month"),
     "year": (12, "month"),
 }  # fmt: skip
+#: What stands for years and for months where times are written as texts.
+_YEARS: Final = frozenset({"%Y", "%y", "YYYY", "YY", "yyyy", "yy"})
+_MONTHS: Final = frozenset({"%m", "%-m", "%b", "%B", "MM", "Mon", "MON", "Month", "MONTH"})
+_MOVED: Final = (
+    exp.Add, exp.Sub, exp.DateAdd, exp.DateSub, exp.TimestampAdd, exp.TimestampSub,
+)  # fmt: skip
 _MIRRORED: Final[dict[type[exp.Expr], type[exp.Expr]]] = {
     exp.LT: exp.GT, exp.GT: exp.LT, exp.LTE: exp.GTE, exp.GTE: exp.LTE, exp.EQ: exp.EQ,
 }  # fmt: skip
@@ -33,7 +44,7 @@ _MIRRORED: Final[dict[type[exp.Expr], type[exp.Expr]]] = {
 def span(count: int, unit: str) -> str:
     """A length of time in one spelling: "12 month" for a year; "" for a unit that is not known."""
     times, base = _UNITS.get(_unit(unit), (0, ""))
-    return f"{count * times} {base}" if times else ""
+    return f"{count * times} {base}" if times and count > 0 else ""
 
 
 def over(length: str) -> str:
@@ -63,36 +74,43 @@ class Run:
     parts: int = 1
 
 
-def run_of(
-    window: exp.Window, named: Mapping[str, exp.Window], keys: Iterable[exp.Expr]
-) -> Run | None:
+def run_of(window: exp.Window, named: Mapping[str, exp.Window], moment: exp.Expr) -> Run | None:
     """The rule of a window function over groups of periods, or None for another one.
 
-    ``keys`` are the values by which the window is ordered, over tables' columns.
+    ``moment`` is the value by which the window is ordered, over tables' columns.
     """
     given = named.get(window.alias.lower(), window) if window.alias else window
-    units = {step_of(k) for k in keys}
-    unit = units.pop() if len(units) == 1 else ""
+    unit = step_of(moment)
     function, spec = window.this, given.args.get("spec") or window.args.get("spec")
     if isinstance(function, exp.Lag):
-        offset = function.args.get("offset")
-        count = int(offset.name) if isinstance(offset, exp.Literal) and offset.is_int else 1
-        length = span(count, unit)
+        length = span(_offset(function), unit)
         return Run(function.this, ago(length)) if length and not spec else None
     if not isinstance(function, exp.Sum | exp.Avg):
+        return None
+    is_to_here = spec is None or spec.args.get("end") in (None, "CURRENT ROW")
+    if not is_to_here or (spec is not None and spec.args.get("exclude")):
         return None
     if spec is None or spec.args.get("start") == "UNBOUNDED":
         is_sum = isinstance(function, exp.Sum)
         return Run(function.this, over("all")) if is_sum else None
     start, kind = spec.args.get("start"), str(spec.args.get("kind") or "").upper()
     is_back = str(spec.args.get("start_side") or "").upper() == "PRECEDING"
-    is_to_here = spec.args.get("end") in (None, "CURRENT ROW")
-    if kind != "ROWS" or not is_back or not is_to_here or not isinstance(start, exp.Literal):
+    if kind != "ROWS" or not is_back or not isinstance(start, exp.Literal) or not start.is_int:
         return None
     count = int(start.name) + 1
     length = span(count, unit)
     parts = count if isinstance(function, exp.Avg) else 1
     return Run(function.this, over(length), parts) if length else None
+
+
+def _offset(lag: exp.Lag) -> int:
+    """How many rows back a LAG looks; 0 where that is not told, or a value stands for none."""
+    offset, default = lag.args.get("offset"), lag.args.get("default")
+    if default is not None and not isinstance(default, exp.Null):
+        return 0
+    if offset is None:
+        return 1
+    return int(offset.name) if isinstance(offset, exp.Literal) and offset.is_int else 0
 
 
 def step_of(node: exp.Expr) -> str:
@@ -103,16 +121,29 @@ def step_of(node: exp.Expr) -> str:
             return _unit(bare.text("unit"))
         case exp.LastDay():
             return "month"
+        case exp.Cast() if bare.to.this not in exp.DataType.TEMPORAL_TYPES:
+            return ""
         case exp.Cast() | exp.Date() | exp.TsOrDsToDate():
-            inner = step_of(bare.this)
-            return inner or "day"
+            is_day = not isinstance(bare, exp.Cast) or bare.to.this == exp.DataType.Type.DATE
+            return step_of(bare.this) or ("day" if is_day else "")
         case exp.TimeToStr() | exp.ToChar():
-            told = bare.text("format")
-            is_month = "%m" in told or "MM" in told.upper()
-            return "month" if is_month and "%d" not in told and "DD" not in told.upper() else ""
+            return unit_of_text(bare.text("format"))
         case exp.Add() | exp.Sub() | exp.DateAdd() | exp.DateSub():
             return step_of(bare.this)
     return ""
+
+
+def is_of_period(group: exp.Expr, moment: exp.Expr) -> bool:
+    """Whether a key of groups is the period that a moment tells, by its first or last day, say."""
+    unit = step_of(group)
+    own, told = ({key(c) for c in node.find_all(exp.Column)} for node in (group, moment))
+    return bool(unit) and unit == step_of(moment) and own == told
+
+
+def unit_of_text(told: str) -> str:
+    """The unit of times that are written so: "month" of a month and its year, "" of others."""
+    parts = frozenset(re.findall(r"%-?[A-Za-z]|[A-Za-z]+", told))
+    return "month" if len(parts) == 2 and parts & _YEARS and parts & _MONTHS else ""
 
 
 def _unit(text: str) -> str:
@@ -136,6 +167,7 @@ class _Bound:
 
 
 def beside_dates(
+    value: exp.Expr | None,
     where: list[exp.Expr],
     made: Aggregate,
     dates: frozenset[str],
@@ -143,8 +175,9 @@ def beside_dates(
 ) -> tuple[list[exp.Expr], Aggregate, str]:
     """Conditions and rows without a list of dates by whose ranges rows are joined, and the rule.
 
-    ``dates`` are columns that are dates, ``spans`` the columns between which rows hold, each with
-    whether they hold on the last day itself. What is given comes back where there is no such list.
+    ``value`` is what is aggregated. ``dates`` are columns that are dates, ``spans`` the columns
+    between which rows hold, each with whether they hold on the last day itself. What is given comes
+    back where there is no such list.
     """
     for shown in made.sources:
         if shown.table != GENERATED and not is_calendar(shown.table):
@@ -162,6 +195,12 @@ def beside_dates(
                 return where, made, UNREAD
             continue
         gone = {key(c) for c in of}
+        left = [c for c in held if key(c) not in gone]
+        if _asks_more(shown.name, [*left, *made.by], of) or _is_cut(left, known):
+            return where, made, UNREAD
+        is_valued = value is not None and shown.name in _tables(value)
+        if is_valued or (rule and not _is_each_shown(shown, [*made.by, *left], of)):
+            return where, made, UNREAD
         kept = [s for s in made.sources if s is not shown]
         sources = tuple(_without(s, gone, is_outer=s.is_outer and s is not rows) for s in kept)
         time = known[0].column
@@ -169,6 +208,42 @@ def beside_dates(
         left = [_dated(c, shown.name, time) for c in where if key(c) not in gone]
         return left, replace(made, sources=sources, by=by), rule
     return where, made, ""
+
+
+def _asks_more(shown: str, trees: list[exp.Expr], of: list[exp.Expr]) -> bool:
+    """Whether other columns of a list of dates are used than those by which rows are joined."""
+
+    def columns(nodes: list[exp.Expr]) -> set[str]:
+        return {c.name for n in nodes for c in n.find_all(exp.Column) if c.table == shown}
+
+    return not columns(trees) <= columns(of)
+
+
+def _is_each_shown(shown: Source, trees: list[exp.Expr], of: list[exp.Expr]) -> bool:
+    """Whether there is a group for each date, so that no range is one of several dates."""
+    tested = [c.this for c in trees if isinstance(c, exp.EQ) and is_literal(c.expression)]
+    bare = [t for t in map(_uncast, (*trees, *tested)) if _tables(t) == {shown.name}]
+    used = {key(node) for c in of for node in c.find_all(exp.LastDay)}
+    is_made = shown.table == GENERATED and any(key(t) in used for t in bare)
+    return is_made or any(isinstance(t, exp.Column) for t in bare)
+
+
+def _uncast(node: exp.Expr) -> exp.Expr:
+    node = node.unnest()
+    return _uncast(node.this) if isinstance(node, exp.Cast | exp.Date | exp.TsOrDsToDate) else node
+
+
+def _is_cut(held: list[exp.Expr], known: list[_Bound]) -> bool:
+    """Whether rows before some time are left out, so that the first ranges are shorter."""
+    return any(is_from(c, b.column) for c in held for b in known)
+
+
+def is_from(condition: exp.Expr, moment: exp.Expr) -> bool:
+    """Whether a condition leaves out times before one, so that the first windows are shorter."""
+    if isinstance(condition, exp.LT | exp.LTE) or not_null(condition) is not None:
+        return False
+    columns = {key(c) for c in moment.find_all(exp.Column)}
+    return bool(columns & {key(c) for c in condition.find_all(exp.Column)})
 
 
 def _without(source: Source, gone: set[str], *, is_outer: bool) -> Source:
@@ -264,16 +339,17 @@ def _open(value: exp.Expr) -> tuple[exp.Expr, bool]:
 
 def _moved(node: exp.Expr) -> tuple[int, str] | None:
     """By how much a date that is shown is moved; its own column, cast or not, by 0 days."""
+    base, count, unit = moved_from(node)
+    return (count, unit) if isinstance(_uncast(base), exp.Column | exp.LastDay) else None
+
+
+def moved_from(node: exp.Expr) -> tuple[exp.Expr, int, str]:
+    """The time that is moved, and by how much of a unit; by 0 days where nothing is understood."""
     bare = node.unnest()
     while isinstance(bare, exp.Cast | exp.Date | exp.TsOrDsToDate):
         bare = bare.this.unnest()
-    if isinstance(bare, exp.Column | exp.LastDay):
-        return 0, "day"
-    if not isinstance(
-        bare, exp.Add | exp.Sub | exp.DateAdd | exp.DateSub | exp.TimestampAdd | exp.TimestampSub
-    ):
-        return None
-    inner = _moved(bare.this)
+    if not isinstance(bare, _MOVED):
+        return node.unnest(), 0, "day"
     length = bare.expression.unnest()
     unit = bare.text("unit") or "day"
     if isinstance(length, exp.Interval):
@@ -281,9 +357,10 @@ def _moved(node: exp.Expr) -> tuple[int, str] | None:
     sign = -1 if isinstance(bare, exp.Sub | exp.DateSub | exp.TimestampSub) else 1
     if isinstance(length, exp.Neg):
         sign, length = -sign, length.this
-    if inner != (0, "day") or not isinstance(length, exp.Literal) or not length.name.isdigit():
-        return None
-    return sign * int(length.name), _unit(unit)
+    is_told = isinstance(length, exp.Literal) and length.name.isdigit()
+    if not is_told or moved_from(bare.this)[1]:
+        return node.unnest(), 0, "day"
+    return bare.this.unnest(), sign * int(length.name), _unit(unit)
 
 
 def _dated(tree: exp.Expr, shown: str, time: exp.Column) -> exp.Expr:
