@@ -17,7 +17,6 @@ import shutil
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -51,12 +50,11 @@ _CONTRACT: Final = """\
 
 @dataclass(frozen=True, slots=True)
 class Times:
-    """Seconds of each way, and what the first one asked and read."""
+    """Seconds of each way, and what the first one read."""
 
     once: float
     each_kpi: float
     each_period: float
-    questions: int
     scans: dict[str, int]
     verdicts: int
     unanswered: int
@@ -98,7 +96,6 @@ def measured(scale: float) -> Times:
     """All three ways, on one machine, one after the other."""
     with tempfile.TemporaryDirectory() as folder:
         project, connection = project_of(Path(folder), scale)
-        asked: list[tuple[Sequence[str], float]] = []
         began = time.perf_counter()
         found = project.health(as_of=LAST, backfill=FIRST)
         once = time.perf_counter() - began
@@ -121,8 +118,7 @@ def measured(scale: float) -> Times:
         period = (time.perf_counter() - began) * len(pairs) / len(sample)
         sql = project.compile(names, group_by=["metric_time__month"], start=FIRST, end=LAST)
         scans = _scans(connection, str(sql))
-        del asked
-        return Times(once, each, period, 1, scans, found.written.verdicts, unanswered)
+        return Times(once, each, period, scans, found.written.verdicts, unanswered)
 
 
 def _scans(connection: duckdb.DuckDBPyConnection, sql: str) -> dict[str, int]:

@@ -74,3 +74,16 @@ def test_every_system_gets_every_metric(generate: ModuleType, tmp_path: Path) ->
         for metric in world.metrics:
             named = sum(text.count(f"name: {metric.name}\n") for text in texts)
             assert named == 1, (system, metric.name)
+
+
+def test_the_benchmark_of_health_judges_every_kpi_in_every_month(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.syspath_prepend(str(BENCHMARKS))
+    import health
+
+    monkeypatch.setattr(health, "KPIS", 12)
+    monkeypatch.setattr(health, "_SAMPLE", 2)
+    times = health.measured(0.01)
+    assert (times.verdicts, times.unanswered) == (12 * 36, 0)
+    assert times.scans["revenue_lines"] >= 1
