@@ -584,6 +584,11 @@ CODES: Final[dict[str, Code]] = {
         "Two publications at once would leave a mixture.",
         "Try again when the other one is done.",
     ),
+    "moved-goalposts": Code(
+        "A range lets more pass while its KPI is outside of it.",
+        "Then nothing got better, and the number is healthy all the same.",
+        "Change the range when it is healthy, or say why the old one was wrong.",
+    ),
     "history-busy": Code(
         "Another run writes the history of KPIs.",
         "Runs write one after the other, so that each verdict is there once; this one waited for a "

@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 
 from kpilayer.alerting import Alerting, Sent
 from kpilayer.change.machines import Case, cases_junit
-from kpilayer.errors import ConfigError, Issue, QueryError, did_you_mean
+from kpilayer.errors import ConfigError, Issue, KpilayerError, QueryError, did_you_mean
 from kpilayer.identity import Identity
 from kpilayer.kpi.history.appended import Run
 from kpilayer.kpi.history.known import NOTHING, Known
@@ -290,6 +290,33 @@ def health(
     metrics = identity.catalog.metrics
     formats = {k.metric: str(metrics[k.metric].format or "") for k in wanted if k.metric in metrics}
     return Health(tuple(standings), asking.today, formats, fail_on, fail_on_missing, written, sent)
+
+
+def outside(history: Store, names: Sequence[str]) -> dict[str, str | None]:
+    """KPIs that were not healthy in one of their last two recorded periods, by ranges that held.
+
+    What is None was never judged, or its history cannot be read now.
+    """
+    try:
+        known = history.read()
+    except KpilayerError:
+        return dict.fromkeys(names)
+    found: dict[str, str | None] = {}
+    for name in names:
+        said = [
+            one.verdict
+            for whose, each in known.items()
+            if whose[0] == name and not whose[1]
+            for one in each.said.values()
+            if one.verdict.is_judged
+        ]
+        last = sorted(said, key=lambda verdict: verdict.period_start)[-2:]
+        if not last:
+            found[name] = None
+        for verdict in last:
+            if verdict.raw != "healthy":
+                found[name] = f"in {verdict.raw} in the period from {verdict.period_start}"
+    return found
 
 
 def _wanted(identity: Identity, names: Sequence[str]) -> list[Kpi]:

@@ -514,11 +514,15 @@ class Project:
         older, newer, ruling = sides(self._version, base, head, lambda: self._identity)
         changes = diff(older, newer, effort, on_step)
         people = reviewers(Path(reviews), newer.commit) if reviews is not None else frozenset()
-        rules = Rules(today or date.today(), ruling, people, fail_on)
+        rules = Rules(today or date.today(), ruling, people, fail_on, self._outside)
         seconds = time.perf_counter() - began
         judged = judge(changes, rules)
         found = measured(changes, values, self._warehouse, on_step) if values is not None else None
         return Diff(Review(changes, judged, self.name, prefix(self.root), seconds, found))
+
+    def _outside(self, names: Sequence[str]) -> Mapping[str, str | None]:
+        """How KPIs stood lately that were not healthy, as the history has it."""
+        return judging.outside(self._history, names)
 
     def impact(self, name: str) -> Impact:
         """Whom a metric, a model or a dimension (`orders.status`) reaches, and whom to ask.

@@ -7,7 +7,7 @@ base names as an approver of the group.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from datetime import date
@@ -38,6 +38,8 @@ class Rules:
     """Who owns what, and what is relied on: the newest state of the branch that is merged into."""
     reviewers: AbstractSet[str] = frozenset()
     fail_on: Level | None = None
+    outside: Callable[[Sequence[str]], Mapping[str, str | None]] = lambda names: {}
+    """How KPIs stood lately that were not healthy: in words, or None where nobody knows."""
 
     def metric(self, change: Change) -> Metric | None:
         """The metric of a change as it stands where it would be merged."""
@@ -77,6 +79,7 @@ def judge(changes: ChangeSet, rules: Rules) -> Judgement:
         *_removals(changes, rules),
         *_deprecations(changes, rules.today),
         *_approvals(changes, rules),
+        *_goalposts(changes, rules),
     ]
     wanted = tuple(_wanted(changes, rules))
     agreed = {change.id for one in wanted if one.given_by for change in one.changes}
@@ -150,6 +153,24 @@ def _as_version(
     if known is not None and changes.head.identity.metric(kept) != change.fingerprints[0]:
         message = f"`{kept}` is not what `{after.name}` meant: the certified meaning is lost"
         yield Issue("certified-changed", message, change.at, hint)
+
+
+# ----------------------------------------------------------------------------------------- ranges
+
+
+def _goalposts(changes: ChangeSet, rules: Rules) -> Iterator[Issue]:
+    """Ranges that let more pass while their KPIs are outside of them."""
+    loosened = {c.name: c for c in changes.changes if "range-loosened" in c.rules}
+    for name, stood in (rules.outside(tuple(loosened)) if loosened else {}).items():
+        at = loosened[name].at
+        if stood is None:
+            message = f"the range of `{name}` lets more pass; how it stood is not known"
+            hint = "`kpilayer health` records it: without a history nobody can tell"
+            yield Issue("moved-goalposts", message, at, hint, "notice")
+        else:
+            message = f"the range of `{name}` lets more pass, and it was {stood}"
+            hint = "change the range when it is healthy, or say why the old one was wrong"
+            yield Issue("moved-goalposts", message, at, hint, "warning")
 
 
 # ----------------------------------------------------------------------------------- deprecations

@@ -9,6 +9,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
+from itertools import dropwhile
 from typing import Any, Final
 
 from kpilayer.address import metric_column
@@ -126,11 +127,15 @@ def _asked(
     found = {}
     for kpi in kpis:
         mark, parts = asking.mark(kpi), _parts(kpi, catalog)
-        found[kpi.name] = Observed(
-            tuple(_seen(kpi, row, column, parts, mark) for row in rows if row[column] is not None),
-            mark,
-        )
+        every = (_seen(kpi, row, column, parts, mark) for row in rows if row[column] is not None)
+        found[kpi.name] = Observed(_since_there_is_one(every), mark)
     return found
+
+
+def _since_there_is_one(every: Iterable[Observation]) -> tuple[Observation, ...]:
+    """Observations from the first value on: those before are rows of what is asked beside."""
+    in_order = sorted(every, key=lambda one: one.period_start)
+    return tuple(dropwhile(lambda one: one.value is None and one.denominator is None, in_order))
 
 
 def _seen(

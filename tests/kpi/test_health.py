@@ -231,6 +231,31 @@ def test_one_question_is_asked_for_all_kpis_of_a_cadence(
     assert questions == [("revenue", "order_count")]
 
 
+def test_a_kpi_is_judged_from_its_own_first_value_on_whatever_is_asked_beside(
+    tmp_path: Path, connection: duckdb.DuckDBPyConnection
+) -> None:
+    _fill(connection, {"2026-02": 200, "2026-03": 200, "2026-04": 200})
+    connection.execute("CREATE TABLE visits (visit_id INT, visited_on DATE)")
+    connection.execute("INSERT INTO visits VALUES (1, DATE '2024-01-31'), (2, DATE '2026-04-30')")
+    visits = """
+models:
+  - name: visits
+    semantic_model: true
+    agg_time_dimension: visited_on
+    columns:
+      - {name: visit_id, entity: {type: primary, name: visit}}
+      - {name: visited_on, granularity: day, dimension: time}
+metrics:
+  - {name: visit_count, model: visits, agg: count, expr: visit_id}
+"""
+    more = KPI.partition("kpis:\n")[2].format(more="", rest=visits, metric="visit_count")
+    found = _health(
+        tmp_path, connection, "2026-05-10", rest=more.replace("name: sales", "name: traffic", 1)
+    )
+    firsts = {one.name: one.verdicts[0].period_start for one in found.standings}
+    assert firsts == {"sales": date(2026, 2, 1), "traffic": date(2024, 1, 1)}
+
+
 def test_every_format_tells_the_status(
     tmp_path: Path, connection: duckdb.DuckDBPyConnection
 ) -> None:

@@ -272,6 +272,27 @@ def test_ranges_of_every_kind_are_read_back_as_they_held(
     assert told[0] == told[1] and len(told[0]) >= 4
 
 
+@pytest.mark.parametrize(
+    ("as_of", "said"),
+    [
+        ("2026-04-10", "it was in breach in the period from 2026-03-01"),
+        ("2026-05-10", "it was in breach in the period from 2026-03-01"),
+        ("2026-06-10", None),
+    ],
+)
+def test_a_review_tells_a_range_that_is_loosened_while_the_kpi_is_outside_of_it(
+    tmp_path: Path, warehouse: duckdb.DuckDBPyConnection, as_of: str, said: str | None
+) -> None:
+    before, after = tmp_path / "before", tmp_path / "after"
+    write(before)
+    write(after)
+    run(after, warehouse, as_of, backfill=True)
+    write(after, ("critical: {min: 50}", "critical: {min: 40}"))
+    found = Project.load(after, connection=warehouse).diff(str(before)).findings
+    told = [issue.message for issue in found if issue.code == "moved-goalposts"]
+    assert told == ([] if said is None else [f"the range of `sales` lets more pass, and {said}"])
+
+
 # ------------------------------------------------------------------------------------- episodes
 
 
