@@ -16,6 +16,8 @@ from kpilayer.errors import (
 )
 
 if TYPE_CHECKING:
+    from kpilayer.arranging import KpiTree
+    from kpilayer.explaining import DriverReport
     from kpilayer.kpi.attribution import Attribution, attribute
     from kpilayer.kpi.mix import PriceVolumeMix, RateAndMix, price_volume_mix, rate_and_mix
     from kpilayer.kpi.roll_forward import RollForward, roll_forward
@@ -38,7 +40,9 @@ __all__ = [
     "Compiled",
     "ConfigError",
     "DefinitionError",
+    "DriverReport",
     "Issue",
+    "KpiTree",
     "KpilayerError",
     "Location",
     "MovedSegments",
@@ -72,6 +76,8 @@ __version__ = "0.1.0"
 _HOMES = {
     "Attribution": "kpilayer.kpi.attribution",
     "Compiled": "kpilayer.sql.compiled",
+    "DriverReport": "kpilayer.explaining",
+    "KpiTree": "kpilayer.arranging",
     "MovedSegments": "kpilayer.kpi.segments",
     "Outcome": "kpilayer.verify.outcome",
     "Plan": "kpilayer.publish.plan",

@@ -35,11 +35,26 @@ class Message:
     id: str
     channel: Alert
     attempt: int
-    kpi: str
-    slice: str
-    event: str
-    said: Sequence[str]
+    about: Event | None
+    """What changed; None for a heartbeat."""
     values: Mapping[str, Any]
+
+    @property
+    def whose(self) -> tuple[str, str, str]:
+        """The KPI, its slice, and what is told of it."""
+        if self.about is None:
+            return ("", "", "heartbeat")
+        return (self.about.standing.kpi.name, self.about.slice, self.about.what)
+
+    def said(self, moved: Mapping[str, str]) -> list[str]:
+        """The lines of it, with what moved a KPI."""
+        if self.about is None:
+            judged, missing, day = (self.values[key] for key in ("judged", "missing", "day"))
+            return [f"{judged} judged, {missing} not, on {day}"]
+        found = self.about.standing
+        is_open = found.kpi.access.mask is None and not found.segment
+        drivers = [moved[found.kpi.name]] if is_open and found.kpi.name in moved else []
+        return lines(self.about, self.channel, drivers)
 
 
 @dataclass(frozen=True)
@@ -64,10 +79,10 @@ class Alerting:
         ]
         rows: list[Row] = []
         for one in messages:
-            outcome: Outcome = "muted" if one.kpi in self.muted else "claimed"
+            outcome: Outcome = "muted" if one.whose[0] in self.muted else "claimed"
             rows.append(_row(one, outcome, run.id, run.at))
         writing.append("kpi_alert", rows)
-        return tuple(one for one in messages if one.kpi not in self.muted)
+        return tuple(one for one in messages if one.whose[0] not in self.muted)
 
     def _messages(
         self,
@@ -79,30 +94,31 @@ class Alerting:
         run: Run,
     ) -> Iterable[Message]:
         for event, attempt in pending(found, told, channel, run.at):
-            said, values = lines(event, channel), values_of(event)
-            kpi = event.standing.kpi.name
-            yield Message(event.id, channel, attempt, kpi, event.slice, event.what, said, values)
+            yield Message(event.id, channel, attempt, event, values_of(event))
         beat = f"heartbeat/{today}"
         if channel.heartbeat and not any((t.id, t.channel) == (beat, channel.name) for t in told):
             missing = sum(one.standing.status in MISSING for one in judged)
-            line = f"{len(judged) - missing} judged, {missing} not, on {today}"
             counts = {"judged": len(judged) - missing, "missing": missing}
-            values = {"id": beat, "event": "heartbeat", **counts}
-            yield Message(beat, channel, 1, "", "", "heartbeat", [line], values)
+            values = {"id": beat, "event": "heartbeat", **counts, "day": today.isoformat()}
+            yield Message(beat, channel, 1, None, values)
 
-    def sent(self, messages: Sequence[Message], history: Store, run: Run) -> Sent:
+    def sent(
+        self, messages: Sequence[Message], moved: Mapping[str, str], history: Store, run: Run
+    ) -> Sent:
         """Sends what was claimed; what fails is tried again by later runs."""
         rows: list[Row] = []
         failed: dict[str, None] = {}
         count = 0
         for one in messages:
-            body = shaped(one.said, one.channel, one.values)
+            said = one.said(moved)
+            body = shaped(said, one.channel, one.values)
             problem = self.send(self.addresses[one.channel.name], body)
             outcome: Outcome = "sent" if problem is None else "failed"
             count += problem is None
             if problem is not None:
                 failed[f"{one.channel.name}: {problem}"] = None
-            rows.append(_row(one, outcome, run.id, datetime.now(UTC).replace(tzinfo=None), 1))
+            at = datetime.now(UTC).replace(tzinfo=None)
+            rows.append(_row(one, outcome, run.id, at, said))
         if rows:
             with history.writing() as writing:
                 writing.append("kpi_alert", rows)
@@ -120,7 +136,10 @@ def alerting(
     return Alerting(channels, addresses(channels, environment), muted, sender())
 
 
-def _row(one: Message, outcome: Outcome, run: str, at: datetime, further: int = 0) -> Row:
-    text = "\n".join(one.said)
-    place = (one.id, one.channel.name, one.attempt + further)
-    return (*place, one.kpi, one.slice, one.event, text, outcome, run, at)
+def _row(
+    one: Message, outcome: Outcome, run: str, at: datetime, said: Sequence[str] | None = None
+) -> Row:
+    """A claim, or with what was ``said``, its outcome."""
+    attempt = one.attempt + (said is not None)
+    text = "\n".join(said or ())
+    return (one.id, one.channel.name, attempt, *one.whose, text, outcome, run, at)

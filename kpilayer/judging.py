@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 from typing import Any, Final, Literal
 from uuid import uuid4
 from zoneinfo import ZoneInfo
 
-from kpilayer.alerting import Alerting, Sent
+from kpilayer.alerting import Alerting, Message, Sent
 from kpilayer.change.machines import Case, cases_junit
 from kpilayer.errors import ConfigError, Issue, KpilayerError, QueryError, did_you_mean
 from kpilayer.identity import Identity
@@ -22,6 +22,7 @@ from kpilayer.kpi.history.store import ENGINES, Store, Whose, file_store, schema
 from kpilayer.kpi.observing import Asking, Observed, observed, observed_by
 from kpilayer.kpi.periods import periods_of
 from kpilayer.kpi.standing import MISSING, ORDER, Standing, guarded
+from kpilayer.kpi.top_drivers import top_drivers
 from kpilayer.kpi.verdict import Status, Verdict
 from kpilayer.model.config import HistoryPlace
 from kpilayer.model.kpi import Kpi
@@ -60,6 +61,8 @@ class Health:
     """None where nothing was to be recorded."""
     sent: Sent | None = None
     """None where nobody was to be told."""
+    moved: Mapping[str, str] = field(default_factory=dict)
+    """What moved a KPI that is not healthy, by its name."""
 
     @property
     def fails(self) -> bool:
@@ -108,6 +111,8 @@ class Health:
             )
         lines = [f"{mark} {name}  {'   '.join(filter(None, told))}"]
         pad = " " * (width + 4)
+        if one.name in self.moved:
+            lines.append(f"{pad}{self.moved[one.name]}")
         if one.due is not None:
             by = f" by {one.due.by}" if one.due.by is not None else ""
             lines.append(f"{pad}action: {one.due.action}{by}, {one.due.owner}")
@@ -269,10 +274,11 @@ def health(
             of = known(subject.whose)
             yield judged(kpi, each, segment, subject, of, run, periods[kpi.name], recording)
 
+    claimed: tuple[Message, ...] = ()
     if recording is None:
         kept = history.read()
         found = list(judge(lambda whose: kept.get(whose, NOTHING)))
-        written = sent = None
+        written = None
     else:
         with history.writing() as writing:
             found = list(judge(writing.of))
@@ -283,13 +289,17 @@ def health(
             writing.append("kpi_run", [(run.id, len(found) - missing, missing, run.at)])
             claimed = alerts.claimed(writing, found, asking.today, run) if alerts else ()
             written = Written(len(rows["kpi_status"]), sum(one.restated for one in found))
-        sent = alerts.sent(claimed, history, run) if alerts else None
     standings = sorted(
         guarded([one.standing for one in found]), key=lambda s: (ORDER.index(s.status), s.name)
     )
+    moved = top_drivers(standings, identity, asking.ask)
+    is_told = alerts is not None and recording is not None
+    sent = alerts.sent(claimed, moved, history, run) if is_told and alerts else None
     metrics = identity.catalog.metrics
     formats = {k.metric: str(metrics[k.metric].format or "") for k in wanted if k.metric in metrics}
-    return Health(tuple(standings), asking.today, formats, fail_on, fail_on_missing, written, sent)
+    return Health(
+        tuple(standings), asking.today, formats, fail_on, fail_on_missing, written, sent, moved
+    )
 
 
 def outside(history: Store, names: Sequence[str]) -> dict[str, str | None]:

@@ -14,6 +14,7 @@ from typing import Any, Unpack
 from kpilayer import (
     adopting,
     arguments,
+    arranging,
     artefacts,
     asking,
     checking,
@@ -21,6 +22,7 @@ from kpilayer import (
     debugging,
     describe,
     drifting,
+    explaining,
     exporting,
     governing,
     judging,
@@ -33,6 +35,7 @@ from kpilayer.access import role_of
 from kpilayer.adopting import Adopted
 from kpilayer.alerting import alerting
 from kpilayer.arguments import Words
+from kpilayer.arranging import KpiTree
 from kpilayer.asking import Asked
 from kpilayer.catalog import Catalog
 from kpilayer.change.codeowners import codeowners
@@ -49,6 +52,7 @@ from kpilayer.debugging import Check
 from kpilayer.drift.layer import Layer
 from kpilayer.drifting import Drift
 from kpilayer.errors import DefinitionError, Issue, Severity, sorted_issues
+from kpilayer.explaining import DriverReport
 from kpilayer.exporting import Exported
 from kpilayer.governing import Lint
 from kpilayer.identity import Identity
@@ -60,6 +64,7 @@ from kpilayer.interop.superset.views import dataset
 from kpilayer.interop.verify import Verdict
 from kpilayer.join_graph import JoinGraph
 from kpilayer.judging import FailOn, Health
+from kpilayer.kpi.attribution import Method
 from kpilayer.kpi.history.recording import Recording
 from kpilayer.kpi.history.store import Store
 from kpilayer.kpi.lint.evidence import Evidence, evidence_of
@@ -735,27 +740,75 @@ class Project:
 
     def _asking(self, today: date, since: date | None = None) -> Asking:
         """How KPIs are asked for in the warehouse."""
-
-        def ask(
-            metrics: Sequence[str], by: Sequence[str], where: Sequence[str], start: date, end: date
-        ) -> Sequence[Mapping[str, Any]]:
-            asked = self.query(list(metrics), list(by), list(where), start=start, end=end)
-            return [dict(zip(asked.columns, row, strict=True)) for row in asked.rows()]
-
-        def newest(source: str) -> Any:
-            identity, target = self._identity, self.target
-            compiled = newest_of(identity, source, target.dialect, self._warehouse.schema)
-            if compiled is None:
-                return None
-            rows = self._warehouse.answer(compiled).rows()
-            return rows[0][0] if rows else None
-
-        return Asking(self._graph.catalog, today, ask, newest, since)
+        return Asking(self._graph.catalog, today, self._ask, self._newest, since)
 
     @property
     def _history(self) -> Store:
         """Where verdicts on KPIs are kept."""
         return judging.store(self.name, self.root, self.config.history, self._warehouse)
+
+    def drivers(
+        self,
+        kpi: str,
+        period: str | date | None = None,
+        against: str | date = "previous",
+        method: Method = "shapley",
+        *,
+        by: Words = None,
+        find: bool = False,
+        as_of: date | None = None,
+    ) -> DriverReport:
+        """What moved a KPI between two periods: its driver tree with numbers, taken apart.
+
+        ``period`` is one of the KPI's cadence (`2026-05`, `2026-W21`, `2026-Q2`, a day in it), by
+        default the last that has ended by ``as_of``; ``against`` is `previous`, `year_ago` or a
+        period. ``by`` are dimensions to tell segments by, the `mix_by` of the KPI by default; of a
+        sum, several of them, or with ``find`` all of its dimensions, are searched for the
+        segments that moved more than others.
+
+        Raises:
+            QueryError: there is no KPI of the name, no such period, method or dimension; its tree
+                cannot be read; a metric in it cannot be asked by the KPI's cadence.
+            WarehouseError: the warehouse cannot be reached, or refuses the SQL.
+        """
+        asked = explaining.Asked(
+            as_of or date.today() - timedelta(days=1), period, against, method,
+            tuple(arguments.read({"group_by": by})["group_by"]), find,
+        )  # fmt: skip
+        return explaining.explained(self._identity, kpi, asked, self._ask, self._newest)
+
+    def tree(
+        self, kpi: str | None = None, *, data: bool = True, as_of: date | None = None
+    ) -> KpiTree:
+        """The hierarchy of KPIs from north stars down, or that of one with its metrics.
+
+        With ``data``, how each that is live stands at the end of a day; a warehouse that cannot be
+        reached is noted.
+
+        Raises:
+            QueryError: there is no KPI of the name.
+        """
+        judge = (lambda: self.health(as_of=as_of)) if data else None
+        return arranging.arranged(self._identity, kpi, judge)
+
+    def _ask(
+        self,
+        metrics: Sequence[str],
+        by: Sequence[str],
+        where: Sequence[str],
+        start: date,
+        end: date,
+    ) -> Sequence[Mapping[str, Any]]:
+        asked = self.query(list(metrics), list(by), list(where), start=start, end=end)
+        return [dict(zip(asked.columns, row, strict=True)) for row in asked.rows()]
+
+    def _newest(self, source: str) -> Any:
+        identity, target = self._identity, self.target
+        compiled = newest_of(identity, source, target.dialect, self._warehouse.schema)
+        if compiled is None:
+            return None
+        rows = self._warehouse.answer(compiled).rows()
+        return rows[0][0] if rows else None
 
     # ------------------------------------------------------------------------------------ artefacts
 

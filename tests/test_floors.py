@@ -80,6 +80,8 @@ FLOORS: dict[str, tuple[str, ...]] = {
         "judging",
         "adopting",
         "promoting",
+        "explaining",
+        "arranging",
         "project",
         "schema",
         "cli",

@@ -24,7 +24,7 @@ def kpis_resolve(context: Context) -> Iterator[Issue]:
     definitions = context.catalog.definitions
     kpis = {kpi.name: kpi for kpi in definitions.kpis}
     for kpi in definitions.kpis:
-        for word, name, steps in _named(kpi):
+        for word, name, steps in _named(context, kpi):
             if not _exists(context, word, name, kpis):
                 yield _unknown(context, word, name, ("kpi", kpi.name), steps, kpis)
     for okr in definitions.okrs:
@@ -41,7 +41,7 @@ def kpis_resolve(context: Context) -> Iterator[Issue]:
                 yield _unknown(context, word, found, ("okr", okr.name), steps, kpis)
 
 
-def _named(kpi: Kpi) -> Iterator[tuple[str, str, Steps]]:
+def _named(context: Context, kpi: Kpi) -> Iterator[tuple[str, str, Steps]]:
     """What a KPI names: a metric, a KPI, or either (``node``)."""
     yield "metric", kpi.metric, ("metric",)
     for key in ("supports", "replaced_by"):
@@ -49,11 +49,11 @@ def _named(kpi: Kpi) -> Iterator[tuple[str, str, Steps]]:
         if name is not None:
             yield "kpi", name, (key,)
     if kpi.drivers is not None:
-        for name, steps in _of_drivers(kpi.drivers):
+        for name, steps in _of_drivers(context, kpi.drivers):
             yield "node", name, ("drivers", *steps)
     for node, drivers in kpi.nodes.items():
         yield "node", node, ("nodes", node)
-        for name, steps in _of_drivers(drivers):
+        for name, steps in _of_drivers(context, drivers):
             yield "node", name, ("nodes", node, *steps)
     beside = [("influences", n, i.kpi, i.metric) for n, i in enumerate(kpi.influences)]
     beside += [("guardrails", n, g.kpi, g.metric) for n, g in enumerate(kpi.guardrails)]
@@ -64,7 +64,7 @@ def _named(kpi: Kpi) -> Iterator[tuple[str, str, Steps]]:
             yield "metric", of_metric, (key, index, "metric")
 
 
-def _of_drivers(drivers: Drivers) -> Iterator[tuple[str, Steps]]:
+def _of_drivers(context: Context, drivers: Drivers) -> Iterator[tuple[str, Steps]]:
     for name in drivers.terms:
         yield name, ("terms", name)
     for index, name in enumerate(drivers.factors):
@@ -73,6 +73,9 @@ def _of_drivers(drivers: Drivers) -> Iterator[tuple[str, Steps]]:
         name = getattr(drivers, key)
         if name is not None:
             yield name, (key,)
+    if drivers.op == "formula":
+        for used in context.catalog.snippet(drivers.expr or "").names:
+            yield used.name, ("expr",)
 
 
 def _exists(context: Context, word: str, name: str, kpis: Mapping[str, Kpi]) -> bool:

@@ -104,6 +104,8 @@ COMMANDS: Final[dict[str, Entry]] = {
     "health": Entry(
         "Review", "health:health", "Show how KPIs stand: status, attainment, what is due."
     ),
+    "drivers": Entry("Review", "drivers:drivers", "Show what moved a KPI, driver by driver."),
+    "tree": Entry("Review", "tree:tree", "Show the hierarchy of KPIs, from the north star down."),
     "lint": Entry("Review", "lint:lint", "Advise on KPIs: owners, ranges, guardrails."),
     "lock": Entry("Review", "lock:lock", "Write down column types for checks to use."),
 }

@@ -248,7 +248,9 @@ _SUFFIXES: Final = {
     ".jsonl": "jsonl",
     ".ndjson": "jsonl",
     ".md": "markdown",
+    ".mmd": "mermaid",
     ".parquet": "parquet",
+    ".svg": "svg",
 }
 #: Files that other programs would open as something that no command writes.
 _FOREIGN: Final = frozenset(

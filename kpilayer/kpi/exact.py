@@ -13,7 +13,7 @@ from fractions import Fraction
 from typing import Final, Literal, TypeAlias
 
 #: A value of a metric; None is no value.
-Number: TypeAlias = int | float | Decimal
+Number: TypeAlias = int | float | Decimal | Fraction
 #: Why there is no number, as a word that programs can ask for.
 Reason: TypeAlias = Literal[
     "no_value",  # a value that is needed is missing

@@ -149,7 +149,7 @@ def _seen(
         (_number(row[metric_column(part)]) for part in parts) if parts else (None, None)
     )
     value = _number(row[metric_column(kpi.metric)])
-    return Observation(_day(row[column]), value, numerator, denominator, mark)
+    return Observation(day_of(row[column]), value, numerator, denominator, mark)
 
 
 def _parts(kpi: Kpi, catalog: Catalog) -> tuple[str, ...]:
@@ -160,7 +160,7 @@ def _parts(kpi: Kpi, catalog: Catalog) -> tuple[str, ...]:
     return (metric.numerator.name, metric.denominator.name)
 
 
-def _day(value: Any) -> date:
+def day_of(value: Any) -> date:
     """The first day of a period; SQLite has no type for it."""
     if isinstance(value, str):
         value = datetime.fromisoformat(value)

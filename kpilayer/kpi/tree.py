@@ -40,7 +40,7 @@ def chained(
     *,
     root: str | None = None,
     carried: Collection[str] = (),
-    tolerance: float = TOLERANCE,
+    tolerance: float | Mapping[str, float] = TOLERANCE,
 ) -> Attribution:
     """What each leaf of a tree contributed to the change of its root.
 
@@ -48,7 +48,7 @@ def chained(
     mappings hold. A value of an inner node in both mappings is taken as measured: what its formula
     misses is its residual, with a row of its own. The root is the node that no formula names, or
     ``root``. Leaves come as formulas name them from left to right; ``carried`` ones, which the last
-    period left behind, come last.
+    period left behind, come last. ``tolerance`` is one for all nodes, or one by node.
 
     >>> tree = {"net": "won - lost", "lost": "customers * churn_rate"}
     >>> bridge = chained(tree, {"won": 30, "customers": 200, "churn_rate": 0.125},
@@ -75,7 +75,8 @@ def chained(
     reach = _reach(shape, steps)
     if isinstance(reach, Unknown):
         return undefined(method, reach)
-    rows = {n: _row(n, given, steps, reach[n], tolerance) for n in shape.names}
+    spared = tolerance if isinstance(tolerance, Mapping) else dict.fromkeys(shape.names, tolerance)
+    rows = {n: _row(n, given, steps, reach[n], spared.get(n, TOLERANCE)) for n in shape.names}
     top = rows[shape.root]
     return bridge(
         method,

@@ -93,6 +93,11 @@ def test_what_a_kpi_says_itself_goes_before_the_defaults(tmp_path: Path) -> None
         ("    kind: north_star\n", "", "needs `kind`"),
         ("critical: {min: 50}", "confirm: {breach: 3 of 2}", "`3 of 2` does not say how often"),
         ("metric: revenue", "metric: turnover", "there is no metric `turnover`"),
+        (
+            "cadence: monthly",
+            "cadence: monthly\n    drivers: {expr: revenue - costs}",
+            "there is no KPI or metric `costs`",
+        ),
     ],
 )
 def test_a_contract_that_cannot_be_is_told(

@@ -6,6 +6,8 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from typing import Final
 
+from kpilayer.errors import QueryError
+from kpilayer.kpi.driver_tree import names_of
 from kpilayer.kpi.lint.ground import Advice, Ground
 from kpilayer.model.definitions import Steps
 from kpilayer.model.kpi import Drivers, Kpi
@@ -63,9 +65,11 @@ def _above(kpis: Mapping[str, Kpi]) -> dict[str, set[str]]:
 
 
 def parts_of(drivers: Drivers) -> tuple[str, ...]:
-    """What drivers name; of a formula nothing, since its names stand in SQL."""
-    ratio = tuple(n for n in (drivers.numerator, drivers.denominator) if n is not None)
-    return (*drivers.terms, *drivers.factors, *ratio)
+    """What drivers name; of a formula that cannot be read nothing."""
+    try:
+        return names_of(drivers)
+    except QueryError:
+        return ()
 
 
 def _leads(name: str, above: Mapping[str, set[str]], kpis: Mapping[str, Kpi]) -> bool:

@@ -1,0 +1,1 @@
+"""What is known of KPIs as text, Markdown, Mermaid and SVG; names in it are data, and inert."""
