@@ -418,6 +418,11 @@ CODES: Final[dict[str, Code]] = {
         "Whoever is called too often does not come.",
         "Widen the range, or let `confirm` wait for a second period.",
     ),
+    "kpi-identity": Code(
+        "A driver tree that does not add up.",
+        "What moved the number is told by a formula that is not the number.",
+        "Add the driver that is missing, or correct the formula.",
+    ),
     "kpi-percent": Code(
         "Bounds in percent of values that are fractions.",
         "By such a range nothing is ever healthy, or everything is.",

@@ -12,7 +12,7 @@ from kpilayer import __version__
 from kpilayer.change.machines import issue_commands, issues_junit, issues_sarif
 from kpilayer.errors import Issue, QueryError, Severity, did_you_mean
 from kpilayer.identity import Identity
-from kpilayer.kpi.lint import RULES, Finding, Unchecked, linted, unchecked
+from kpilayer.kpi.lint import ASKS_DATA, RULES, Finding, Unchecked, linted, unchecked
 from kpilayer.kpi.lint.evidence import Evidence
 from kpilayer.kpi.lint.ground import Ground
 from kpilayer.model.kpi import Kpi
@@ -76,13 +76,20 @@ class Lint:
 
     @property
     def unchecked_line(self) -> str:
-        """How many rules lack a history, and how it is made; empty where none does."""
-        if not self.unchecked:
-            return ""
-        rules, kpis = ({getattr(u, key) for u in self.unchecked} for key in ("code", "kpi"))
-        many = f"{len(rules)} rule{'' if len(rules) == 1 else 's'} not checked"
-        of = f"of {len(kpis)} KPI{'' if len(kpis) == 1 else 's'}"
-        return f"{many}: the history {of} is too short; `kpilayer health --backfill` records it"
+        """How many rules lack their evidence, and how it comes; empty where none does."""
+        trees = {one.kpi for one in self.unchecked if one.code == ASKS_DATA}
+        left = [one for one in self.unchecked if one.code != ASKS_DATA]
+        rules, kpis = {one.code for one in left}, {one.kpi for one in left}
+        told = []
+        if left:
+            many = f"{len(rules)} rule{'' if len(rules) == 1 else 's'} not checked"
+            of = f"of {len(kpis)} KPI{'' if len(kpis) == 1 else 's'}"
+            how = "`kpilayer health --backfill` records it"
+            told.append(f"{many}: the history {of} is too short; {how}")
+        if trees:
+            of = f"{len(trees)} KPI{'' if len(trees) == 1 else 's'}"
+            told.append(f"driver trees of {of} not checked: `--data` asks the warehouse")
+        return "; ".join(told)
 
     def to_markdown(self) -> str:
         """As a table for a comment."""

@@ -67,7 +67,8 @@ from kpilayer.judging import FailOn, Health
 from kpilayer.kpi.attribution import Method
 from kpilayer.kpi.history.recording import Recording
 from kpilayer.kpi.history.store import Store
-from kpilayer.kpi.lint.evidence import Evidence, evidence_of
+from kpilayer.kpi.identities import misses
+from kpilayer.kpi.lint.evidence import Evidence, evidence_of, with_misses
 from kpilayer.kpi.observing import Asking
 from kpilayer.kpi.promotion import Contract
 from kpilayer.library.mapping import Ask
@@ -605,22 +606,29 @@ class Project:
         today: date | None = None,
         fail_on: Severity = "error",
         evidence: Evidence | None = None,
+        data: bool = False,
     ) -> Lint:
         """Advice on the KPIs: owners, ranges, consequences, guardrails, hierarchy.
 
         ``rules`` are codes of rules, all by default; dates are judged as of ``today``. Some rules
-        look at what KPIs did: at ``evidence``, or at what ``health`` recorded. It fails where
+        look at what KPIs did: at ``evidence``, or at what ``health`` recorded; with ``data``, the
+        warehouse is asked whether driver trees add up. It fails where
         something is as severe as ``fail_on`` and nobody ignores it.
 
         Raises:
             QueryError: there is no rule of a code.
+            WarehouseError: ``data`` is asked for, and the warehouse cannot be reached.
         """
 
         def known(kpis: Iterable[Kpi]) -> Evidence:
             if evidence is not None:
                 return evidence
             live = list(kpis)
-            return evidence_of(live, self._identity, self._history.read()) if live else {}
+            found = evidence_of(live, self._identity, self._history.read()) if live else {}
+            if not data:
+                return found
+            asking = self._asking(today or date.today() - timedelta(days=1))
+            return with_misses(found, misses(live, self._identity, asking))
 
         return governing.lint(self._identity, today or date.today(), rules, fail_on, known)
 

@@ -19,6 +19,7 @@ from kpilayer.errors import Severity
         "kpilayer lint --fail-on warning",
         "kpilayer lint --select kpi-no-guardrail,kpi-orphan",
         "kpilayer lint -f github         # annotations on a pull request",
+        "kpilayer lint --data            # ask the warehouse whether driver trees add up",
     ),
 )
 @click.option("--select", "codes", multiple=True, metavar="RULE,..", help="Only these rules.")
@@ -26,9 +27,10 @@ from kpilayer.errors import Severity
               show_default=True, help="The severity from which on it fails.")  # fmt: skip
 @click.option("--today", type=click.DateTime(["%Y-%m-%d"]), metavar="DATE",
               help="The day by which dates are judged.")  # fmt: skip
+@click.option("--data", is_flag=True, help="Ask the warehouse whether driver trees add up.")
 @output_flags("table", "markdown", "json", "github", "sarif", "junit")
 @pass_session
-def lint(session: Session, codes: tuple[str, ...], fail_on: str, today: object) -> int:
+def lint(session: Session, codes: tuple[str, ...], fail_on: str, today: object, data: bool) -> int:
     """Advise on KPIs: owners, ranges, guardrails.
 
     Each rule says what it found and what to do instead; `kpilayer explain RULE` says why. A KPI
@@ -37,7 +39,7 @@ def lint(session: Session, codes: tuple[str, ...], fail_on: str, today: object) 
     """
     asked = [code.strip() for text in codes for code in text.split(",") if code.strip()]
     day = cast("date", today.date()) if today is not None else None  # type: ignore[attr-defined]
-    found = session.load().lint(asked, today=day, fail_on=cast(Severity, fail_on))
+    found = session.load().lint(asked, today=day, fail_on=cast(Severity, fail_on), data=data)
     if not write_report(session, found, "findings", ok=not found.fails):
         shown = styled if data_in_colour(session) else str
         write(session, "".join(f"{shown(issue)}\n" for issue in found.issues))

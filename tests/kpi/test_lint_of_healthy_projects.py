@@ -72,7 +72,7 @@ class Well:
             starts.append(start)
             values.append(self.middle + max(-3.4 * self.spread, min(3.4 * self.spread, moved)))
             start = periods.end(start)
-        return Past(tuple(starts[-60:]), tuple(values[-60:]))
+        return Past(tuple(starts[-60:]), tuple(values[-60:]), miss=0.0)
 
 
 WELL = (
@@ -117,7 +117,7 @@ def test_a_healthy_project_hears_nothing_whatever_its_history(project: Project, 
 def test_the_same_project_is_told_where_one_of_its_numbers_is_ill(project: Project) -> None:
     past = {one.name: one.past(random.Random(1)) for one in WELL}
     ill = past["conversion"]
-    past["conversion"] = Past(ill.starts, (*ill.values[:-3], 0.001, 0.001, 0.001))
+    past["conversion"] = Past(ill.starts, (*ill.values[:-3], 0.001, 0.001, 0.001), miss=0.0)
     found = project.lint(today=TODAY, evidence=past)
     assert {(f.advice.subject, f.code) for f in found.new} == {("conversion", "kpi-ignored")}
 
@@ -128,7 +128,8 @@ def test_rules_without_a_history_are_told_as_not_checked(project: Project) -> No
     assert len({one.kpi for one in found.unchecked}) == len(WELL)
     assert found.unchecked_line == (
         "10 rules not checked: the history of 10 KPIs is too short; "
-        "`kpilayer health --backfill` records it"
+        "`kpilayer health --backfill` records it; "
+        "driver trees of 1 KPI not checked: `--data` asks the warehouse"
     )
     assert found.as_json()["summary"]["unchecked"][0] == {
         "code": "kpi-unmeasured", "kpi": "margin", "needs": 3, "has": 0,

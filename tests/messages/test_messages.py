@@ -14,7 +14,7 @@ Every case starts from the project in ``shop/``. Blocks of a file, between two h
     ```drift                        keyword arguments of `Project.drift`, as YAML: what it finds
     ```lint                         keyword arguments of `Project.lint`, as YAML: what it advises;
                                     `past` has values by KPI, of the months up to May 2026, `late`
-                                    the KPIs whose data were late
+                                    the KPIs whose data were late, `misses` what drivers miss
     ```attribute                    arguments of `attribute`, as YAML; of `chained` where there is a `tree`
     ```superset                     what a Superset has, as YAML (`_pushed`), and a view is pushed to it
     ```text                         the issues, all of them, in reading order
@@ -48,7 +48,7 @@ from kpilayer.codes import CODES
 from kpilayer.errors import Issue, KpilayerError
 from kpilayer.interop.superset.dataset import Column, Dataset, Metric, Server
 from kpilayer.interop.superset.push import push
-from kpilayer.kpi.lint.evidence import Past
+from kpilayer.kpi.lint.evidence import Past, with_misses
 from tests.superset.fake import FakeSuperset
 
 HERE = Path(__file__).parent
@@ -130,6 +130,7 @@ def _said(case: Case, root: Path, code: str) -> str:
             asked = yaml.safe_load(case.asked)
             late = asked.pop("late", ())
             past = {n: _past(values, n in late) for n, values in asked.pop("past", {}).items()}
+            past = dict(with_misses(past, asked.pop("misses", {})))
             issues = Project.load(root).lint(**asked, evidence=past).issues
         case "attribute":
             arguments = yaml.safe_load(case.asked)

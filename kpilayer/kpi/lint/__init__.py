@@ -62,6 +62,7 @@ RULES: Final[Mapping[str, Rule]] = MappingProxyType(
         "kpi-unreachable": past.kpi_unreachable,  # K183
         "kpi-noisy-range": past.kpi_noisy_range,  # K185
         "kpi-percent": past.kpi_percent,  # K187
+        "kpi-identity": past.kpi_identity,  # K193
     }
 )
 
@@ -97,6 +98,10 @@ def linted(ground: Ground, codes: Iterable[str] = ()) -> Iterator[Finding]:
     yield from sorted(told, key=_place)
 
 
+#: The rule that needs the warehouse, and no history.
+ASKS_DATA: Final = "kpi-identity"
+
+
 @dataclass(frozen=True, slots=True)
 class Unchecked:
     """A rule that could not look at a KPI, whose history is too short for it, or not there."""
@@ -119,6 +124,9 @@ def unchecked(ground: Ground, codes: Iterable[str] = ()) -> Iterator[Unchecked]:
                 has = len(seen.values)  # also those without one
             if has < needs:
                 yield Unchecked(code, kpi.name, needs, has)
+            elif code == ASKS_DATA and kpi.drivers is not None:
+                if seen is None or seen.miss is None:
+                    yield Unchecked(code, kpi.name, 1, 0)
 
 
 def _judged(finding: Finding, ignore: LintIgnore | None, today: date) -> Finding:

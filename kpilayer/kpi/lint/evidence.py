@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, time
+from typing import Final
 
 from kpilayer.identity import Identity
 from kpilayer.kpi.health import Clock, Observation
@@ -25,6 +26,8 @@ class Past:
     values: tuple[float | None, ...]
     is_stale: bool = False
     """Whether sources were late when the last one was judged."""
+    miss: float | None = None
+    """By which part of its value the drivers missed it at most; None where nobody asked."""
 
     @property
     def known(self) -> tuple[float, ...]:
@@ -73,3 +76,12 @@ def evidence_of(
             late = last is not None and last.status == "stale"
             found[kpi.name] = Past(tuple(seen), values, late)
     return found
+
+
+def with_misses(evidence: Evidence, misses: Mapping[str, float]) -> Evidence:
+    """The same, with what the drivers of KPIs miss."""
+    told = {name: replace(evidence.get(name, _NOBODY), miss=miss) for name, miss in misses.items()}
+    return {**evidence, **told}
+
+
+_NOBODY: Final = Past((), ())

@@ -309,6 +309,24 @@ def kpi_percent(ground: Ground) -> Iterator[Advice]:
                 break
 
 
+def kpi_identity(ground: Ground) -> Iterator[Advice]:
+    """A driver tree that does not add up.
+
+    Checks:
+        What the formulas of `drivers` and `nodes` give of the data of the last six closed periods,
+        against the measured values and their `tolerance`; asked with `kpilayer lint --data`.
+    Why:
+        What moved the number is told by a formula that is not the number.
+    Instead:
+        Add the driver that is missing, or correct the formula.
+    """
+    for kpi in ground.live:
+        past = ground.evidence.get(kpi.name)
+        if past is not None and past.miss:
+            told = f"its drivers miss {past.miss:.1%} of its value"
+            yield ground.of(kpi, told, "warning", "drivers")
+
+
 #: How many periods with values each rule needs.
 NEEDS: Final[Mapping[str, int]] = {
     "kpi-unmeasured": 3, "kpi-only-grows": _YEAR, "kpi-twin": _YEAR, "kpi-source-late": 1,
