@@ -8,7 +8,7 @@ from datetime import UTC, date, datetime
 from typing import Any, Final
 
 from kpilayer.kpi.alerts.events import Event, Outcome, Told, events, pending
-from kpilayer.kpi.alerts.sending import Send, addresses, sender
+from kpilayer.kpi.alerts.sending import Send, Sent, addresses, sender
 from kpilayer.kpi.alerts.shapes import lines, shaped, values_of
 from kpilayer.kpi.history.appended import Row, Run
 from kpilayer.kpi.history.recording import Judged
@@ -17,15 +17,6 @@ from kpilayer.kpi.standing import MISSING
 from kpilayer.model.alert import Alert
 
 _TOLD: Final = (*("id", "channel", "attempt", "kpi", "slice", "event", "outcome", "evaluated_at"),)
-
-
-@dataclass(frozen=True, slots=True)
-class Sent:
-    """What became of the messages of a run."""
-
-    sent: int
-    failed: tuple[str, ...]
-    """`channel: what went wrong`, each once."""
 
 
 @dataclass(frozen=True, slots=True)

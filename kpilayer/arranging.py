@@ -8,9 +8,9 @@ from typing import Any
 
 from kpilayer.errors import Issue, QueryError, WarehouseError, did_you_mean
 from kpilayer.identity import Identity
-from kpilayer.judging import Health
 from kpilayer.kpi.drawing.hierarchy_forms import State, as_mermaid, as_svg, as_text, problems
 from kpilayer.kpi.hierarchy import Branch, Hierarchy, hierarchy
+from kpilayer.kpi.report import Health
 from kpilayer.kpi.shown import value_in_words
 
 

@@ -63,7 +63,6 @@ from kpilayer.interop.superset.push import push
 from kpilayer.interop.superset.views import dataset
 from kpilayer.interop.verify import Verdict
 from kpilayer.join_graph import JoinGraph
-from kpilayer.judging import FailOn, Health
 from kpilayer.kpi.attribution import Method
 from kpilayer.kpi.history.recording import Recording
 from kpilayer.kpi.history.store import Store
@@ -71,6 +70,7 @@ from kpilayer.kpi.identities import misses
 from kpilayer.kpi.lint.evidence import Evidence, evidence_of, with_misses
 from kpilayer.kpi.observing import Asking
 from kpilayer.kpi.promotion import Contract
+from kpilayer.kpi.report import FailOn, Health
 from kpilayer.library.mapping import Ask
 from kpilayer.load.approvals import reviewers
 from kpilayer.load.files import shown_from

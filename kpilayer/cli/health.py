@@ -11,7 +11,7 @@ from kpilayer.cli.options import Session, command, output_flags, pass_session
 from kpilayer.cli.output import write, write_envelope
 
 if TYPE_CHECKING:
-    from kpilayer.judging import FailOn
+    from kpilayer.kpi.report import FailOn
 
 
 @command(

@@ -38,6 +38,19 @@ class Bounds:
     min: float | None = None
     max: float | None = None
 
+    @property
+    def in_words(self) -> str:
+        """The range as people write it; empty without bounds.
+
+        >>> Bounds(0.75, 0.85).in_words, Bounds(max=5).in_words
+        ('0.75 to 0.85', '<= 5')
+        """
+        if self.min is not None and self.max is not None:
+            return f"{self.min:g} to {self.max:g}"
+        if self.min is not None:
+            return f">= {self.min:g}"
+        return "" if self.max is None else f"<= {self.max:g}"
+
     def __post_init__(self) -> None:
         for bound in (self.min, self.max):
             if bound is not None and math.isnan(bound):

@@ -48,6 +48,8 @@ class Standing:
     issue: Issue | None = None
     segment: str = ""
     """The value of the dimension by which it is judged, too; "" for all of it."""
+    revised: tuple[int, int] = (0, 0)
+    """Recorded periods whose values were revised, of how many."""
 
     @property
     def name(self) -> str:
@@ -59,6 +61,14 @@ class Standing:
         """The verdict of the last period that has ended, or of one that is judged early."""
         ended = [v for v in self.verdicts if "running" not in v.reasons]
         return ended[-1] if ended else None
+
+    @property
+    def healthy_in_words(self) -> str:
+        """The range that held for the current verdict, which is another one after an edit."""
+        current = self.current
+        if current is None or current.range is None:
+            return self.kpi.health.in_words
+        return current.range.healthy.in_words
 
     @property
     def status(self) -> Status:

@@ -11,7 +11,7 @@ import duckdb
 import pytest
 
 from kpilayer import Project, QueryError
-from kpilayer.judging import Health
+from kpilayer.kpi.report import Health
 
 MODELS = """
 models:
@@ -157,7 +157,7 @@ def test_a_ratio_of_too_few_says_nothing(
         "no_data", ("low_volume",),
     )  # fmt: skip
     assert enough.standings[0].current and enough.standings[0].current.value == 0.5
-    assert "50.0%" in enough.to_text()
+    assert "50.00%" in enough.to_text()
 
 
 def test_attainment_counts_the_months_that_were_healthy(

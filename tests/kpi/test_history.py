@@ -199,6 +199,7 @@ def test_a_value_that_changes_is_a_revision_judged_by_the_range_that_held(
     warehouse.execute("UPDATE orders SET amount = 60 WHERE order_id = 3")
     found = run(tmp_path, warehouse)
     assert (found.written.verdicts, found.written.restated) == (1, 1)
+    assert "130   healthy >= 100   healthy" in found.to_text()  # as it held in May
     april = (
         "SELECT revision, value, status, reasons, restated_from FROM kpi_status "
         "WHERE period_start = DATE '2026-04-01' ORDER BY seq"
@@ -210,6 +211,17 @@ def test_a_value_that_changes_is_a_revision_judged_by_the_range_that_held(
     seen = "SELECT revision, value FROM kpi_observation WHERE period_start = DATE '2026-04-01' ORDER BY 1"
     assert kept(tmp_path, seen) == [(1, 120.0), (2, 60.0)]
     assert run(tmp_path, warehouse).written.verdicts == 0
+
+
+def test_who_revises_often_is_told_that_a_longer_grace_would_wait(
+    tmp_path: Path, warehouse: duckdb.DuckDBPyConnection
+) -> None:
+    warehouse.execute("INSERT INTO orders VALUES (50, DATE '2025-12-31', 'web', 150)")
+    run(tmp_path, warehouse, backfill=True)
+    warehouse.execute("UPDATE orders SET amount = amount + 1 WHERE order_id = 3")
+    run(tmp_path, warehouse)
+    said = "1 of 6 recorded periods were revised: a longer `grace` would wait for their data"
+    assert said in run(tmp_path, warehouse).to_text()
 
 
 def test_noise_below_a_billionth_is_no_revision(

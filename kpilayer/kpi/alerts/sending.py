@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any, Final
 
 from kpilayer.errors import ConfigError, Issue, listing
@@ -18,6 +19,15 @@ _PASSING: Final = (429, 500, 502, 503, 504)
 
 #: Sends a body to an address; says what went wrong, or nothing.
 Send = Callable[[str, Mapping[str, Any]], str | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """What became of the messages of a run."""
+
+    sent: int
+    failed: tuple[str, ...]
+    """`channel: what went wrong`, each once."""
 
 
 def addresses(channels: tuple[Alert, ...], environment: Mapping[str, str]) -> dict[str, str]:

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from kpilayer.kpi.alerts.events import Event, What, noted
+from kpilayer.kpi.shown import value_in_words
 from kpilayer.model.alert import Alert
 
 _MARKS: Final[Mapping[str, str]] = {"healthy": "●", "warning": "▲", "breach": "■"}
@@ -25,8 +26,9 @@ def lines(event: Event, channel: Alert, drivers: Sequence[str] = ()) -> list[str
     current = found.current
     told = [f"{_MARKS.get(found.status, '○')} {head}{segment}"]
     if current is not None and kpi.access.mask is None and current.value is not None:
-        told.append(f"{current.value:,.6g} in the period from {current.period_start}; "
-                    f"healthy is {kpi.health.in_words}")  # fmt: skip
+        value = value_in_words(current.value, "")
+        place = f"in the period from {current.period_start}"
+        told.append(f"{value} {place}; healthy is {found.healthy_in_words}")
     if event.what != "recovery":
         many = event.episode.periods
         since = f"in {event.episode.level} since {event.episode.opened}"
@@ -64,7 +66,7 @@ def values_of(event: Event) -> dict[str, Any]:
         "segment": event.slice or None,
         "status": found.status,
         "value": None if current is None or masked else current.value,
-        "healthy": None if masked else found.kpi.health.in_words,
+        "healthy": None if masked else found.healthy_in_words,
         "period_start": None if current is None else current.period_start.isoformat(),
         "since": event.episode.opened.isoformat(),
         "periods": event.episode.periods,

@@ -60,6 +60,14 @@ class Judged:
     """By id, the earliest first."""
 
 
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What a run added to the history."""
+
+    verdicts: int
+    restated: int
+
+
 def subject_of(kpi: Kpi, segment: str, identity: Identity) -> Subject:
     """Whose history it is; conditions and the segment belong to what is measured."""
     by = kpi.health.by.dimension if kpi.health.by is not None and segment else None
@@ -86,6 +94,8 @@ def judged(
     rejudge = recording is not None and recording.rejudge
     given = {} if rejudge else recorded(known, subject.fingerprint, observed.observations)
     found = standing(kpi, observed, run.now, periods, segment, given)
+    series = [one for (of, _), one in known.seen.items() if of == subject.fingerprint]
+    found = replace(found, revised=(sum(one.revision > 1 for one in series), len(series)))
     since = None if recording is None else _since(recording, known, found, observed)
     if since is None:
         return Judged(found)
