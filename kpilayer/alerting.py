@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import Any, Final
 
-from kpilayer.kpi.alerts.events import Event, Outcome, Told, events, pending
+from kpilayer.kpi.alerts.events import Event, Outcome, Told, events, is_done, pending
 from kpilayer.kpi.alerts.sending import Send, Sent, addresses, sender
 from kpilayer.kpi.alerts.shapes import lines, shaped, values_of
 from kpilayer.kpi.history.appended import Row, Run
@@ -87,11 +87,12 @@ class Alerting:
         for event, attempt in pending(found, told, channel, run.at):
             yield Message(event.id, channel, attempt, event, values_of(event))
         beat = f"heartbeat/{today}"
-        if channel.heartbeat and not any((t.id, t.channel) == (beat, channel.name) for t in told):
+        tried = [one for one in told if (one.id, one.channel) == (beat, channel.name)]
+        if channel.heartbeat and not is_done(tried, run.at):
             missing = sum(one.standing.status in MISSING for one in judged)
             counts = {"judged": len(judged) - missing, "missing": missing}
             values = {"id": beat, "event": "heartbeat", **counts, "day": today.isoformat()}
-            yield Message(beat, channel, 1, None, values)
+            yield Message(beat, channel, len(tried) + 1, None, values)
 
     def sent(
         self, messages: Sequence[Message], moved: Mapping[str, str], history: Store, run: Run

@@ -433,6 +433,11 @@ CODES: Final[dict[str, Code]] = {
         "Twenty KPIs watch nothing.",
         "Keep three to five; the others stay metrics.",
     ),
+    "kpi-blind": Code(
+        "Teams that have metrics, and no KPI.",
+        "Many numbers are looked at, and nobody has said when one of them is bad.",
+        "Choose the one that the team acts on, and give it a range and a consequence.",
+    ),
     "kpi-north-stars": Code(
         "More than one north star.",
         "Two stars are two directions.",
@@ -503,6 +508,11 @@ CODES: Final[dict[str, Code]] = {
         "Contracts that everybody may change.",
         "Whoever is judged by a range should not be the only one to move it.",
         "Name the groups that decide.",
+    ),
+    "kpi-unmasked": Code(
+        "KPIs of restricted data that everybody sees.",
+        "A total tells what its rows may not: one customer of a region, one salary of a team.",
+        "Name the groups that may see it, or `mask` it for the others.",
     ),
     "okr-no-result": Code(
         "Key results that measure nothing, or aim at where they start.",

@@ -309,7 +309,7 @@ def _notes(
     """Why the later period may not be all there."""
     if period.end > today:
         return (f"{period.name} has not ended",)
-    reached = watermark(kpi, identity.catalog, newest, {})
+    reached = watermark(kpi.metric, identity.catalog, newest, {})
     if reached is not None and reached < datetime.combine(period.end, time()):
         last = reached - timedelta(microseconds=1)  # data of a day reach to its end
         return (f"{period.name} may not be complete: data reach to {last:%Y-%m-%d}",)

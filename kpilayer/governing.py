@@ -15,6 +15,8 @@ from kpilayer.identity import Identity
 from kpilayer.kpi.lint import ASKS_DATA, RULES, Finding, Unchecked, linted, unchecked
 from kpilayer.kpi.lint.evidence import Evidence
 from kpilayer.kpi.lint.ground import Ground
+from kpilayer.kpi.lint.past import NEEDS
+from kpilayer.kpi.lint.smart import LETTERS, Criterion, Grade, State, graded
 from kpilayer.model.kpi import Kpi
 
 _RANK: dict[Severity, int] = {"notice": 0, "warning": 1, "error": 2}
@@ -140,8 +142,7 @@ def lint(
                 for code in unknown
             )
         )
-    definitions = identity.catalog.definitions
-    ground = Ground(identity, today, evidence([k for k in definitions.kpis if k.is_live]))
+    ground = _ground(identity, today, evidence)
     findings = tuple(linted(ground, codes))
     seconds = time.perf_counter() - began
     return Lint(
@@ -152,3 +153,81 @@ def lint(
         seconds,
         tuple(unchecked(ground, codes)),
     )
+
+
+# ------------------------------------------------------------------------------------------- smart
+
+_MARKS: dict[State, str] = {"pass": "●", "fail": "■", "not_checked": "○"}
+
+
+@dataclass(frozen=True, slots=True)
+class Grades:
+    """KPIs by the letters of SMART, and how mature their contracts are."""
+
+    found: tuple[Grade, ...]
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The heads of a table."""
+        return ("kpi", *LETTERS, "level", "next level needs")
+
+    @property
+    def rows(self) -> list[tuple[str, ...]]:
+        """A row for each KPI: ● stands, ■ does not, ○ not all of it was checked."""
+        return [
+            (one.kpi, *(_MARKS[one.letters[x]] for x in LETTERS), one.level, _needs(one))
+            for one in self.found
+        ]
+
+    def as_json(self) -> list[dict[str, Any]]:
+        """As JSON values, one for each KPI."""
+        return [
+            {
+                "kpi": one.kpi,
+                "letters": {
+                    letter: {"state": one.letters[letter], "reasons": _told(one.reasons[letter])}
+                    for letter in LETTERS
+                },
+                "level": one.level,
+                "next": one.next,
+                "missing": _told(one.missing),
+            }
+            for one in self.found
+        ]
+
+
+def _needs(one: Grade) -> str:
+    if one.next is None:
+        return ""
+    needs = (
+        criterion.words + (" (not checked)" if state == "not_checked" else "")
+        for criterion, state in one.missing
+    )
+    return f"{one.next}: {', '.join(needs)}"
+
+
+def _told(missing: Sequence[tuple[Criterion, State]]) -> list[dict[str, str | None]]:
+    return [
+        {"rule": one.code or None, "label": one.label, "words": one.words, "state": state}
+        for one, state in missing
+    ]
+
+
+def grades(
+    identity: Identity,
+    today: date,
+    evidence: Callable[[Iterable[Kpi]], Evidence] = lambda kpis: {},
+) -> Grades:
+    """How SMART the KPIs are, and their levels; what lacks its evidence was not checked."""
+    ground = _ground(identity, today, evidence)
+    left = {(one.code, one.kpi) for one in unchecked(ground)}
+    asleep = (kpi.name for kpi in ground.current if not kpi.is_live)
+    left |= {(code, name) for name in asleep for code in (*NEEDS, ASKS_DATA)}
+    return Grades(graded(ground, left))
+
+
+def _ground(
+    identity: Identity, today: date, evidence: Callable[[Iterable[Kpi]], Evidence]
+) -> Ground:
+    live = [kpi for kpi in identity.catalog.definitions.kpis if kpi.is_live]
+    return Ground(identity, today, evidence(live))

@@ -26,10 +26,21 @@ from kpilayer.model.kpi import Kpi
 from kpilayer.running import Warehouse
 from kpilayer.warehouse.connection import Connection
 
+#: Days that can be asked for: years before and after them are looked at, too.
+_FIRST, _LAST = date(1900, 1, 1), date(9000, 1, 1)
+
 
 def run_at(as_of: date | None, zone: str | None) -> Run:
-    """A run at the end of a day; without one, now, in the zone of the project."""
+    """A run at the end of a day; without one, now, in the zone of the project.
+
+    Raises:
+        QueryError: a day so far away that no calendar of periods reaches it.
+    """
     at = datetime.now(UTC)
+    if as_of is not None and not _FIRST <= as_of <= _LAST:
+        message = f"there is nothing to judge at the end of {as_of}"
+        hint = f"ask for a day from {_FIRST} to {_LAST}"
+        raise QueryError(Issue("bad-value", message, hint=hint))
     if as_of is not None:
         now = datetime.combine(as_of + timedelta(days=1), time())
     else:
@@ -114,7 +125,9 @@ def health(
     )
     moved = top_drivers(standings, identity, asking.ask)
     is_told = alerts is not None and recording is not None
-    sent = alerts.sent(claimed, moved, history, run) if is_told and alerts else None
+    is_masked = any(kpi.access.mask is not None for kpi in identity.catalog.definitions.kpis)
+    drivers = {} if is_masked else moved  # which may be numbers of a masked KPI
+    sent = alerts.sent(claimed, drivers, history, run) if is_told and alerts else None
     metrics = identity.catalog.metrics
     formats = {k.metric: str(metrics[k.metric].format or "") for k in wanted if k.metric in metrics}
     return Health(
@@ -149,9 +162,13 @@ def outside(history: Store, names: Sequence[str]) -> dict[str, str | None]:
     return found
 
 
-def _wanted(identity: Identity, names: Sequence[str]) -> list[Kpi]:
-    definitions = identity.catalog.definitions
-    known = {kpi.name: kpi for kpi in definitions.kpis}
+def refuse_unknown(identity: Identity, names: Sequence[str]) -> None:
+    """Nothing, where there is a KPI of each name.
+
+    Raises:
+        QueryError: `unknown-kpi`.
+    """
+    known = [kpi.name for kpi in identity.catalog.definitions.kpis]
     unknown = [name for name in names if name not in known]
     if unknown:
         raise QueryError(
@@ -160,6 +177,11 @@ def _wanted(identity: Identity, names: Sequence[str]) -> list[Kpi]:
                 for n in unknown
             )
         )
+
+
+def _wanted(identity: Identity, names: Sequence[str]) -> list[Kpi]:
+    refuse_unknown(identity, names)
+    known = {kpi.name: kpi for kpi in identity.catalog.definitions.kpis}
     if names:
         return [known[name] for name in dict.fromkeys(names)]
     return [kpi for kpi in known.values() if kpi.is_live]

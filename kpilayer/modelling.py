@@ -15,7 +15,7 @@ from kpilayer.identity import Identity
 from kpilayer.interop.dbt_models import MARK, MODELS, DbtFile, dbt_files
 from kpilayer.load.files import write_inside
 from kpilayer.model.config import ProjectConfig
-from kpilayer.publish import clocks
+from kpilayer.publish import clocks, contracts
 from kpilayer.publish.build import Builder, Finish
 from kpilayer.publish.dbt import Calls, dbt_models
 from kpilayer.publish.desired import OnStep
@@ -96,7 +96,7 @@ def _made(
             identity, builder, calls, warehouse.schema, on_step, unverified=unverified
         )
         notices += tuple(columns.notices())
-    return _Export(dbt_files(models, dialect), notices)
+    return _Export(dbt_files(models, dialect, contracts.meta(identity)), notices)
 
 
 # ----------------------------------------------------------------------------------------- columns

@@ -29,6 +29,7 @@ from kpilayer import (
     loading,
     locking,
     modelling,
+    pacing,
     promoting,
 )
 from kpilayer.access import role_of
@@ -54,7 +55,7 @@ from kpilayer.drifting import Drift
 from kpilayer.errors import DefinitionError, Issue, Severity, sorted_issues
 from kpilayer.explaining import DriverReport
 from kpilayer.exporting import Exported
-from kpilayer.governing import Lint
+from kpilayer.governing import Grades, Lint
 from kpilayer.identity import Identity
 from kpilayer.interop.metric_view import MetricViews, metric_views
 from kpilayer.interop.metricflow import find_python
@@ -82,6 +83,7 @@ from kpilayer.model.definitions import Kind
 from kpilayer.model.kpi import Cadence, Direction, Kpi
 from kpilayer.model.lock import Lock
 from kpilayer.modelling import WrittenModels
+from kpilayer.pacing import Paces
 from kpilayer.promoting import Usual
 from kpilayer.publish.apply import OnStep
 from kpilayer.publish.catalogue import newest_of
@@ -621,14 +623,7 @@ class Project:
         """
 
         def known(kpis: Iterable[Kpi]) -> Evidence:
-            if evidence is not None:
-                return evidence
-            live = list(kpis)
-            found = evidence_of(live, self._identity, self._history.read()) if live else {}
-            if not data:
-                return found
-            asking = self._asking(today or date.today() - timedelta(days=1))
-            return with_misses(found, misses(live, self._identity, asking))
+            return self._past(kpis, today, data) if evidence is None else evidence
 
         return governing.lint(self._identity, today or date.today(), rules, fail_on, known)
 
@@ -707,6 +702,30 @@ class Project:
     def _home(self) -> adopting.Home:
         return adopting.Home(self.root, self.config, loading.told(self.target), self.given_vars)
 
+    def grades(self, *, today: date | None = None, data: bool = False) -> Grades:
+        """KPIs by the letters of SMART, and the level of each contract: bronze, silver, gold.
+
+        What the rules of ``lint`` say, read by letter; dates are judged as of ``today``. With
+        ``data``, the warehouse is asked whether driver trees add up.
+
+        Raises:
+            WarehouseError: ``data`` is asked for, and the warehouse cannot be reached.
+        """
+
+        def known(kpis: Iterable[Kpi]) -> Evidence:
+            return self._past(kpis, today, data)
+
+        return governing.grades(self._identity, today or date.today(), known)
+
+    def _past(self, kpis: Iterable[Kpi], today: date | None, data: bool) -> Evidence:
+        """What KPIs did, from the history and, with ``data``, the warehouse."""
+        live = list(kpis)
+        found = evidence_of(live, self._identity, self._history.read()) if live else {}
+        if not data:
+            return found
+        asking = self._asking(today or date.today() - timedelta(days=1))
+        return with_misses(found, misses(live, self._identity, asking))
+
     def health(
         self,
         names: Sequence[str] = (),
@@ -737,6 +756,8 @@ class Project:
         """
         run = judging.run_at(as_of, self.config.timezone)
         since = backfill if isinstance(backfill, date) else None
+        heard = [name for channel in self.config.alerts for name in channel.kpis]
+        judging.refuse_unknown(self._identity, (*mute, *(heard if alert else ())))
         alerts = alerting(self.config.alerts, os.environ, mute) if alert else None
         writes = record or backfill or rejudge or alert
         recording = Recording(bool(backfill), since, rejudge) if writes else None
@@ -779,6 +800,7 @@ class Project:
                 cannot be read; a metric in it cannot be asked by the KPI's cadence.
             WarehouseError: the warehouse cannot be reached, or refuses the SQL.
         """
+        judging.run_at(as_of, None)  # refuses days that no calendar reaches
         asked = explaining.Asked(
             as_of or date.today() - timedelta(days=1), period, against, method,
             tuple(arguments.read({"group_by": by})["group_by"]), find,
@@ -799,6 +821,29 @@ class Project:
         judge = (lambda: self.health(as_of=as_of)) if data else None
         return arranging.arranged(self._identity, kpi, judge)
 
+    def pace(
+        self,
+        names: Sequence[str] = (),
+        *,
+        as_of: date | None = None,
+        targets: bool = False,
+        ended: bool = False,
+    ) -> Paces:
+        """How objectives come along at the end of a day: that have not ended, or of ``names``.
+
+        With ``targets``, those of live KPIs in their place; ``names`` are KPIs then. With
+        ``ended``, objectives that have ended, too. None of it is part of any health.
+
+        Raises:
+            QueryError: there is no objective, or KPI, of a name.
+            WarehouseError: the warehouse cannot be reached, or refuses the SQL.
+        """
+        judging.run_at(as_of, None)  # refuses days that no calendar reaches
+        day = as_of or date.today() - timedelta(days=1)
+        if targets:
+            return pacing.targets(self._identity, names, day, self._ask, self._newest)
+        return pacing.objectives(self._identity, names, day, self._ask, self._newest, ended=ended)
+
     def _ask(
         self,
         metrics: Sequence[str],
@@ -807,12 +852,14 @@ class Project:
         start: date,
         end: date,
     ) -> Sequence[Mapping[str, Any]]:
+        """The rows of an answer by column, as what judges KPIs asks for them."""
         asked = self.query(list(metrics), list(by), list(where), start=start, end=end)
         return [dict(zip(asked.columns, row, strict=True)) for row in asked.rows()]
 
     def _newest(self, source: str) -> Any:
-        identity, target = self._identity, self.target
-        compiled = newest_of(identity, source, target.dialect, self._warehouse.schema)
+        """The newest value of a time, `model.dimension`; None where nobody is told."""
+        schema = self._warehouse.schema
+        compiled = newest_of(self._identity, source, self.target.dialect, schema)
         if compiled is None:
             return None
         rows = self._warehouse.answer(compiled).rows()

@@ -82,6 +82,7 @@ FLOORS: dict[str, tuple[str, ...]] = {
         "promoting",
         "explaining",
         "arranging",
+        "pacing",
         "project",
         "schema",
         "cli",

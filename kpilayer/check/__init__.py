@@ -11,7 +11,12 @@ from kpilayer.check.context import Context
 from kpilayer.check.contracts import contracts_resolve
 from kpilayer.check.joins import composite_keys_pair
 from kpilayer.check.kinds import balances_have_dates, inputs_can_convert, names_of_kinds_resolve
-from kpilayer.check.kpis import kpi_ranges_hold, kpis_form_a_tree, kpis_resolve
+from kpilayer.check.kpis import (
+    kpi_ranges_hold,
+    kpis_can_be_asked,
+    kpis_form_a_tree,
+    kpis_resolve,
+)
 from kpilayer.check.names import default_grains_fit, filters_resolve, time_paths_resolve
 from kpilayer.check.types import columns_exist, relations_are_locked, types_fit
 from kpilayer.check.usage import exposures_resolve, saved_queries_resolve
@@ -34,6 +39,7 @@ RULES: Final[tuple[Rule, ...]] = (
     views_resolve,
     exposures_resolve,
     kpis_resolve,
+    kpis_can_be_asked,
     kpi_ranges_hold,
     kpis_form_a_tree,
     contracts_resolve,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass, replace
 
 from kpilayer.address import FilterMetric, filter_metric
 from kpilayer.check.context import Context
@@ -13,8 +14,7 @@ from kpilayer.formula.build import formula
 from kpilayer.formula.times import default_grain, grained
 from kpilayer.formula.tree import atoms
 from kpilayer.join_graph import Unreached
-from kpilayer.model.definitions import Steps
-from kpilayer.model.metric import Metric
+from kpilayer.model.definitions import Kind, Steps
 from kpilayer.references import input_places
 
 
@@ -29,33 +29,51 @@ def filters_resolve(context: Context) -> Iterator[Issue]:
         Filter by a dimension that every input reaches, or filter the one input that has it.
     """
     for metric in context.catalog.definable:
+        where = Where("metric", metric.name, ("filter",))
         if metric.filter:
-            yield from _filters(context, metric, ("filter",), metric.filter, metric.name)
+            yield from filter_issues(context, where, metric.filter, metric.name, metric.name)
         for place, used in input_places(metric):
             if used.filter:
-                yield from _filters(context, metric, (*place, "filter"), used.filter, used.name)
+                inside = Where("metric", metric.name, (*place, "filter"))
+                yield from filter_issues(context, inside, used.filter, used.name, metric.name)
 
 
-def _filters(
-    context: Context, metric: Metric, steps: Steps, texts: tuple[str, ...], filtered: str
+@dataclass(frozen=True, slots=True)
+class Where:
+    """The place of filters: a definition, and the keys that lead to them."""
+
+    kind: Kind
+    name: str
+    steps: Steps
+
+    def word(self, context: Context, word: str, offset: int, length: int) -> Location | None:
+        """The place of a word in one of them."""
+        definitions = context.catalog.definitions
+        return definitions.within(self.kind, self.name, self.steps, offset, length, word)
+
+
+def filter_issues(
+    context: Context, where: Where, texts: tuple[str, ...], filtered: str, own: str
 ) -> Iterator[Issue]:
+    """What is wrong with conditions on a metric; ``own`` is the metric that people see there."""
     whole = formula(context.graph, filtered)
     homes = {(a.model, a.time): a.metric for a in atoms(whole)}
     unit = default_grain(context.graph, filtered)
     for index, text in enumerate(texts):
-        yield from _filter(context, metric, (*steps, index), text, homes)
+        place = replace(where, steps=(*where.steps, index))
+        yield from _filter(context, place, text, homes, own)
         timed = grained(context.graph, text, unit)
-        yield from _literals(context, metric, (*steps, index), timed, homes)
+        yield from _literals(context, place, timed, homes)
 
 
 def _filter(
     context: Context,
-    metric: Metric,
-    steps: Steps,
+    where: Where,
     text: str,
     homes: dict[tuple[str, str | None], str],
+    own: str,
 ) -> Iterator[Issue]:
-    snippet, definitions = context.catalog.snippet(text), context.catalog.definitions
+    snippet = context.catalog.snippet(text)
     for name in snippet.names:
         meanings: dict[tuple[str, str, str], str] = {}
         for (model, time), used in homes.items():
@@ -67,7 +85,7 @@ def _filter(
                 continue
             wanted = filter_metric(name.name)
             if wanted is not None:
-                yield from _filter_metric(context, metric, steps, name.name, wanted, model)
+                yield from _filter_metric(context, where, wanted, model)
                 continue
             code, message, hint = found.code, found.message, found.hint
             places = context.graph.names(model).get(name.name.lower(), ())
@@ -75,27 +93,22 @@ def _filter(
                 code = "bare-column"
                 message = f"`{name.name}` is a bare column; a filter names dimensions"
                 hint = f"write `{{{{ Dimension('{places[0].address}') }}}}`"
-            if used != metric.name:
+            if used != own:
                 message = f"{message} (for its input `{used}`)"
-            args = (steps, name.offset, name.length, name.name)
-            yield Issue(code, message, definitions.within("metric", metric.name, *args), hint)
+            place = where.word(context, name.name, name.offset, name.length)
+            yield Issue(code, message, place, hint)
         if len(meanings) > 1:
             (_, *first), (_, *second) = list(meanings)[:2]
             one, other = list(meanings.values())[:2]
             message = f"`{name.name}` is `{'.'.join(first)}` for `{one}`, and "
             message += f"`{'.'.join(second)}` for `{other}`"
             hint = "filter each input by its own dimension"
-            args = (steps, name.offset, name.length, name.name)
-            place = definitions.within("metric", metric.name, *args)
+            place = where.word(context, name.name, name.offset, name.length)
             yield Issue("ambiguous-join", message, place, hint)
 
 
 def _literals(
-    context: Context,
-    metric: Metric,
-    steps: Steps,
-    text: str,
-    homes: dict[tuple[str, str | None], str],
+    context: Context, where: Where, text: str, homes: dict[tuple[str, str | None], str]
 ) -> Iterator[Issue]:
     """Literals in a filter whose names resolve: dates that are none, and those that are moved."""
     snippet = context.catalog.snippet(text)
@@ -105,27 +118,22 @@ def _literals(
             continue
         for problem in literal_problems(snippet.tree, resolver(context.graph, *home)):
             word = problem.word or ""
-            args = (steps, 0, len(word), word)
-            place = context.catalog.definitions.within("metric", metric.name, *args)
+            place = where.word(context, word, 0, len(word))
             yield Issue(problem.code, problem.message, place, problem.hint, problem.severity)
 
 
 def _filter_metric(
-    context: Context, metric: Metric, steps: Steps, text: str, wanted: FilterMetric, model: str
+    context: Context, where: Where, wanted: FilterMetric, model: str
 ) -> Iterator[Issue]:
     """`{{ Metric('orders', ['customer']) }}`: both sides have the entities."""
-    definitions = context.catalog.definitions
-
-    def place(word: str) -> Location | None:
-        return definitions.within("metric", metric.name, steps, 0, len(word), word)
-
     inner = atoms(formula(context.graph, wanted.name))
     homes = dict.fromkeys([(model, None), *((a.model, a.time) for a in inner)])
     for name in wanted.per:
         for home in homes:
             found = resolve_name(context.graph, *home, name)
             if isinstance(found, Unreached) and not may_be_broken(context, found):
-                yield Issue(found.code, found.message, place(name), found.hint)
+                place = where.word(context, name, 0, len(name))
+                yield Issue(found.code, found.message, place, found.hint)
 
 
 def may_be_broken(context: Context, why: Unreached) -> bool:

@@ -106,6 +106,7 @@ COMMANDS: Final[dict[str, Entry]] = {
     ),
     "drivers": Entry("Review", "drivers:drivers", "Show what moved a KPI, driver by driver."),
     "tree": Entry("Review", "tree:tree", "Show the hierarchy of KPIs, from the north star down."),
+    "okr": Entry("Review", "okr:okr", "Show how objectives come along, beside health."),
     "lint": Entry("Review", "lint:lint", "Advise on KPIs: owners, ranges, guardrails."),
     "lock": Entry("Review", "lock:lock", "Write down column types for checks to use."),
 }

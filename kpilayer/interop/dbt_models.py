@@ -9,11 +9,13 @@ import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from math import inf
+from types import MappingProxyType
 from typing import Any, Final
 
 import yaml
 
 from kpilayer.publish.catalogue import CATALOG, FRESHNESS, OF_COLUMNS
+from kpilayer.publish.contracts import RANGES, TARGETS
 from kpilayer.publish.dbt import DbtModel, column_text, escaped
 from kpilayer.publish.relations import Column, Relation
 from kpilayer.publish.stacked import NOTHING, TOTAL, is_text
@@ -31,6 +33,8 @@ _KEYS: Final[Mapping[str, tuple[str, ...]]] = {
     CATALOG: ("metric",),
     OF_COLUMNS: ("view_name", "column_name"),
     FRESHNESS: ("source",),
+    RANGES: ("kpi", "position"),
+    TARGETS: ("kpi", "name"),
 }
 #: Columns that are literals in every row.
 _NEVER_NULL: Final[Mapping[str, tuple[str, ...]]] = {
@@ -39,6 +43,8 @@ _NEVER_NULL: Final[Mapping[str, tuple[str, ...]]] = {
     CATALOG: ("metric", "view_name"),
     OF_COLUMNS: ("view_name", "column_name"),
     FRESHNESS: ("source",),
+    RANGES: ("kpi", "metric", "position"),
+    TARGETS: ("kpi", "metric", "name"),
 }
 _ONE_ROW: Final = "kpilayer_one_row_for_each"
 _NO_WORD: Final = "kpilayer_no_reserved_word"
@@ -76,11 +82,16 @@ class DbtFile:
     text: str
 
 
-def dbt_files(models: Sequence[DbtModel], dialect: str) -> tuple[DbtFile, ...]:
-    """The files of models; equal models give equal bytes."""
+def dbt_files(
+    models: Sequence[DbtModel], dialect: str, kpis: Mapping[str, Any] = MappingProxyType({})
+) -> tuple[DbtFile, ...]:
+    """The files of models; equal models give equal bytes.
+
+    ``kpis`` has the contracts on each metric: they are `meta` of its columns.
+    """
     found = [DbtFile(f"{MODELS}/{one.relation.name}.sql", _sql(one)) for one in models]
     relations = {one.relation.name: one.relation for one in models}
-    entries = [_entry(one, relations, dialect) for one in relations.values()]
+    entries = [_entry(one, relations, dialect, kpis) for one in relations.values()]
     text = yaml.safe_dump(
         {"version": 2, "models": entries}, sort_keys=False, allow_unicode=True, width=inf
     )
@@ -99,7 +110,9 @@ def _sql(model: DbtModel) -> str:
 # -------------------------------------------------------------------------------------- properties
 
 
-def _entry(relation: Relation, known: Mapping[str, Relation], dialect: str) -> dict[str, Any]:
+def _entry(
+    relation: Relation, known: Mapping[str, Relation], dialect: str, kpis: Mapping[str, Any]
+) -> dict[str, Any]:
     told: dict[str, Any] = {"fingerprint": relation.fingerprint, "kind": relation.kind}
     if relation.grain:
         told |= {"view": relation.view, "grain": relation.grain, "level": list(relation.level)}
@@ -111,10 +124,31 @@ def _entry(relation: Relation, known: Mapping[str, Relation], dialect: str) -> d
         "config": {"meta": {"kpilayer": told}},
         "data_tests": list(_of_groups(relation, known.values(), dialect)),
         "columns": [
-            _column(one, relation, dialect, one.name in reserved, values.get(one.name))
+            _with_kpis(
+                _column(one, relation, dialect, one.name in reserved, values.get(one.name)),
+                kpis.get(one.metric) if one.role == "metric" else None,
+            )
             for one in relation.columns
         ],
     }
+
+
+def _with_kpis(column: dict[str, Any], kpis: object) -> dict[str, Any]:
+    """The column of a metric with its contracts; texts stay as they are when dbt renders them."""
+    if kpis:
+        column["config"]["meta"]["kpi"] = _plain(kpis)
+    return column
+
+
+def _plain(value: Any) -> Any:
+    match value:
+        case str():
+            return escaped(value)
+        case dict():
+            return {escaped(str(key)): _plain(inner) for key, inner in value.items()}
+        case list() | tuple():
+            return [_plain(inner) for inner in value]
+    return value
 
 
 def _column(

@@ -34,6 +34,8 @@ _BACK: Final[dict[Cadence, timedelta]] = {
     "daily": timedelta(days=800), "weekly": timedelta(weeks=160), "monthly": timedelta(days=1900),
     "quarterly": timedelta(days=2900), "yearly": timedelta(days=3700),
 }  # fmt: skip
+#: The name of a segment whose value is the empty text.
+_EMPTY: Final = "(empty)"
 #: How far back ranges compare, at most.
 _COMPARED: Final = timedelta(days=800)
 
@@ -67,7 +69,7 @@ class Asking:
 
     def mark(self, kpi: Kpi) -> datetime | None:
         """Up to when all sources of a KPI have data."""
-        return watermark(kpi, self.catalog, self.newest, self.marks)
+        return watermark(kpi.metric, self.catalog, self.newest, self.marks)
 
 
 def observed(kpis: Iterable[Kpi], asking: Asking) -> dict[str, Observed]:
@@ -107,7 +109,7 @@ def observed_by(kpi: Kpi, asking: Asking) -> dict[str, Observed]:
     found: dict[str, list[Observation]] = defaultdict(list)
     for row in rows:
         if row[column] is not None and row[by] is not None:
-            found[str(row[by])].append(_seen(kpi, row, column, parts, mark))
+            found[str(row[by]) or _EMPTY].append(_seen(kpi, row, column, parts, mark))
     return {value: Observed(tuple(each), mark) for value, each in sorted(found.items())}
 
 
@@ -146,9 +148,9 @@ def _seen(
     mark: datetime | None,
 ) -> Observation:
     numerator, denominator = (
-        (_number(row[metric_column(part)]) for part in parts) if parts else (None, None)
+        (number_of(row[metric_column(part)]) for part in parts) if parts else (None, None)
     )
-    value = _number(row[metric_column(kpi.metric)])
+    value = number_of(row[metric_column(kpi.metric)])
     return Observation(day_of(row[column]), value, numerator, denominator, mark)
 
 
@@ -167,5 +169,6 @@ def day_of(value: Any) -> date:
     return value.date() if isinstance(value, datetime) else value
 
 
-def _number(value: Any) -> float | None:
+def number_of(value: Any) -> float | None:
+    """A number of a warehouse as a float."""
     return None if value is None else float(value)

@@ -89,7 +89,7 @@ class Pace:
     progress: float | None = None
     """Share of the way, as it is."""
     score: float | None = None
-    """Progress within 0 and 1."""
+    """Progress within 0 and 1; that which is projected, of a sum that is to stay low."""
     expected_share: float | None = None
     """Of sums: the share of the total that like periods had by now."""
     is_linear: bool = False
@@ -143,12 +143,14 @@ def _sum(
     share = fmean(shares) if shares else elapsed
     value = sum(point.value for point in seen)
     projected = value / share if share else None
+    stays_low = result.target < result.baseline  # at first it is below any target
+    scored = projected if stays_low else value
     return Pace(
         "no_data",
         result.need,
         value,
         result.progress(value),
-        _clipped(result.progress(value)),
+        None if scored is None else _clipped(result.progress(scored)),
         expected_share=share,
         is_linear=not shares,
         projected=projected,

@@ -161,6 +161,8 @@ def _case(one: Standing, bad: frozenset[Status]) -> Case:
 def _since(current: Verdict) -> str:
     status = current.status.replace("_", " ")
     if current.status in ("healthy", "warning", "breach"):
+        if "unconfirmed" in current.reasons:
+            status = f"{status} ({current.raw} not confirmed yet)"
         many = f"{current.streak} period{'s' if current.streak > 1 else ''}"
         return f"{status} for {many}, the last from {current.period_start}"
     reasons = ", ".join(current.reasons).replace("_", " ")

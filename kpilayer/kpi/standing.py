@@ -54,7 +54,8 @@ class Standing:
     @property
     def name(self) -> str:
         """The KPI, with its segment."""
-        return f"{self.kpi.name} [{self.segment}]" if self.segment else self.kpi.name
+        shown = "".join(letter if letter.isprintable() else "\ufffd" for letter in self.segment)
+        return f"{self.kpi.name} [{shown}]" if self.segment else self.kpi.name
 
     @property
     def current(self) -> Verdict | None:
@@ -98,7 +99,11 @@ def standing(
     reached = None if rule.attainment is None else attainment_of(verdicts, rule.attainment)
     found = Standing(kpi, verdicts, reached, segment=segment)
     current = found.current
-    return found if current is None else replace(found, due=_due(kpi, current, periods))
+    return (
+        found
+        if current is None
+        else replace(found, due=_due(kpi, current, _began(verdicts, current), periods))
+    )
 
 
 def _with_age(kpi: Kpi, seen: Observed, now: datetime, periods: Periods) -> tuple[Observation, ...]:
@@ -128,8 +133,14 @@ def guarded(standings: Sequence[Standing]) -> tuple[Standing, ...]:
     return tuple(replace(s, guardrails=() if s.segment else broken(s.kpi)) for s in standings)
 
 
-def _due(kpi: Kpi, current: Verdict, periods: Periods) -> Due | None:
-    """The action of a status, due within its time of the end of the period."""
+def _began(verdicts: Sequence[Verdict], current: Verdict) -> date:
+    """The period in which it came to its level."""
+    judged = (v.period_start for v in verdicts if v.is_judged)
+    return current.last_change or next(judged, current.period_start)
+
+
+def _due(kpi: Kpi, current: Verdict, began: date, periods: Periods) -> Due | None:
+    """The action of a status, due within its time of the end of the period that began it."""
     actions: Mapping[Status, Action | None] = {
         "warning": kpi.consequence.warning,
         "breach": kpi.consequence.breach,
@@ -137,7 +148,7 @@ def _due(kpi: Kpi, current: Verdict, periods: Periods) -> Due | None:
     action = actions.get(current.status)
     if action is None:
         return None
-    end = periods.end(current.period_start)
+    end = periods.end(began)
     by = None if action.within is None else end + span_of(action.within)
     owner = kpi.owner.person or kpi.owner.group or ""
     return Due(action.action, by, owner, action.escalate_to)

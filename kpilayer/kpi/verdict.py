@@ -123,11 +123,13 @@ def evaluate_health(
     told: list[Verdict] = []
     levels: list[Level] = []
     judged: Verdict | None = None
-    given = recorded or {}
+    given = {day: one for day, one in (recorded or {}).items() if "early" not in one.reasons}
+    first = min(revisions, default=None)
     for start in periods.until(min((*revisions, *given)), clock.now):
         seen = revisions.get(start, ())
         if start in given:
-            draft = _standing(judging, given[start], seen, levels)
+            is_asked = first is not None and start >= first
+            draft = _standing(judging, given[start], seen, levels, is_asked)
         else:
             draft = _verdict(judging, seen[-1] if seen else None, start, levels)
             if len(seen) > 1:
@@ -312,11 +314,19 @@ def _distance(verdict: Verdict, compared: Comparison | None, series: Series) -> 
 
 
 def _standing(
-    judging: _Judging, given: Verdict, seen: Sequence[Observation], levels: Sequence[Level]
+    judging: _Judging,
+    given: Verdict,
+    seen: Sequence[Observation],
+    levels: Sequence[Level],
+    is_asked: bool,
 ) -> Verdict:
-    """A verdict that was given: as it is, or by its own ranges where there are other data now."""
+    """A verdict that was given: as it is, or by its own ranges where there are other data now.
+
+    Data that are gone are other data, where ``is_asked``: what is asked for begins no later.
+    """
     is_new = bool(seen) and seen[-1].revision > given.revision
-    if not is_new and not _WAITING.intersection(given.reasons):
+    is_gone = is_asked and not seen and given.value is not None
+    if not (is_new or is_gone or _WAITING.intersection(given.reasons)):
         return given
     ranges = replace(judging.health, range=given.range, relative=given.relative, overrides=())
     last = seen[-1] if seen else None

@@ -1,4 +1,4 @@
-"""Up to when the sources of a KPI have data, in the local time of the project."""
+"""Up to when the sources of a metric have data, in the local time of the project."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from zoneinfo import ZoneInfo
 from kpilayer.catalog import Catalog
 from kpilayer.formula.times import homes
 from kpilayer.grain import next_period, truncate
-from kpilayer.model.kpi import Kpi
 from kpilayer.model.semantic_model import Dimension
 from kpilayer.zones import reporting_zone
 
@@ -21,14 +20,14 @@ _MIDNIGHT: Final = time()
 
 
 def watermark(
-    kpi: Kpi, catalog: Catalog, newest: Newest, known: dict[str, datetime | None]
+    metric: str, catalog: Catalog, newest: Newest, known: dict[str, datetime | None]
 ) -> datetime | None:
-    """Up to when all sources of a KPI have data; None where one of them is not told.
+    """Up to when all sources of a metric have data; None where one of them is not told.
 
     ``known`` keeps what sources said, so that each is asked once.
     """
     found: list[datetime | None] = []
-    for source, dimension in dict(_sources(kpi, catalog)).items():
+    for source, dimension in dict(_sources(metric, catalog)).items():
         if source not in known:
             known[source] = reached(newest(source), dimension, catalog)
         found.append(known[source])
@@ -36,8 +35,8 @@ def watermark(
     return min(marks) if marks and len(marks) == len(found) else None
 
 
-def _sources(kpi: Kpi, catalog: Catalog) -> Iterator[tuple[str, Dimension | None]]:
-    for model, name in homes(catalog, kpi.metric):
+def _sources(metric: str, catalog: Catalog) -> Iterator[tuple[str, Dimension | None]]:
+    for model, name in homes(catalog, metric):
         if name is not None:
             yield f"{model}.{name}", catalog.models[model].dimension(name)
 

@@ -16,6 +16,7 @@ from kpilayer.errors import Issue, Location, did_you_mean, listing
 from kpilayer.load.dbt.switches import ByFolder, is_semantic, truth
 from kpilayer.load.document import Document, YamlPath
 from kpilayer.load.known import FREE, IGNORED, NOT_YET, PLACES
+from kpilayer.load.kpi_defaults import default_issues
 from kpilayer.load.question import render_items
 from kpilayer.load.template import Templates
 from kpilayer.load.typed import Page, keys_of, typed
@@ -96,6 +97,7 @@ def decode_config(document: Document) -> tuple[ProjectConfig | None, list[Issue]
         message = "kpilayer.yml is a mapping with at least `name:`"
         return None, [Issue("missing-field", message, document.at(()))]
     kept = _known_keys(document, (), data, "project", issues)
+    issues += default_issues(document)
     return typed(ProjectConfig, kept, document, (), "the project", issues), issues
 
 

@@ -115,6 +115,11 @@ class Definitions:
         place = self.places.get((kind, name))
         return place.text.at((*place.steps, *steps)) if place else None
 
+    def at_key(self, kind: Kind, name: str, *steps: str | int) -> Location | None:
+        """Where a key of a definition stands."""
+        place = self.places.get((kind, name))
+        return place.text.at_key((*place.steps, *steps)) if place else None
+
     def within(
         self, kind: Kind, name: str, steps: Steps, offset: int, length: int, word: str | None
     ) -> Location | None:

@@ -469,6 +469,11 @@ class KeyResult(Definition):
     """Whether all of it is expected, or 0.7."""
     expected: Annotated[float, Field(gt=0, le=1)] | None = None
     """The share that is expected."""
+    measure: Literal["total", "period"] | None = None
+    """The `total` since the objective starts, or the value of the last `period`. By default a sum \
+or count is a total, and anything else is of a period."""
+    cadence: Cadence | None = None
+    """The length of that period: by default the cadence of the KPI, and a month for a metric."""
 
 
 class Trigger(Definition):

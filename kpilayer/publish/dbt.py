@@ -22,6 +22,7 @@ from kpilayer.identity import Identity
 from kpilayer.model.view import View
 from kpilayer.publish import catalogue, stacked
 from kpilayer.publish.build import Builder, Finish
+from kpilayer.publish.contracts import contracts
 from kpilayer.publish.desired import (
     OnStep,
     built,
@@ -239,6 +240,7 @@ def dbt_models(
         relations += [values] if values is not None else []
     sources = sources_of(identity, relations)
     newest = newest_times(identity, builder, read_from, sources, unverified=unverified)
+    relations += contracts(identity, dialect)
     every = [*relations, *_catalogue(identity, relations, sources, newest, calls, dialect)]
     check_lengths(every, dialect)
     grants = catalog.definitions.config.publish.grants

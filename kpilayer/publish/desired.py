@@ -14,6 +14,7 @@ from kpilayer.identity import Identity
 from kpilayer.model.view import View
 from kpilayer.publish import catalogue, stacked
 from kpilayer.publish.build import Builder
+from kpilayer.publish.contracts import contracts
 from kpilayer.publish.engines import Engine
 from kpilayer.publish.relations import Relation
 from kpilayer.publish.shapes import Shape, Shapes, shapes
@@ -60,6 +61,7 @@ def desired(
     sources = sources_of(identity, relations)
     newest = newest_times(identity, builder, read_from, sources)
     names = {name: engine.named(schema, name) for name in (*OWN_TABLES, *catalogue.NAMES)}
+    relations += contracts(identity, engine.dialect)
     every = (*relations, *catalogue.views(names, newest, engine.time))
     check_lengths(every, engine.dialect, lambda name: engine.place("", name)[-1])
     granted = _granted(every, identity.catalog)

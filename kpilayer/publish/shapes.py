@@ -30,6 +30,7 @@ Role = Literal["level", "time", "dimension", "metric", "component", "text"]
 #: What is published beside the views of a project.
 RESERVED: Final = frozenset(
     {"kpi_values", "kpi_catalog", "kpi_columns", "kpi_freshness", "kpi_published"}
+    | {"kpi_targets", "kpi_ranges"}
     | {"kpi_published_metrics", "kpi_published_columns", "kpi_published_sources"}
 )
 #: A question to its SQL, in the dialect of the views.

@@ -296,10 +296,21 @@ def _double(value: exp.Expr | None) -> exp.Expr:
 # --------------------------------------------------------------------------------------- known rows
 
 
-def rows(columns: Sequence[str], values: Sequence[Sequence[object]], dialect: str) -> str:
-    """Texts, numbers and NULLs that are known now, as a query; columns have a type without rows."""
+def rows(
+    columns: Sequence[str],
+    values: Sequence[Sequence[object]],
+    dialect: str,
+    types: Sequence[str] = (),
+) -> str:
+    """Texts, numbers, dates and NULLs that are known now, as a query; typed without rows, too.
+
+    ``types`` are those of the columns; without them, whole numbers and texts are told apart.
+    """
     numbers = {n for row in values for n, value in enumerate(row) if isinstance(value, int)}
     kinds = ["INTEGER" if n in numbers else _words(dialect) for n in range(len(columns))]
+    if types:
+        own = {"VARCHAR": _words(dialect), "DATE": "TEXT" if dialect == "sqlite" else "DATE"}
+        kinds = [own.get(kind, kind) for kind in types]
 
     def arm(row: Sequence[object]) -> exp.Select:
         told = zip(columns, row, kinds, strict=True)
@@ -318,7 +329,11 @@ def rows(columns: Sequence[str], values: Sequence[Sequence[object]], dialect: st
 def _known(value: object, kind: str) -> exp.Expr:
     if value is None:
         return _nothing(kind)
-    return exp.Literal.number(value) if isinstance(value, int) else _text(str(value))
+    if isinstance(value, int):
+        return exp.Literal.number(value)
+    if isinstance(value, float):
+        return exp.cast(exp.Literal.number(value), kind)
+    return exp.cast(_text(str(value)), kind) if kind == "DATE" else _text(str(value))
 
 
 # -------------------------------------------------------------------------------------------- trees

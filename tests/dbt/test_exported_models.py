@@ -153,6 +153,20 @@ FILES: Final = {
             dimensions: [payment__mark, {name: purchase__customer, as: order}]
             grain: day
         """,
+    "metrics/kpis.yml": """
+        kpis:
+          - name: refunds
+            metric: refund_rate
+            kind: supporting
+            function: sales
+            owner: {group: sales}
+            direction: lower
+            cadence: monthly
+            status: proposed
+            health: {healthy: {max: 0.3}}
+            targets: [{name: plan, value: 0.2, by: 2026-12-31}]
+            consequence: {breach: {action: "Ask {{ '{{ who }}' }} sent it back", within: 5d}}
+        """,
 }
 
 ONLY: Final = ("--select", "tag:kpilayer")
@@ -234,7 +248,7 @@ def test_dbt_makes_every_model_and_every_test_passes(built: Built) -> None:
     models = {
         path.stem for path in (built.folder / "target/kpilayer_dbt/models/kpilayer").glob("*.sql")
     }
-    assert len(models) == 17
+    assert len(models) == 19
     assert {name for name, *_ in built.rows("SELECT view_name FROM kpi_columns")} == models
     kinds = (
         "SELECT table_name, table_type FROM information_schema.tables WHERE table_name LIKE 'o%'"
@@ -242,6 +256,24 @@ def test_dbt_makes_every_model_and_every_test_passes(built: Built) -> None:
     made = dict(built.rows(kinds))
     assert made["orders_monthly__by_region"] == made["orders_monthly"] == "BASE TABLE"
     assert made["orders_monthly__rollup"] == made["order_count"] == "VIEW"
+
+
+def test_dbt_knows_the_contract_of_a_metric_and_holds_its_range(built: Built) -> None:
+    column = built.nodes["model.acme.orders_monthly"]["columns"]["refund_rate"]
+    assert column["config"]["meta"]["kpi"]["refunds"] == {
+        "status": "proposed",
+        "direction": "lower",
+        "cadence": "monthly",
+        "owner": {"group": "sales"},
+        "health": {"healthy": {"max": 0.3}},
+        "targets": [{"name": "plan", "value": 0.2, "by": "2026-12-31"}],
+        "consequence": {"breach": {"action": "Ask {{ who }} sent it back", "within": "5d"}},
+    }
+    held = "SELECT kpi, metric, healthy_max, on_breach FROM kpi_ranges"
+    assert built.rows(held) == [("refunds", "refund_rate", 0.3, "Ask {{ who }} sent it back")]
+    assert built.rows("SELECT name, value, by_date FROM kpi_targets") == [
+        ("plan", 0.2, "2026-12-31")
+    ]
 
 
 def test_dbt_knows_which_tables_a_model_reads(built: Built) -> None:

@@ -13,7 +13,7 @@ from typing import Any
 import duckdb
 import pytest
 
-from kpilayer import ConfigError
+from kpilayer import ConfigError, QueryError
 from kpilayer.kpi.alerts import sending
 from tests.kpi.test_history import kept, run, warehouse, write
 
@@ -97,7 +97,7 @@ def test_an_episode_is_told_when_it_begins_and_gets_worse_is_overdue_and_ends_ea
     assert told(hook) == [("open", "2026-02-01"), ("escalation", "2026-03-01")]
     for day in ("2026-04-10", "2026-04-11", "2026-05-10", "2026-05-11", "2026-06-10"):
         alert(tmp_path, warehouse, day)
-    assert told(hook)[2:] == [("overdue", "2026-03-01"), ("recovery", "2026-03-01")]
+    assert told(hook)[2:] == [("overdue", "2026-03-01"), ("recovery", "2026-04-01")]
     assert hook.got[1]["text"].splitlines() == [
         "■ sales got worse: it is in breach",
         "49 in the period from 2026-03-01; healthy is >= 100",
@@ -139,7 +139,7 @@ def test_a_muted_kpi_is_told_neither_now_nor_later(
         (", at_least: breach", ["escalation", "recovery"]),
         (", groups: [sales]", ["open", "escalation", "recovery"]),
         (", groups: [finance]", []),
-        (", kpis: [other]", []),
+        (", kpis: [sales]", ["open", "escalation", "recovery"]),
     ],
 )
 def test_a_channel_hears_what_it_asked_for(
@@ -171,6 +171,86 @@ def test_a_masked_kpi_is_told_without_its_number(
     (one,) = hook.got
     assert (one["status"], one["value"], one["healthy"]) == ("breach", None, None)
     assert "49" not in json.dumps(one) and "100" not in one["text"]
+
+
+def test_what_was_told_and_is_taken_back_by_a_revision_is_told_to_be_healthy(
+    tmp_path: Path, warehouse: duckdb.DuckDBPyConnection, hook: Hook
+) -> None:
+    write(tmp_path, config=channel())
+    alert(tmp_path, warehouse, "2026-04-03")
+    warehouse.execute("UPDATE orders SET amount = 300 WHERE amount < 100 AND order_id < 10")
+    alert(tmp_path, warehouse, "2026-04-04")
+    alert(tmp_path, warehouse, "2026-04-05")
+    assert [what for what, _ in told(hook)] == ["open", "recovery"]
+
+
+def test_a_breach_that_a_backfill_finds_to_be_older_is_not_told_again(
+    tmp_path: Path, warehouse: duckdb.DuckDBPyConnection, hook: Hook
+) -> None:
+    warehouse.execute("UPDATE orders SET amount = 10 WHERE order_id < 10")
+    write(tmp_path, ("within: 5d", "within: 300d"), config=channel())
+    alert(tmp_path, warehouse, "2026-06-05")
+    alert(tmp_path, warehouse, "2026-06-06", backfill=True)
+    assert [what for what, _ in told(hook)] == ["open"]
+
+
+def test_an_action_that_may_take_longer_than_a_period_is_overdue_once(
+    tmp_path: Path, warehouse: duckdb.DuckDBPyConnection, hook: Hook
+) -> None:
+    warehouse.execute("UPDATE orders SET amount = 10 WHERE order_id < 10")
+    write(tmp_path, ("within: 5d", "within: 40d"), config=channel())
+    for day in ("2026-02-05", "2026-03-05", "2026-03-20", "2026-04-05", "2026-05-05"):
+        alert(tmp_path, warehouse, day)
+    assert [what for what, _ in told(hook)] == ["open", "overdue"]
+
+
+def test_nobody_hears_what_moved_a_number_where_some_kpi_is_masked(
+    tmp_path: Path, warehouse: duckdb.DuckDBPyConnection, hook: Hook
+) -> None:
+    part = "  - {name: web, model: orders, agg: sum, expr: amount}\nkpis:\n"
+    drivers = "drivers: {op: sum, terms: {web: 1}}\n    consequence"
+    secret = """  - name: secret
+    metric: web
+    kind: supporting
+    function: sales
+    owner: {group: sales}
+    direction: higher
+    cadence: monthly
+    status: proposed
+    access: {viewers: [all], mask: {roles: [all], show: none}}
+    health: {healthy: {min: 0}}
+"""
+    write(tmp_path, ("kpis:\n", part), ("consequence", drivers), config=channel())
+    alert(tmp_path, warehouse, "2026-04-03")
+    assert "drivers vs 2026-02: web -50" in hook.got[0]["text"]
+    hidden = tmp_path / "hidden"
+    write(hidden, ("kpis:\n", part), ("consequence", drivers), config=channel())
+    with (hidden / "models/orders.yml").open("a", encoding="utf-8") as file:
+        file.write(secret)
+    alert(hidden, warehouse, "2026-04-03")
+    assert "drivers" not in hook.got[1]["text"]
+
+
+def test_a_heartbeat_that_fails_is_sent_by_a_later_run(
+    tmp_path: Path, warehouse: duckdb.DuckDBPyConnection, hook: Hook
+) -> None:
+    write(tmp_path, config=channel(more=", heartbeat: true"))
+    hook.answers = [404]
+    assert alert(tmp_path, warehouse, "2026-06-10").sent.sent == 0
+    assert alert(tmp_path, warehouse, "2026-06-10").sent.sent == 1
+
+
+@pytest.mark.parametrize(("how", "more"), [({"mute": ["sale"]}, ""), ({}, ", kpis: [sale]")])
+def test_kpis_that_are_not_there_are_told(
+    tmp_path: Path,
+    warehouse: duckdb.DuckDBPyConnection,
+    hook: Hook,
+    how: dict[str, Any],
+    more: str,
+) -> None:
+    write(tmp_path, config=channel(more=more))
+    with pytest.raises(QueryError, match="did you mean `sales`"):
+        alert(tmp_path, warehouse, "2026-06-10", **how)
 
 
 # --------------------------------------------------------------------------------------- shapes

@@ -10,7 +10,7 @@ from typing import Any
 import duckdb
 import pytest
 
-from kpilayer import Project, QueryError
+from kpilayer import DefinitionError, Project, QueryError
 from kpilayer.kpi.report import Health
 
 MODELS = """
@@ -320,9 +320,11 @@ def test_segments_that_cannot_be_asked_are_told(
     tmp_path: Path, connection: duckdb.DuckDBPyConnection
 ) -> None:
     _fill(connection, {"2026-05": 200})
-    found = _health(tmp_path, connection, "2026-06-10", ", by: {dimension: order__chanel}")
+    found = _health(tmp_path, connection, "2026-06-10", ", by: {dimension: metric_time__month}")
     told = {one.name: one.issue.message if one.issue else "" for one in found.standings}
-    assert told["sales"] == "" and "order__chanel" in told["sales [order__chanel]"]
+    assert told["sales"] == "" and "metric_time__month" in told["sales [metric_time__month]"]
+    with pytest.raises(DefinitionError, match="did you mean `order__channel`"):
+        _health(tmp_path, connection, "2026-06-10", ", by: {dimension: order__chanel}")
 
 
 @pytest.mark.parametrize(("count", "status"), [(9, "stale"), (11, "healthy")])

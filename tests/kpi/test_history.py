@@ -17,7 +17,7 @@ from typing import Any
 import duckdb
 import pytest
 
-from kpilayer import ConfigError, PolicyError, Project
+from kpilayer import ConfigError, PolicyError, Project, QueryError
 from tests.conftest import PostgresSchema
 
 MODELS = """
@@ -303,6 +303,83 @@ def test_a_review_tells_a_range_that_is_loosened_while_the_kpi_is_outside_of_it(
     found = Project.load(after, connection=warehouse).diff(str(before)).findings
     told = [issue.message for issue in found if issue.code == "moved-goalposts"]
     assert told == ([] if said is None else [f"the range of `sales` lets more pass, and {said}"])
+
+
+def test_data_that_are_gone_are_no_healthy_ones(
+    tmp_path: Path, warehouse: duckdb.DuckDBPyConnection
+) -> None:
+    run(tmp_path, warehouse, backfill=True)
+    warehouse.execute("DELETE FROM orders WHERE ordered_on >= DATE '2026-05-01'")
+    (one,) = run(tmp_path, warehouse).standings
+    assert (one.status, one.current and one.current.restated_from) == ("stale", "healthy")
+
+
+def test_a_verdict_given_early_becomes_worse_with_what_comes(
+    tmp_path: Path, warehouse: duckdb.DuckDBPyConnection
+) -> None:
+    early = "{healthy: {max: 150}, critical: {max: 200}, early: true, confirm: {warning: 1}}"
+    old = "{healthy: {min: 100}, critical: {min: 50}, confirm: {warning: 1}}"
+    write(tmp_path, (old, early), ("direction: higher", "direction: lower"))
+    june = "INSERT INTO orders VALUES (70, DATE '2026-06-0{day}', 'web', {amount})"
+    warehouse.execute(june.format(day=1, amount=160))
+    run(tmp_path, warehouse, "2026-06-03")
+    warehouse.execute(june.format(day=4, amount=100))
+    run(tmp_path, warehouse, "2026-06-05")
+    warehouse.execute("INSERT INTO orders VALUES (71, DATE '2026-06-30', 'web', 1)")
+    run(tmp_path, warehouse, "2026-07-05")
+    said = (
+        "SELECT status, value FROM kpi_status WHERE period_start = DATE '2026-06-01' ORDER BY seq"
+    )
+    found = kept(tmp_path, said)
+    assert found[0] == ("warning", 160.0)
+    assert found[-1] == ("breach", 261.0)
+
+
+def test_data_that_change_after_a_definition_leave_the_verdicts_on_the_former_one(
+    tmp_path: Path, warehouse: duckdb.DuckDBPyConnection
+) -> None:
+    run(tmp_path, warehouse, backfill=True)
+    write(tmp_path, ("agg: sum", "agg: max"))
+    run(tmp_path, warehouse)
+    for amount in (131, 132):
+        warehouse.execute(
+            f"INSERT INTO orders VALUES ({amount}, DATE '2026-05-02', 'web', {amount})"
+        )
+        run(tmp_path, warehouse)
+    assert kept(tmp_path, "SELECT max(seq), count(*) FROM kpi_status") == [(1, 5)]
+
+
+def test_another_cadence_is_what_the_view_shows(
+    tmp_path: Path, warehouse: duckdb.DuckDBPyConnection
+) -> None:
+    write(tmp_path, ("cadence: monthly", "cadence: weekly"))
+    run(tmp_path, warehouse, "2026-06-01")
+    write(tmp_path)
+    run(tmp_path, warehouse, "2026-06-02")
+    assert kept(tmp_path, "SELECT grain, period_start FROM kpi_health") == [
+        ("month", date(2026, 5, 1))
+    ]
+
+
+def test_a_segment_without_a_name_is_not_the_whole(
+    tmp_path: Path, warehouse: duckdb.DuckDBPyConnection
+) -> None:
+    warehouse.execute("UPDATE orders SET channel = '' WHERE channel = 'shop'")
+    write(
+        tmp_path,
+        ("confirm: {warning: 1}", "confirm: {warning: 1}, by: {dimension: order__channel}"),
+    )
+    run(tmp_path, warehouse)
+    slices = [slice for (slice,) in kept(tmp_path, "SELECT slice FROM kpi_status ORDER BY 1")]
+    assert slices == ["", "order__channel=(empty)", "order__channel=web"]
+
+
+@pytest.mark.parametrize("day", ["0001-01-01", "9999-12-31"])
+def test_days_that_no_calendar_reaches_are_refused(
+    tmp_path: Path, warehouse: duckdb.DuckDBPyConnection, day: str
+) -> None:
+    with pytest.raises(QueryError, match="nothing to judge"):
+        run(tmp_path, warehouse, day)
 
 
 # ------------------------------------------------------------------------------------- episodes

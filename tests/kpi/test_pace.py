@@ -90,6 +90,13 @@ def test_a_sum_that_is_to_stay_low_is_not_achieved_before_the_end() -> None:
     assert okr_pace(result, few, Clock(datetime(2026, 4, 1))).status == "achieved"
 
 
+def test_the_score_of_a_sum_that_is_to_stay_low_is_that_of_where_it_leads() -> None:
+    """20 after a third lead to 60, half of the way from 90 to 30."""
+    result = KeyResult(90, 30, START, END, adds_up=True)
+    pace = okr_pace(result, [Point(START, 20)], THIRD)
+    assert (pace.progress, pace.score) == (pytest.approx(70 / 60), pytest.approx(0.5))
+
+
 def test_levels_follow_the_line_from_the_baseline() -> None:
     """0.02 in 30 days from 0.94: 0.94 + 0.02 x 89 / 30 = 0.99933, progress 0.59333."""
     pace = level((30, 0.96), (60, 0.98))

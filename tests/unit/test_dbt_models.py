@@ -240,6 +240,42 @@ def test_properties_say_what_a_column_is_and_no_test_asks_more_than_is_true(away
     }
 
 
+KPI = """
+kpis:
+  - name: sales
+    metric: revenue
+    kind: north_star
+    function: sales
+    owner: {group: sales}
+    direction: higher
+    cadence: monthly
+    status: proposed
+    health: {healthy: {min: 100}}
+    targets: [{name: plan, value: 120, by: 2026-12-31}]
+"""
+
+
+def test_the_column_of_a_metric_has_its_contracts(away: Any) -> None:
+    entry = {"status": "proposed", "owner": {"group": "sales"}, "direction": "higher", "cadence": "monthly"}  # fmt: skip
+    numbers = {
+        "health": {"healthy": {"min": 100.0}},
+        "targets": [{"name": "plan", "value": 120.0, "by": "2026-12-31"}],
+    }
+
+    def shown(kpis: str) -> dict[str, Any]:
+        found = properties(away(DEFINITIONS + kpis, {"kpilayer.lock": LOCK}))["sales"]
+        return {column["name"]: column for column in found["columns"]}
+
+    for more, told in (
+        ("", entry | numbers),
+        ("    access: {viewers: [board]}", entry | {"visible_to": "board"}),
+    ):
+        columns = shown(KPI + more)
+        assert columns["revenue"]["config"]["meta"]["kpi"] == {"sales": told}
+        assert "kpi" not in columns["metric_time"]["config"]["meta"]
+    assert "kpi" not in shown(KPI.replace("proposed", "draft"))["revenue"]["config"]["meta"]
+
+
 def test_the_long_view_is_not_tested_where_two_group_bys_have_one_name(away: Any) -> None:
     other = "  - {name: seen, metrics: [revenue], dimensions: [{name: customer, as: channel}]}\n"
     found = properties(away(DEFINITIONS + other, {"kpilayer.lock": LOCK}))

@@ -52,13 +52,19 @@ class Told:
 def events(judged: Judged, today: date) -> Iterator[Event]:
     """What may be told of one: its open episode, or the end of its last one."""
     mask = judged.standing.kpi.access.mask
-    if not judged.episodes or (mask is not None and mask.show == "none"):
+    found = judged.standing
+    current = found.current
+    if current is None or (mask is not None and mask.show == "none"):
+        return
+    if found.status == "healthy":
+        id_ = "/".join((found.kpi.name, judged.slice, str(current.period_start), "recovery"))
+        whole = Episode("warning", current.period_start, current.period_start, "open", "recovery")
+        yield Event(id_, "recovery", judged.slice, found, whole, None)
+        return
+    if not judged.episodes:
         return
     id_, last = list(judged.episodes.items())[-1]
-    found = judged.standing
     due = found.due.by if found.due is not None else None
-    if last.ended == "recovery":
-        yield Event(f"{id_}:recovery", "recovery", judged.slice, found, last, None)
     if last.closed is not None:
         return
     if last.began in ("open", "escalation"):
@@ -81,7 +87,7 @@ def pending(
     for one in of_channel:
         rows.setdefault(one.id, []).append(one)
     last = {
-        (one.kpi, one.slice): one.event
+        (one.kpi, one.slice): one
         for one in sorted(of_channel, key=lambda one: one.at)
         if one.outcome == "sent"
     }
@@ -89,22 +95,29 @@ def pending(
         if not _is_for(event, channel, last):
             continue
         tried = rows.get(event.id, [])
-        if not _is_done(tried, now):
+        if not is_done(tried, now):
             yield event, len(tried) + 1
 
 
-def _is_for(event: Event, channel: Alert, last: Mapping[tuple[str, str], What]) -> bool:
+def _is_for(event: Event, channel: Alert, last: Mapping[tuple[str, str], Told]) -> bool:
     kpi = event.standing.kpi
     if channel.groups and kpi.owner.group not in channel.groups:
         return False
     if channel.kpis and kpi.name not in channel.kpis:
         return False
+    before = last.get((kpi.name, event.slice))
+    is_open = before is not None and before.event != "recovery"
     if event.what == "recovery":  # only of what was told before
-        return last.get((kpi.name, event.slice), "recovery") != "recovery"
+        return is_open
+    if event.what != "overdue" and before is not None and is_open:
+        told_of = before.id.rpartition(":")[0].rpartition("/")[2]
+        if told_of == event.episode.level:  # its beginning may be told otherwise by now
+            return False
     return LEVELS.index(event.episode.level) >= LEVELS.index(channel.at_least)
 
 
-def _is_done(tried: Sequence[Told], now: datetime) -> bool:
+def is_done(tried: Sequence[Told], now: datetime) -> bool:
+    """Whether nothing is to be sent any more, or another run may be sending it."""
     if not tried:
         return False
     newest = max(tried, key=lambda one: one.attempt)

@@ -10,7 +10,7 @@ from datetime import date, datetime, timedelta
 from kpilayer.kpi.episodes import Episode, episodes
 from kpilayer.kpi.gate import number
 from kpilayer.kpi.health import Health, Observation
-from kpilayer.kpi.history.known import Known, ranges_of
+from kpilayer.kpi.history.known import Known, Said, ranges_of
 from kpilayer.kpi.history.tables import Value
 from kpilayer.kpi.periods import Periods
 from kpilayer.kpi.ranges import SAME
@@ -142,7 +142,7 @@ def status_rows(
         if one.period_start < since or one.status == "pending":
             continue
         before = known.said.get(one.period_start)
-        if before is not None and _says_the_same(before.verdict, one):
+        if before is not None and _says_the_same(before, one, subject.fingerprint):
             continue
         yield (
             *subject.whose, one.period_start, 1 if before is None else before.seq + 1,
@@ -152,10 +152,18 @@ def status_rows(
         )  # fmt: skip
 
 
-def _says_the_same(before: Verdict, now: Verdict) -> bool:
+def _says_the_same(said: Said, now: Verdict, fingerprint: str) -> bool:
+    """Revisions tell values apart under one definition, under two the values do."""
+    before = said.verdict
     if not now.is_judged:
         return before.status == now.status
-    one, other = ((v.status, v.raw, v.revision, v.range, v.relative) for v in (before, now))
+    if "early" in before.reasons and "early" not in now.reasons:
+        return False  # the value of the whole period is there now
+    is_one = said.fingerprint == fingerprint
+    one, other = (
+        (v.status, v.raw, v.range, v.relative, v.revision if is_one else v.value)
+        for v in (before, now)
+    )
     return one == other
 
 

@@ -104,7 +104,7 @@ def judged(
     whole = (subject, observed.observations, known, since, periods, run)
     rows["kpi_observation"] += observation_rows(*whole)
     rows["kpi_status"] += status_rows(subject, verdicts, known, since, run)
-    told = episodes_of(subject, verdicts, since)
+    told = episodes_of(subject, verdicts, min(since, known.since or since))
     rows["kpi_episode"] += episode_rows(subject, told, known, periods, _actions(kpi), run)
     starts = {row[3] for row in rows["kpi_status"]}
     restated = sum("restated" in v.reasons and v.period_start in starts for v in verdicts)

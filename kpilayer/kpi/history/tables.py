@@ -78,9 +78,13 @@ def views(schema: str) -> Iterator[str]:
     """What makes the views, in the place of those that are there."""
     for table, newest in _CURRENT.items():
         of = ", ".join(name for name in KEYS[table] if name != newest)
-        yield _last_of(schema, f"{table}_current", tuple(TABLES[table]), table, of, newest)
+        source = named(schema, table)
+        yield _last_of(schema, f"{table}_current", tuple(TABLES[table]), source, of, newest)
     latest = "kpi_status_current"
-    yield _last_of(schema, "kpi_health", _HEALTH, latest, "kpi, slice", "period_start")
+    of_grain = "MAX(evaluated_at) OVER (PARTITION BY kpi, slice, grain)"
+    source = f"(SELECT *, {of_grain} AS judged_at FROM {named(schema, latest)}) AS of_grains"
+    newest = "judged_at DESC, period_start"  # of the cadence that is judged now
+    yield _last_of(schema, "kpi_health", _HEALTH, source, "kpi, slice", newest)
 
 
 def _last_of(
@@ -90,7 +94,7 @@ def _last_of(
     rank = f"ROW_NUMBER() OVER (PARTITION BY {of} ORDER BY {newest} DESC) AS place"
     return (
         f"CREATE OR REPLACE VIEW {named(schema, view)} AS SELECT {shown} FROM "
-        f"(SELECT *, {rank} FROM {named(schema, source)}) AS ranked WHERE place = 1"
+        f"(SELECT *, {rank} FROM {source}) AS ranked WHERE place = 1"
     )
 
 

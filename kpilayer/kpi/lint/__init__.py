@@ -28,6 +28,7 @@ RULES: Final[Mapping[str, Rule]] = MappingProxyType(
         "kpi-orphan": hierarchy.kpi_orphan,  # K107
         "kpi-vanity": words.kpi_vanity,  # K111
         "kpi-sprawl": hierarchy.kpi_sprawl,  # K120
+        "kpi-blind": hierarchy.kpi_blind,  # K121
         "kpi-north-stars": hierarchy.kpi_north_stars,  # K122
         "okr-counts": targets.okr_counts,  # K124
         "kpi-duplicate": words.kpi_duplicate,  # K130
@@ -42,6 +43,7 @@ RULES: Final[Mapping[str, Rule]] = MappingProxyType(
         "kpi-no-range": contract.kpi_no_range,  # K163
         "kpi-empty-action": contract.kpi_empty_action,  # K164
         "kpi-open-editors": contract.kpi_open_editors,  # K165
+        "kpi-unmasked": contract.kpi_unmasked,  # K166
         "okr-no-result": targets.okr_no_result,  # K171, K172
         "kpi-target-outside": targets.kpi_target_outside,  # K181
         "kpi-target-backwards": targets.kpi_target_backwards,  # K182

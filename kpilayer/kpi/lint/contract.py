@@ -7,8 +7,13 @@ from collections.abc import Iterator
 from datetime import timedelta
 from typing import Final
 
+from kpilayer.formula.build import formula
+from kpilayer.formula.tree import atoms
 from kpilayer.kpi.lint.ground import Advice, Ground
 from kpilayer.model.kpi import Action, Age
+from kpilayer.model.metric import Metric
+from kpilayer.model.semantic_model import Model
+from kpilayer.publish.readers import masks_of
 
 _NOTHING: Final = re.compile(
     r"\s*(monitor|investigate|review|look (in)?to|check|discuss|watch|analy[sz]e|follow up)"
@@ -24,6 +29,7 @@ _PERIODS: Final = {
     "hour": timedelta(hours=1),
     "day": timedelta(days=1),
 }
+_RESTRICTED: Final = frozenset({"restricted", "confidential"})
 _LONG_OVERDUE: Final = timedelta(days=90)
 _MOST_OLD: Final = 1.5
 
@@ -192,3 +198,33 @@ def kpi_open_editors(ground: Ground) -> Iterator[Advice]:
             yield ground.of(kpi, "nobody says who may change it", "warning", "access")
         elif "all" in kpi.access.editors:
             yield ground.of(kpi, "everybody may change it", "error", "access", "editors")
+
+
+def kpi_unmasked(ground: Ground) -> Iterator[Advice]:
+    """KPIs of restricted data that everybody sees.
+
+    Checks:
+        Viewers `all` without a `mask`, of a metric over a model that has `row_access`, or the tag
+        `restricted` or `confidential` as the metric may have it; a mask of the metric counts, too.
+    Why:
+        A total tells what its rows may not: one customer of a region, one salary of a team.
+    Instead:
+        Name the groups that may see it, or `mask` it for the others.
+    """
+    for kpi in ground.current:
+        metric = ground.catalog.metrics.get(kpi.metric)
+        if metric is None or "all" not in kpi.access.viewers or kpi.access.mask is not None:
+            continue
+        graph = ground.identity.graph
+        read = [atom.model for atom in atoms(formula(graph, kpi.metric))]
+        models = [ground.catalog.models[name] for name in dict.fromkeys(read)]
+        why = [f"`{m.name}` has `row_access`" for m in models if m.row_access is not None]
+        why += [f"`{one.name}` is tagged {tag}" for one in (metric, *models) if (tag := _tag(one))]
+        if why and not masks_of(ground.identity, kpi.metric):
+            told = f"everybody sees it unmasked, and {why[0]}"
+            yield ground.of(kpi, told, "error", "access", "viewers")
+
+
+def _tag(one: Metric | Model) -> str:
+    """A tag that says that data are not for everybody."""
+    return next((f"`{tag}`" for tag in one.config.tags if tag.lower() in _RESTRICTED), "")

@@ -128,6 +128,34 @@ def kpi_sprawl(ground: Ground) -> Iterator[Advice]:
             )
 
 
+def kpi_blind(ground: Ground) -> Iterator[Advice]:
+    """Teams that have metrics, and no KPI.
+
+    Checks:
+        Groups of the project that own metrics: one of these, or of the group, is under a KPI.
+    Why:
+        Many numbers are looked at, and nobody has said when one of them is bad.
+    Instead:
+        Choose the one that the team acts on, and give it a range and a consequence.
+    """
+    definitions = ground.catalog.definitions
+    owned: dict[str, int] = defaultdict(int)
+    for metric in definitions.metrics:
+        if metric.config.group and metric.status != "deprecated":
+            owned[metric.config.group] += 1
+    seeing: set[str | None] = set()
+    for kpi in ground.current:
+        metric_of = ground.catalog.metrics.get(kpi.metric)
+        seeing |= {kpi.function, kpi.owner.group}
+        seeing |= {metric_of.config.group} if metric_of is not None else set()
+    for group in definitions.groups:
+        count = owned[group.name]
+        if count and group.name not in seeing:
+            told = f"{count} metric{'s' if count > 1 else ''} and no KPI: it runs blind"
+            place = definitions.at("group", group.name, "name")
+            yield Advice(group.name, told, "warning", place)
+
+
 def kpi_below_its_own(ground: Ground) -> Iterator[Advice]:
     """A KPI that supports one of a lower kind, or is reported less often than what it supports.
 

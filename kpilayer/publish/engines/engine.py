@@ -11,7 +11,10 @@ from kpilayer.publish.world import OWN_TABLES, Standing, name
 from kpilayer.warehouse.connection import Connection
 
 #: What has its own name where there are no schemas.
-OWN = frozenset({*OWN_TABLES, "kpi_values", "kpi_catalog", "kpi_columns", "kpi_freshness"})
+OWN = frozenset(
+    {*OWN_TABLES, "kpi_values", "kpi_catalog", "kpi_columns", "kpi_freshness"}
+    | {"kpi_targets", "kpi_ranges"}
+)
 _DOT = r"[\"`]?\s*\.\s*[\"`]?"
 Look = Callable[[Connection, str], tuple[str, bool, Mapping[str, Standing]]]
 
