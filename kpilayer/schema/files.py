@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
+from kpilayer.load.typed import choices_of
 from kpilayer.model.config import ProjectConfig
+from kpilayer.model.kpi import Kpi
 from kpilayer.model.lock import LockedColumn, LockedRelation
 from kpilayer.schema.definitions import definitions
 from kpilayer.schema.types import Schema, Shapes
@@ -22,8 +24,41 @@ def project() -> Schema:
         "default": fields["dialect"]["default"],
         "enum": list(DIALECTS),
     }
+    parts = _kpi_parts()
+    shapes.defs["KpiDefaults"]["properties"] = _defaults(shapes.defs["KpiDefaults"]["properties"])
+    defs = {**parts, **shapes.defs}
     kept = {key: value for key, value in schema.items() if key != "required"}
-    return {**kept, "title": "kpilayer.yml", "$defs": dict(sorted(shapes.defs.items()))}
+    return {**kept, "title": "kpilayer.yml", "$defs": dict(sorted(defs.items()))}
+
+
+def _defaults(fields: Schema) -> Schema:
+    """Defaults of KPIs: for all of them, by kind and by function."""
+    part: Schema = {"$ref": "#/$defs/KpiPart"}
+    by: dict[str, Schema] = {
+        "every": part,
+        "kinds": {
+            "type": "object",
+            "properties": dict.fromkeys(choices_of(Kpi, "kind"), part),
+            "additionalProperties": False,
+        },
+        "functions": {"type": "object", "additionalProperties": part},
+    }
+    return {key: {"description": fields[key]["description"], **by[key]} for key in by}
+
+
+def _kpi_parts() -> dict[str, Schema]:
+    """The schema of a part of a KPI, in which nothing has to be said, and of what it names."""
+    shapes = Shapes()
+    part = shapes.mapping(Kpi)
+    part["title"], part["description"] = "part of a KPI", "What KPIs have that do not say it."
+    part["properties"] = {
+        key: inner for key, inner in part["properties"].items() if key not in ("name", "metric")
+    }
+    found = {**shapes.defs, "KpiPart": part}
+    return {
+        name: {key: value for key, value in schema.items() if key != "required"}
+        for name, schema in found.items()
+    }
 
 
 def lock() -> Schema:
