@@ -72,6 +72,7 @@ from kpilayer.kpi.lint.evidence import Evidence, evidence_of, with_misses
 from kpilayer.kpi.observing import Asking
 from kpilayer.kpi.promotion import Contract
 from kpilayer.kpi.report import FailOn, Health
+from kpilayer.kpi.watermark import is_ahead
 from kpilayer.library.mapping import Ask
 from kpilayer.load.approvals import reviewers
 from kpilayer.load.files import shown_from
@@ -857,9 +858,18 @@ class Project:
         return [dict(zip(asked.columns, row, strict=True)) for row in asked.rows()]
 
     def _newest(self, source: str) -> Any:
-        """The newest value of a time, `model.dimension`; None where nobody is told."""
-        schema = self._warehouse.schema
-        compiled = newest_of(self._identity, source, self.target.dialect, schema)
+        """The newest value of a time, `model.dimension`; None where nobody is told.
+
+        Rows that are dated ahead of today say nothing of how far the data reach.
+        """
+        found = self._newest_before(source, None)
+        if not is_ahead(found, date.today()):
+            return found
+        return self._newest_before(source, date.today() + timedelta(days=1))
+
+    def _newest_before(self, source: str, day: date | None) -> Any:
+        dialect, schema = self.target.dialect, self._warehouse.schema
+        compiled = newest_of(self._identity, source, dialect, schema, before=day)
         if compiled is None:
             return None
         rows = self._warehouse.answer(compiled).rows()

@@ -36,7 +36,12 @@ _BACK: Final[dict[Cadence, timedelta]] = {
 }  # fmt: skip
 #: The name of a segment whose value is the empty text.
 _EMPTY: Final = "(empty)"
-#: How far back ranges compare, at most.
+#: How long a period is, at most.
+_DAYS: Final[dict[Cadence, int]] = {
+    "daily": 1, "weekly": 7, "monthly": 31, "quarterly": 92, "yearly": 366,
+}  # fmt: skip
+_HISTORY: Final = 8  # as `Relative.history`
+#: How far back ranges compare, at least: two years.
 _COMPARED: Final = timedelta(days=800)
 
 
@@ -61,11 +66,13 @@ class Asking:
     marks: dict[str, datetime | None] = field(default_factory=dict)
     """What sources said of their newest times."""
 
-    def first(self, cadence: Cadence) -> date:
-        """The first day that is asked for, early enough for all that is compared with it."""
-        back = _BACK[cadence]
-        since = self.today if self.since is None else self.since + timedelta(days=1)
-        return min(self.today - back, since - min(back, _COMPARED))
+    def first(self, kpis: Iterable[Kpi]) -> date:
+        """The first day that is asked for, early enough for all that ranges compare with."""
+        every = list(kpis)
+        compared = max((_compared(kpi) for kpi in every), default=_COMPARED)
+        back = max((_BACK[kpi.cadence] for kpi in every), default=_COMPARED)
+        since = self.today if self.since is None else self.since
+        return min(self.today - max(back, compared), since - compared)
 
     def mark(self, kpi: Kpi) -> datetime | None:
         """Up to when all sources of a KPI have data."""
@@ -104,13 +111,25 @@ def observed_by(kpi: Kpi, asking: Asking) -> dict[str, Observed]:
     column = f"metric_time__{grain_of(kpi.cadence, asking.catalog.calendar)}"
     by, parts = kpi.health.by.dimension, _parts(kpi, asking.catalog)
     names = tuple(dict.fromkeys((kpi.metric, *parts)))
-    rows = asking.ask(names, (column, by), kpi.where, asking.first(kpi.cadence), asking.today)
+    rows = asking.ask(names, (column, by), kpi.where, asking.first([kpi]), asking.today)
     mark = asking.mark(kpi)
     found: dict[str, list[Observation]] = defaultdict(list)
     for row in rows:
         if row[column] is not None and row[by] is not None:
             found[str(row[by]) or _EMPTY].append(_seen(kpi, row, column, parts, mark))
     return {value: Observed(tuple(each), mark) for value, each in sorted(found.items())}
+
+
+def _compared(kpi: Kpi) -> timedelta:
+    """How far back the ranges of a KPI compare: so many periods, or years of like seasons."""
+    rules = [kpi.health.relative, *(one.relative for one in kpi.health.overrides)]
+    found = [_COMPARED]
+    for rule in rules:
+        if rule is not None:
+            count = (rule.history or _HISTORY) + 2
+            days = 366 if rule.to == "seasonal" else _DAYS[kpi.cadence]
+            found.append(timedelta(days=count * days))
+    return max(found)
 
 
 def grain_of(cadence: Cadence, calendar: Calendar) -> str:
@@ -125,7 +144,7 @@ def _asked(
     catalog = asking.catalog
     names = dict.fromkeys(name for kpi in kpis for name in (kpi.metric, *_parts(kpi, catalog)))
     column = f"metric_time__{grain_of(cadence, catalog.calendar)}"
-    rows = asking.ask(tuple(names), (column,), where, asking.first(cadence), asking.today)
+    rows = asking.ask(tuple(names), (column,), where, asking.first(kpis), asking.today)
     found = {}
     for kpi in kpis:
         mark, parts = asking.mark(kpi), _parts(kpi, catalog)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from datetime import UTC, date, datetime, time
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Final
 from zoneinfo import ZoneInfo
 
@@ -58,6 +58,16 @@ def reached(
         return next_period(truncate(datetime.combine(value, _MIDNIGHT), grain), grain)
     local = _local(value, dimension, catalog)
     return next_period(local, grain) if truncate(local, grain) == local else local
+
+
+def is_ahead(value: datetime | date | str | None, today: date) -> bool:
+    """Whether a newest time is later than tomorrow: planned, mistyped, or a word for "no end"."""
+    if isinstance(value, str):
+        value = _read(value)
+    if value is None:
+        return False
+    day = value.date() if isinstance(value, datetime) else value
+    return day > today + timedelta(days=1)
 
 
 def _read(text: str) -> datetime | None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import date
 from typing import Final
 
 from kpilayer.columns import time_column
@@ -231,11 +232,17 @@ def time_sources(identity: Identity, metrics: Iterable[str]) -> dict[str, set[st
 
 
 def newest_of(
-    identity: Identity, source: str, dialect: str, schema: str, *, unverified: bool = False
+    identity: Identity,
+    source: str,
+    dialect: str,
+    schema: str,
+    *,
+    before: date | None = None,
+    unverified: bool = False,
 ) -> Compiled | None:
     """The question for the newest value of a time; None where rows of it are not for everybody.
 
-    The answer has one row and the column `newest_value`.
+    The answer has one row and the column `newest_value`; with ``before``, of times before that day.
     """
     model, _, dimension = source.partition(".")
     catalog = identity.catalog
@@ -243,7 +250,12 @@ def newest_of(
     element = definition.dimension(dimension)
     if definition.row_access is not None or element is None:
         return None
-    newest = SimpleMetric(name=NEWEST, model=model, agg="max", expr=element.sql)
+    text = element.sql
+    if before is not None:
+        written = catalog.definitions.config.dialect
+        text = catalog.snippet(text).tree.sql(dialect=written, identify=True)
+        text = f"CASE WHEN ({text}) < CAST('{before}' AS DATE) THEN ({text}) END"
+    newest = SimpleMetric(name=NEWEST, model=model, agg="max", expr=text)
     asked = Identity(JoinGraph(replace(catalog, metrics={NEWEST: newest})))
     try:
         return compile_query(Query((NEWEST,)), asked, dialect, schema, unverified=unverified)

@@ -382,6 +382,23 @@ def test_days_that_no_calendar_reaches_are_refused(
         run(tmp_path, warehouse, day)
 
 
+def test_a_backfill_judges_a_period_as_a_plain_run_does_however_far_it_compares(
+    tmp_path: Path, warehouse: duckdb.DuckDBPyConnection
+) -> None:
+    warehouse.execute("DELETE FROM orders")
+    warehouse.execute(
+        "INSERT INTO orders SELECT row_number() OVER (), CAST(day AS DATE), 'web', 10 + dayofyear(day) % 7 "
+        "FROM range(DATE '2010-01-01', DATE '2026-06-10', INTERVAL 1 DAY) days(day)"
+    )
+    seasonal = "{relative: {to: seasonal, measure: pct, healthy: {min: -0.5}}}"
+    write(tmp_path, ("{healthy: {min: 100}, critical: {min: 50}, confirm: {warning: 1}}", seasonal))
+    (plain,) = run(tmp_path, warehouse, record=False).standings
+    (whole,) = run(tmp_path, warehouse, backfill=date(2020, 1, 1)).standings
+    assert (plain.status, whole.status) == ("healthy", "healthy")
+    early = "SELECT status FROM kpi_status WHERE period_start = DATE '2020-01-01'"
+    assert kept(tmp_path, early) == [("healthy",)]
+
+
 # ------------------------------------------------------------------------------------- episodes
 
 

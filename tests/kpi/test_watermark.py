@@ -124,3 +124,16 @@ def test_sqlite_tells_times_as_text(tmp_path: Path) -> None:
             "stale",
             ("sources_behind",),
         )
+
+
+def test_rows_that_are_dated_ahead_do_not_make_old_data_fresh(tmp_path: Path) -> None:
+    today = date.today()
+    with duckdb.connect(":memory:") as connection:
+        connection.execute('CREATE TABLE orders (order_id INT, "at" DATE, amount INT)')
+        for number, day in enumerate((today - timedelta(days=9), today - timedelta(days=8))):
+            connection.execute(f"INSERT INTO orders VALUES ({number}, DATE '{day}', 500)")
+        (late,) = project(tmp_path, connection).health().standings
+        assert late.status == "stale"
+        connection.execute("INSERT INTO orders VALUES (9, DATE '2099-12-31', 1)")
+        (still,) = project(tmp_path, connection).health().standings
+        assert still.status == "stale"
